@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Runs cmocka programs one after the other; the last line counts tests, as `make test` wants it.
+set -u
+passed=0 failed=0
+for bin in "$@"; do
+    out=$(CMOCKA_MESSAGE_OUTPUT=stdout timeout "${UNIT_TIMEOUT:-300}" "$bin" 2>&1); rc=$?
+    p=$(printf '%s\n' "$out" | grep -c '^\[       OK \]')
+    f=$(printf '%s\n' "$out" | grep -c '^\[  FAILED  \] [a-z]')
+    if [ $rc -ne 0 ]; then
+        [ "$f" -gt 0 ] || f=1
+        printf '%s\n' "$out" | tail -60
+        echo "FAILED: $bin (exit $rc)"
+    fi
+    passed=$((passed + p)) failed=$((failed + f))
+done
+echo "$passed passed, $failed failed, 0 skipped"
+[ $failed -eq 0 ]
