@@ -44,13 +44,72 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libvedette.a
 unit: $(UNITBIN)
 	@tools/run_unit.sh $(UNITBIN)
 
--include $(OBJ:.o=.d) $(UNITBIN:=.d)
+# ---- the web pages, embedded ----
+WEB := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/null) web/package-lock.json
+$(BUILD)/tools/embed: tools/embed.c
+	@mkdir -p $(@D)
+	$(CC) -std=c17 -O1 -Wall -Wextra -D_GNU_SOURCE -o $@ $< -ldeflate
+$(BUILD)/web_assets.h: $(BUILD)/tools/embed $(WEB)
+	$(BUILD)/tools/embed web > $@.tmp && mv $@.tmp $@
+$(BUILD)/src/tell/page.o: $(BUILD)/web_assets.h
+
+# ---- run, test, check ----
+run:
+	@tools/setup.sh build
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all
+	$(BUILD)/vedette serve --data data --demo $(ARGS)
+
+test:
+	@tools/setup.sh test
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all unit-programs
+	@tools/run_tests.sh $(BUILD) $(UNITBIN)
+
+unit-programs: $(UNITBIN)
 
 layers:
 	@tools/layers.sh
 
-clean:
-	rm -rf build
+SOURCES = $(shell git ls-files 'src/*.[ch]' 'src/*.cc' 'tests/*.[ch]' 'tools/*.c')
+fmt:
+	clang-format-14 -i $(SOURCES)
+format:
+	@clang-format-14 --dry-run -Werror $(SOURCES)
 
-.PHONY: all unit layers clean
+check: layers format
+	@$(MAKE) --no-print-directory -s -j$$(nproc) BUILD=$(BUILD)/check-gcc WERROR=1 all unit-programs
+	@$(MAKE) --no-print-directory -s -j$$(nproc) BUILD=$(BUILD)/check-clang CC=clang CXX=clang++ WERROR=1 OPT=-O1 all
+
+# Unit tests under the sanitizers. TSan needs a build of its own.
+san:
+	@$(MAKE) --no-print-directory -s -j$$(nproc) BUILD=$(BUILD)/asan OPT="-O1 -g" \
+	    SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined" unit
+	@$(MAKE) --no-print-directory -s -j$$(nproc) BUILD=$(BUILD)/tsan OPT="-O1 -g" SAN="-fsanitize=thread" unit
+
+# Each tests/fuzz/NAME_fuzz.c, seeds in tests/fuzz/corpus/NAME, for FUZZ_SECONDS.
+FUZZ_SECONDS ?= 60
+FUZZ := $(sort $(wildcard tests/fuzz/*_fuzz.c))
+FUZZFLAGS = -fsanitize=address,undefined -fno-sanitize-recover=undefined
+fuzz:
+	@$(MAKE) --no-print-directory -s -j$$(nproc) BUILD=$(BUILD)/fuzz CC=clang CXX=clang++ OPT="-O1 -g" \
+	    SAN="$(FUZZFLAGS) -fsanitize=fuzzer-no-link" fuzz-programs
+	@tools/run_fuzz.sh $(BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZ)
+fuzz-programs: $(FUZZ:tests/fuzz/%.c=$(BUILD)/fuzz_%)
+$(BUILD)/fuzz_%: tests/fuzz/%.c $(BUILD)/libvedette.a
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(FUZZFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+# Benchmarks: programs in C and drivers in Python; each prints its own table.
+BENCH := $(sort $(wildcard tests/bench/*_bench.c))
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libvedette.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+bench-programs: all $(BENCH:tests/bench/%.c=$(BUILD)/bench/%)
+bench: bench-programs
+	@tools/run_bench.sh $(BUILD)
+
+-include $(OBJ:.o=.d) $(UNITBIN:=.d)
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all unit unit-programs run test layers fmt format check san fuzz fuzz-programs bench bench-programs clean
 .SECONDARY:
