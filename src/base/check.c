@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-_Noreturn void check_failed(const char *cond, const char *file, int line)
+void check_failed(const char *cond, const char *file, int line)
 {
     fprintf(stderr, "vedette: bug at %s:%d: %s is not true\n", file, line, cond);
     abort();

@@ -4,7 +4,7 @@
 
 #define check(cond) ((cond) ? (void)0 : check_failed(#cond, __FILE__, __LINE__))
 
-_Noreturn void check_failed(const char *cond, const char *file, int line);
+__attribute__((noreturn)) void check_failed(const char *cond, const char *file, int line); /* C++ has no _Noreturn */
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define MIN(a, b) ((a) < (b) ? (a) : (b))

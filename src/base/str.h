@@ -20,7 +20,7 @@ static inline struct str str_of(const char *s)
 
 static inline struct str str_make(const void *p, size_t n)
 {
-    return (struct str){ p, n };
+    return (struct str){ (const char *)p, n }; /* the cast is for the C++ shims */
 }
 
 static inline bool str_eq(struct str a, struct str b)
