@@ -1,0 +1,71 @@
+/* cli_data.c - `vedette fsck` and `vedette snapshot`: the data directory as bytes. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "net/http_client.h"
+#include "server/cli.h"
+#include "store/embedded.h"
+
+static void print_line(void *ctx, const char *text)
+{
+    (void)ctx;
+    puts(text);
+}
+
+int cli_fsck(int argc, char **argv)
+{
+    static const char usage[] = "vedette fsck [--data DIR]";
+    if (cli_switch(&argc, argv, "--help")) return printf("usage: %s\n", usage), 0;
+    const char *dir = cli_flag(&argc, argv, "--data");
+    int bad = cli_no_more_flags(argc, argv, usage);
+    if (bad) return bad;
+
+    struct fsck_report report = { 0 };
+    struct err e = ERR_INIT;
+    if (embedded_fsck(dir ? dir : "data", print_line, NULL, &report, &e) < 0)
+        return fprintf(stderr, "vedette fsck: %s\n", e.text), 1;
+    printf("%llu files, %llu bytes, %llu parts, %llu rows checked, %llu damaged\n", (unsigned long long)report.files,
+           (unsigned long long)report.bytes, (unsigned long long)report.parts, (unsigned long long)report.rows,
+           (unsigned long long)report.damaged);
+    return report.damaged > 0;
+}
+
+/* A running server holds its directory; it makes the snapshot itself (needs --admin-api there). */
+static int snapshot_by_server(const char *server)
+{
+    char url[1024];
+    snprintf(url, sizeof url, "%s/api/v1/admin/tsdb/snapshot", server);
+    struct http_fetch fetch = { .method = "POST", .url = url, .timeout_ms = 600000, .max_answer_bytes = 1u << 20 };
+    struct http_fetched got = { 0 };
+    struct err e = ERR_INIT;
+    if (http_fetch_now(&fetch, &got, &e) < 0) return fprintf(stderr, "vedette snapshot: %s: %s\n", server, e.text), 1;
+    fprintf(got.status == 200 ? stdout : stderr, "%.*s\n", (int)got.body.n, got.body.p ? got.body.p : "");
+    buf_release(&got.body);
+    return got.status != 200;
+}
+
+static int snapshot_offline(const char *dir, const char *target)
+{
+    struct embedded_conf conf = { .dir = dir };
+    struct store *store = NULL;
+    struct err e = ERR_INIT;
+    int rc = embedded_open(&conf, &store, &e);
+    if (rc == OK) rc = store_admin(store, STORE_SNAPSHOT, target, &e);
+    store_close(store);
+    if (rc == ERR_BUSY) return fprintf(stderr, "vedette snapshot: %s\nA server is running on it: use --server URL.\n", e.text), 1;
+    if (rc < 0) return fprintf(stderr, "vedette snapshot: %s\n", e.text), 1;
+    return printf("%s\n", target), 0;
+}
+
+int cli_snapshot(int argc, char **argv)
+{
+    static const char usage[] = "vedette snapshot --data DIR TARGET   |   vedette snapshot --server URL";
+    if (cli_switch(&argc, argv, "--help")) return printf("usage: %s\n", usage), 0;
+    const char *dir = cli_flag(&argc, argv, "--data"), *server = cli_flag(&argc, argv, "--server");
+    int bad = cli_no_more_flags(argc, argv, usage);
+    if (bad) return bad;
+    if (server != NULL && argc == 0) return snapshot_by_server(server);
+    if (server == NULL && argc == 1) return snapshot_offline(dir ? dir : "data", argv[0]);
+    return fprintf(stderr, "usage: %s\n", usage), 2;
+}
