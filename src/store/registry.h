@@ -35,9 +35,13 @@ int registry_resolve(struct registry *, struct hash128 spelling_key, enum labels
 /* Recovery: a series under its old number. ERR_CORRUPT when the number is taken by other labels. Writer only. */
 int registry_restore(struct registry *, series_key key, struct str packed, struct err *);
 
+/* Recovery: numbers below these are taken, though no series here has them (days served by their index files alone). Writer only. */
+void registry_reserve(struct registry *, uint32_t next_series_no, uint32_t next_metric_no);
+
 /* Presence: the series has a row in this UTC day (days since 1970). True when that is news. Writer only, called for each row: quick. */
 bool registry_mark(struct registry *, uint32_t day, series_key key);
-/* Series marked in this day since the last call that said `commit`, sorted by key: what the next index file must hold. Writer only. */
+/* Series marked in this day since the last call that said `commit`, sorted by key: what the next index file must hold. Writer only.
+ * A flush that may fail asks without commit and calls registry_mark_indexed for what it has written. */
 size_t registry_fresh(struct registry *, uint32_t day, series_key **out /* yours */, bool commit);
 /* A series is in an index file on disk already (recovery). */
 void registry_mark_indexed(struct registry *, uint32_t day, series_key key);
