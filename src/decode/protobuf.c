@@ -1,27 +1,18 @@
 #include "decode/protobuf.h"
 
-bool pb_fail(struct pb *r, const char *why)
+void pb_note(struct pb *r, const char *why)
 {
     if (r->why == NULL) {
         r->why = why;
         r->why_at = r->p;
     }
     r->p = r->end;
-    return false;
 }
 
 int pb_error(const struct pb *r, struct err *e)
 {
     if (r->why == NULL) return OK;
     return err_set(e, ERR_PARSE, "byte %zu: %s", (size_t)(r->why_at - r->begin), r->why);
-}
-
-struct pb pb_sub(const struct pb *r, struct str bytes)
-{
-    const uint8_t *p = (const uint8_t *)bytes.p;
-    struct pb sub = { p, p + bytes.n, r->begin, NULL, NULL, r->depth + 1 };
-    if (UNLIKELY(sub.depth > PB_DEPTH_MAX)) pb_fail(&sub, "messages nested too deeply");
-    return sub;
 }
 
 bool pb_varint_long(struct pb *r, uint64_t *out)

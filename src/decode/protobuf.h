@@ -58,13 +58,25 @@ static inline struct pb pb_open(struct str bytes)
     return (struct pb){ p, p + bytes.n, p, NULL, NULL, 0 };
 }
 
-/* The decoder's own objection, at the cursor. Always false. */
-bool pb_fail(struct pb *, const char *why);
+void pb_note(struct pb *, const char *why);
+/* An objection, the decoder's own too, at the cursor. Always false. */
+static inline bool pb_fail(struct pb *r, const char *why)
+{
+    pb_note(r, why);
+    return false;
+}
 /* ERR_PARSE and "byte N: why"; OK when nothing went wrong. */
 int pb_error(const struct pb *, struct err *);
 
 /* A message inside: same counting of places, one level deeper. Too deep: the reader it gives has failed already. */
-struct pb pb_sub(const struct pb *, struct str bytes);
+static inline struct pb pb_sub(const struct pb *r, struct str bytes)
+{
+    const uint8_t *p = (const uint8_t *)bytes.p;
+    struct pb sub = { p, p + bytes.n, r->begin, NULL, NULL, r->depth + 1 };
+    if (UNLIKELY(sub.depth > PB_DEPTH_MAX)) pb_fail(&sub, "messages nested too deeply");
+    return sub;
+}
+
 /* Take over the first error of a message inside; false when there is one. */
 static inline bool pb_join(struct pb *r, const struct pb *sub)
 {
