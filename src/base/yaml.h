@@ -19,6 +19,7 @@ struct yaml {
     bool quoted;         /* a quoted scalar is never null, bool or number */
     struct yaml **items; /* list items; map values */
     struct str *keys;    /* map */
+    int *key_lines;      /* map: where each key stands */
     bool *asked;         /* map: yaml_get has seen this key */
     size_t n;
 };
