@@ -77,11 +77,10 @@ void buf_printf(struct buf *b, const char *fmt, ...)
     if ((size_t)n < sizeof small) {
         buf_add(b, small, (size_t)n);
     } else {
-        char *to = buf_room(b, (size_t)n + 1);
-        if (to != NULL) {
-            vsnprintf(to, (size_t)n + 1, fmt, again);
-            b->n += (size_t)n;
-        }
+        char *large = mem_alloc((size_t)n + 1); /* not in place: its terminator might not fit below the ceiling */
+        vsnprintf(large, (size_t)n + 1, fmt, again);
+        buf_add(b, large, (size_t)n);
+        mem_free(large);
     }
     va_end(again);
     va_end(ap);
