@@ -1,0 +1,265 @@
+/* part_writer.c - a part from front to back: header, blocks, index pages, top page, footer.
+ *
+ * Always true:
+ *   1. Until the footer is written the file is not a part; a writer that fails or is abandoned removes it.
+ *   2. Keys, kinds and times only rise, checked row by row: what breaks the order is refused and nothing is written.
+ *   3. Memory is one block, an output buffer and an index entry for each block (72 bytes for up to 8192 rows). */
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "store/part_block.h"
+#include "store/part_format.h"
+#include "store/part_writer.h"
+
+#define WRITE_BYTES (256u << 10) /* collected before the disk is asked */
+
+struct part_writer {
+    char *path;
+    int fd;
+    char head[PART_HEAD_BYTES];
+    struct part_info info;
+    struct page_packer *packer;
+    struct block_builder *block;
+    struct buf out;
+    uint64_t written; /* bytes handed to the file; out follows */
+
+    struct part_place *place; /* blocks of the data, in order; index pages are cut from them at the end */
+    size_t n_places, places_cap;
+    bool any; /* a run was accepted */
+    series_key last_key;
+    enum row_kind last_kind;
+    int64_t last_ms;
+};
+
+int part_writer_open(const char *path, uint32_t level, uint64_t sequence, int zstd_level, struct part_writer **out, struct err *e)
+{
+    int fd = file_open(path, O_WRONLY | O_CREAT | O_EXCL, e);
+    if (fd < 0) return fd;
+
+    struct part_writer *w = mem_alloc_zero(sizeof *w);
+    w->path = mem_strdup(path);
+    w->fd = fd;
+    w->packer = page_packer_new(zstd_level);
+    w->block = block_builder_new();
+    w->out = (struct buf)BUF_INIT(SIZE_MAX / 4);
+    w->info = (struct part_info){ .min_time_ms = INT64_MAX, .max_time_ms = INT64_MIN, .min_key = UINT64_MAX,
+                                  .level = level, .sequence = sequence };
+    part_head_put(w->head, &(struct part_head){ level, zstd_level, sequence });
+    buf_add(&w->out, w->head, sizeof w->head);
+    *out = w;
+    return OK;
+}
+
+static void writer_free(struct part_writer *w)
+{
+    mem_free(w->path);
+    page_packer_free(w->packer);
+    block_builder_free(w->block);
+    buf_release(&w->out);
+    mem_free(w->place);
+    mem_free(w);
+}
+
+void part_writer_abandon(struct part_writer *w)
+{
+    if (w == NULL) return;
+    if (w->fd >= 0) file_close(w->fd, NULL);
+    file_unlink(w->path, NULL);
+    writer_free(w);
+}
+
+/* ---- blocks ---- */
+
+static int drain(struct part_writer *w, struct err *e)
+{
+    int rc = file_write(w->fd, w->out.p, w->out.n, e);
+    if (rc < 0) return rc;
+    w->written += w->out.n;
+    buf_clear(&w->out);
+    return OK;
+}
+
+static void count_place(struct part_writer *w, struct part_place place)
+{
+    place.at = w->written + w->out.n - place.bytes;
+    w->place = mem_grow(w->place, w->n_places, &w->places_cap, sizeof *w->place);
+    w->place[w->n_places++] = place;
+    w->info.blocks++;
+    w->info.rows += place.rows;
+    w->info.runs += place.runs;
+    w->info.min_time_ms = MIN(w->info.min_time_ms, place.min_ms);
+    w->info.max_time_ms = MAX(w->info.max_time_ms, place.max_ms);
+    w->info.min_key = MIN(w->info.min_key, place.first_key);
+    w->info.max_key = MAX(w->info.max_key, place.last_key);
+}
+
+static int flush_block(struct part_writer *w, struct err *e)
+{
+    if (block_builder_rows(w->block) == 0) return OK;
+    struct part_place place;
+    block_builder_finish(w->block, w->packer, &w->out, &place);
+    count_place(w, place);
+    return w->out.n >= WRITE_BYTES ? drain(w, e) : OK;
+}
+
+/* ---- runs ---- */
+
+static int order_check(const struct part_writer *w, const struct run *r, struct err *e)
+{
+    bool falls = false;
+    for (size_t i = 1; i < r->n; i++) falls |= r->time_ms[i] <= r->time_ms[i - 1];
+    if (falls) return err_set(e, ERR_ORDER, "series %llx: times do not rise within a run", (unsigned long long)r->key);
+    if (!w->any || r->key > w->last_key) return OK;
+    if (r->key == w->last_key && r->kind > w->last_kind) return OK;
+    if (r->key == w->last_key && r->kind == w->last_kind && r->time_ms[0] > w->last_ms) return OK;
+    return err_set(e, ERR_ORDER, "series %llx kind %d after series %llx kind %d", (unsigned long long)r->key, (int)r->kind,
+                   (unsigned long long)w->last_key, (int)w->last_kind);
+}
+
+static struct run piece_of(const struct run *r, size_t from, size_t n)
+{
+    return (struct run){ r->key, r->kind, n, r->time_ms + from, r->value ? r->value + from : NULL,
+                         r->start_ms ? r->start_ms + from : NULL, r->hist ? r->hist + from : NULL };
+}
+
+/* How many rows from `from` on make one piece: histograms are bounded by what they hold as well. */
+static size_t piece_rows(const struct run *r, size_t from, size_t most)
+{
+    size_t n = MIN(r->n - from, most), numbers = 0;
+    if (r->kind != ROW_HISTOGRAM) return n;
+    for (size_t i = 0; i < n; i++) {
+        const struct histogram *h = r->hist[from + i];
+        numbers += 3u + h->n_pos + h->n_neg + h->n_pos_spans + h->n_neg_spans + h->n_custom;
+        if (i > 0 && numbers > PART_HIST_VALUES) return i;
+    }
+    return n;
+}
+
+/* A run that does not fit what is left of a block at least half full starts the next one; only long ones are cut. */
+static int make_room(struct part_writer *w, size_t n, struct err *e)
+{
+    size_t rows = block_builder_rows(w->block);
+    bool fits = n <= PART_BLOCK_ROWS - rows;
+    if (block_builder_full(w->block) || (!fits && rows >= PART_BLOCK_ROWS / 2)) return flush_block(w, e);
+    return OK;
+}
+
+int part_writer_run(struct part_writer *w, const struct run *r, struct err *e)
+{
+    if (r->n == 0) return OK;
+    int rc = order_check(w, r, e);
+    for (size_t at = 0, n; at < r->n && rc == OK; at += n) {
+        if ((rc = make_room(w, r->n - at, e)) < 0) return rc;
+        n = piece_rows(r, at, PART_BLOCK_ROWS - block_builder_rows(w->block));
+        struct run piece = piece_of(r, at, n);
+        block_builder_add(w->block, &piece);
+    }
+    if (rc < 0) return rc;
+    w->any = true;
+    w->last_key = r->key;
+    w->last_kind = r->kind;
+    w->last_ms = r->time_ms[r->n - 1];
+    return OK;
+}
+
+size_t part_writer_pending(const struct part_writer *w)
+{
+    return block_builder_rows(w->block);
+}
+
+int part_writer_copy(struct part_writer *w, struct str stored, const struct part_place *place, const struct run_head *last,
+                     struct err *e)
+{
+    int rc = flush_block(w, e);
+    if (rc < 0) return rc;
+    buf_str(&w->out, stored);
+    count_place(w, *place);
+    w->any = true;
+    w->last_key = last->key;
+    w->last_kind = last->kind;
+    w->last_ms = last->last_ms;
+    return w->out.n >= WRITE_BYTES ? drain(w, e) : OK;
+}
+
+/* ---- the end ---- */
+
+/* One place for an index page: what its blocks have in common. */
+static struct part_place sum_of(const struct part_place *block, size_t n)
+{
+    struct part_place sum = block[0];
+    for (size_t i = 1; i < n; i++) {
+        sum.last_key = block[i].last_key;
+        sum.min_ms = MIN(sum.min_ms, block[i].min_ms);
+        sum.max_ms = MAX(sum.max_ms, block[i].max_ms);
+        sum.rows += block[i].rows;
+        sum.runs += block[i].runs;
+        sum.blocks++;
+    }
+    return sum;
+}
+
+/* Writes the index pages and leaves the page over them in `top`. */
+static void put_index(struct part_writer *w, struct buf *top)
+{
+    size_t n_pages = (w->n_places + PART_INDEX_BLOCKS - 1) / PART_INDEX_BLOCKS;
+    if (n_pages == 0) return;
+    struct part_place *page = mem_array(n_pages, sizeof *page);
+    struct buf raw = BUF_INIT(PAGE_RAW_MAX);
+    for (size_t i = 0; i < n_pages; i++) {
+        const struct part_place *block = w->place + i * PART_INDEX_BLOCKS;
+        size_t n = MIN(w->n_places - i * PART_INDEX_BLOCKS, (size_t)PART_INDEX_BLOCKS);
+        page[i] = sum_of(block, n);
+        page[i].at = w->written + w->out.n;
+        buf_clear(&raw);
+        part_places_put(&raw, block, n);
+        size_t before = w->out.n;
+        page_put(w->packer, &w->out, PAGE_INDEX, buf_view(&raw));
+        page[i].bytes = w->out.n - before;
+    }
+    buf_clear(&raw);
+    part_places_put(&raw, page, n_pages);
+    page_put(w->packer, top, PAGE_TOP, buf_view(&raw));
+    buf_release(&raw);
+    mem_free(page);
+}
+
+static int put_end(struct part_writer *w, struct err *e)
+{
+    int rc = flush_block(w, e);
+    if (rc < 0) return rc;
+    if (w->n_places > (size_t)PART_INDEX_BLOCKS * 65536) return err_set(e, ERR_LIMIT, "part: too many blocks");
+
+    struct buf top = BUF_INIT(PAGE_RAW_MAX);
+    struct part_foot foot = { w->info.rows, w->info.min_time_ms, w->info.max_time_ms, w->written + w->out.n,
+                              w->info.sequence, w->info.level, 0, 0 };
+    put_index(w, &top);
+    foot.top_bytes = (uint32_t)top.n;
+    char bytes[PART_FOOT_BYTES];
+    part_foot_put(bytes, &foot, w->head, buf_view(&top));
+    buf_str(&w->out, buf_view(&top));
+    buf_add(&w->out, bytes, sizeof bytes);
+    buf_release(&top);
+    return drain(w, e);
+}
+
+int part_writer_finish(struct part_writer *w, struct part_info *info, struct err *e)
+{
+    int rc = put_end(w, e);
+    if (rc == OK) rc = file_sync(w->fd, e);
+    if (rc == OK) {
+        rc = file_close(w->fd, e);
+        w->fd = -1;
+    }
+    if (rc < 0) {
+        err_where(e, "writing %s", w->path);
+        part_writer_abandon(w);
+        return rc;
+    }
+    w->info.bytes = w->written;
+    if (info) *info = w->info;
+    writer_free(w);
+    return OK;
+}
