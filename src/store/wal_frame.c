@@ -1,0 +1,108 @@
+/* wal_frame.c - see wal_frame.h. A frame is believed only when magic, lengths, checksum and LZ4 all agree. */
+#include "store/wal_frame.h"
+
+#include <lz4.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "store/bytes.h"
+#include "store/crc32c.h"
+
+#define MAGIC 0x314c4157u /* "WAL1" */
+#define LZ4_LEAST 64      /* below, the LZ4 call costs more than it can save */
+
+static void put32(char *p, uint32_t v)
+{
+    for (int i = 0; i < 4; i++) p[i] = (char)(v >> (8 * i));
+}
+
+void wal_frame_put(struct buf *out, uint64_t lsn, struct str raw)
+{
+    check(raw.n > 0 && raw.n <= WAL_FRAME_RAW_MAX);
+
+    int bound = LZ4_compressBound((int)raw.n);
+    char *p = buf_room(out, WAL_FRAME_HEAD + (size_t)bound);
+    check(p != NULL); /* the committer's buffer has no ceiling below what one frame may need */
+
+    char *body = p + WAL_FRAME_HEAD;
+    size_t n = raw.n >= LZ4_LEAST ? (size_t)LZ4_compress_default(raw.p, body, (int)raw.n, bound) : 0;
+    if (n == 0 || n >= raw.n) {
+        memcpy(body, raw.p, raw.n);
+        n = raw.n;
+    }
+    put32(p, MAGIC);
+    put32(p + 4, (uint32_t)n);
+    put32(p + 12, (uint32_t)raw.n);
+    put32(p + 16, (uint32_t)lsn);
+    put32(p + 20, (uint32_t)(lsn >> 32));
+    put32(p + 8, crc32c(0, p + 12, WAL_FRAME_HEAD - 12 + n));
+    buf_added(out, WAL_FRAME_HEAD + n);
+}
+
+static bool frame_at(struct str segment, size_t at, uint64_t *lsn, struct str *body, uint32_t *raw_n)
+{
+    struct bytes b = bytes_of(str_make(segment.p + at, segment.n - at));
+    uint32_t magic = bytes_u32(&b), n = bytes_u32(&b), crc = bytes_u32(&b);
+    const unsigned char *covered = b.p;
+    *raw_n = bytes_u32(&b);
+    *lsn = bytes_u64(&b);
+    *body = bytes_take(&b, n);
+    if (b.failed || magic != MAGIC || n == 0 || *raw_n < n || *raw_n > WAL_FRAME_RAW_MAX) return false;
+    return crc32c(0, covered, WAL_FRAME_HEAD - 12 + (size_t)n) == crc;
+}
+
+static bool frame_open(struct str body, uint32_t raw_n, struct buf *scratch, struct str *raw)
+{
+    if (body.n == raw_n) {
+        *raw = body;
+        return true;
+    }
+    buf_clear(scratch);
+    char *to = raw_n / 255 <= body.n ? buf_room(scratch, raw_n) : NULL; /* LZ4 cannot do better than 1:255 */
+    if (to == NULL) return false;
+    *raw = str_make(to, raw_n);
+    return LZ4_decompress_safe(body.p, to, (int)body.n, (int)raw_n) == (int)raw_n;
+}
+
+static bool all_zero(const char *p, size_t n)
+{
+    return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
+}
+
+/* The next offset after `at` where a valid frame numbered `least` or later begins; segment.n when there is none. */
+static size_t resync(struct str segment, size_t at, uint64_t least)
+{
+    static const char magic[4] = { 'W', 'A', 'L', '1' };
+    while (at < segment.n) {
+        const char *hit = memmem(segment.p + at, segment.n - at, magic, sizeof magic);
+        if (hit == NULL) break;
+        at = (size_t)(hit - segment.p);
+
+        uint64_t lsn;
+        struct str body;
+        uint32_t raw_n;
+        if (frame_at(segment, at, &lsn, &body, &raw_n) && lsn >= least) return at;
+        at++;
+    }
+    return segment.n;
+}
+
+enum wal_found wal_frame_next(struct str segment, size_t *at, uint64_t least, struct buf *scratch, uint64_t *lsn,
+                              struct str *raw, uint64_t *skipped)
+{
+    struct str body;
+    uint32_t raw_n;
+
+    *skipped = 0;
+    if (*at >= segment.n) return WAL_END;
+    if (frame_at(segment, *at, lsn, &body, &raw_n) && frame_open(body, raw_n, scratch, raw)) {
+        *at += WAL_FRAME_HEAD + body.n;
+        return WAL_FRAME;
+    }
+    if (all_zero(segment.p + *at, segment.n - *at)) return WAL_END;
+
+    size_t next = resync(segment, *at + 1, least);
+    *skipped = next - *at;
+    *at = next;
+    return next < segment.n ? WAL_HOLE : WAL_TORN;
+}
