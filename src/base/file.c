@@ -100,12 +100,12 @@ int file_open(const char *path, int flags, struct err *e)
 
 int file_close(int fd, struct err *e)
 {
+    struct fd_path path = path_of(fd); /* afterwards nobody knows it */
     bool told_to_fail = call_fails();
     int saved = errno;
     int rc = close(fd); /* Linux releases the descriptor whatever close says, so it is never repeated */
     if (told_to_fail) errno = saved;
-    if ((rc < 0 && errno != EINTR) || told_to_fail) return fail_fd(e, "close", fd);
-    return OK;
+    return (rc < 0 && errno != EINTR) || told_to_fail ? fail_path(e, "close", path.text) : OK;
 }
 
 enum { AT_POSITION = -1 };
