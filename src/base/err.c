@@ -19,6 +19,16 @@ int err_set(struct err *e, int code, const char *fmt, ...)
     return code;
 }
 
+/* ": " and text behind the first n bytes of e->text, cut where e->text ends. */
+static void append(struct err *e, int n, const char *text)
+{
+    if (n < 0 || (size_t)n + 2 >= sizeof e->text) return;
+    size_t at = (size_t)n + 2, size = MIN(strlen(text), sizeof e->text - 1 - at);
+    memcpy(e->text + n, ": ", 2);
+    memcpy(e->text + at, text, size);
+    e->text[at + size] = 0;
+}
+
 void err_where(struct err *e, const char *fmt, ...)
 {
     if (e == NULL) return;
@@ -28,10 +38,8 @@ void err_where(struct err *e, const char *fmt, ...)
 
     va_list ap;
     va_start(ap, fmt);
-    int n = vsnprintf(e->text, sizeof e->text, fmt, ap);
+    append(e, vsnprintf(e->text, sizeof e->text, fmt, ap), old);
     va_end(ap);
-    if (n >= 0 && (size_t)n < sizeof e->text)
-        snprintf(e->text + n, sizeof e->text - (size_t)n, ": %s", old);
 }
 
 int err_errno(struct err *e, int code, const char *fmt, ...)
@@ -40,10 +48,8 @@ int err_errno(struct err *e, int code, const char *fmt, ...)
     if (e != NULL) {
         va_list ap;
         va_start(ap, fmt);
-        int n = vsnprintf(e->text, sizeof e->text, fmt, ap);
+        append(e, vsnprintf(e->text, sizeof e->text, fmt, ap), strerror(saved));
         va_end(ap);
-        if (n >= 0 && (size_t)n < sizeof e->text)
-            snprintf(e->text + n, sizeof e->text - (size_t)n, ": %s", strerror(saved));
         e->code = code;
     }
     errno = saved;
