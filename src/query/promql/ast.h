@@ -57,6 +57,7 @@ struct promql_function; /* one line of the function table (functions.h) */
 struct node {
     enum promql_kind kind;
     enum promql_type type;
+    uint16_t height;         /* 1 for a leaf; at most PROMQL_HEIGHT_MAX, so a walk may recurse */
     struct promql_span at;
 
     /* NUMBER */

@@ -4,7 +4,10 @@
 #include "query/promql/ast.h"
 
 #define PROMQL_TEXT_MAX (256u << 10)
-#define PROMQL_DEPTH_MAX 200
+#define PROMQL_DEPTH_MAX 200     /* parentheses, calls and signs within each other */
+#define PROMQL_HEIGHT_MAX 1000   /* of the tree: a or b or c ... is a tree as high as it has operators */
+#define PROMQL_NODES_MAX 20000
+#define PROMQL_MATCHERS_MAX 2000 /* in one expression */
 
 /* Tree lives in the arena; the text is copied into it. Errors as Prometheus words them: `1:5: parse error: ...`.
  * Matchers hold compiled regexes: promql_release(root) frees them. */
