@@ -1,0 +1,246 @@
+/* day_index_select.c - what callers ask of an index file: conditions to series, a series to labels, names and values. */
+#include <string.h>
+
+#include "base/check.h"
+#include "store/day_index_impl.h"
+#include "store/select.h"
+
+#define CHECK_EVERY 1024
+#define ROW_COST 16 /* a row's page may have to be decoded, but rows of one metric are neighbours */
+
+/* ---- the file as an index (select.h) ---- */
+
+struct file_view {
+    struct index index;
+    struct index_reader reader;
+};
+
+static struct index_reader *reader_of(struct index *index)
+{
+    return &((struct file_view *)index)->reader;
+}
+
+static const struct index_name *name_at(struct index *index, uint32_t name_no)
+{
+    return &reader_of(index)->d->names[name_no];
+}
+
+static int view_name(struct index *index, struct str name, uint32_t *name_no, uint32_t *n_values, struct err *e)
+{
+    const struct day_index *d = reader_of(index)->d;
+    const struct index_name *found = day_index_name(d, name);
+    (void)e;
+    if (found == NULL) return 0;
+    *name_no = (uint32_t)(found - d->names);
+    *n_values = found->n_pairs;
+    return 1;
+}
+
+static int view_pair(struct index *index, uint32_t name_no, struct str value, uint32_t *pair, struct err *e)
+{
+    const struct index_name *name = name_at(index, name_no);
+    const struct pair_entry *entry;
+    int rc = index_reader_lower(reader_of(index), name, value, pair, e);
+    if (rc < 0 || *pair == name->first_pair + name->n_pairs) return rc;
+    if ((rc = index_reader_pair(reader_of(index), *pair, &entry, e)) < 0) return rc;
+    return str_eq(entry->value, value);
+}
+
+static bool has_prefix(struct str s, struct str prefix)
+{
+    return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+}
+
+/* Values of a name by rising value, from the first with this prefix to the last. A reader of its own: visit may turn pages. */
+static int each_value(const struct day_index *d, const struct index_name *name, struct str prefix,
+                      int (*visit)(void *ctx, uint32_t pair, struct str value, struct err *), void *ctx, struct err *e)
+{
+    struct index_reader r;
+    uint32_t pair;
+    index_reader_init(&r, d);
+    int rc = index_reader_lower(&r, name, prefix, &pair, e);
+    for (; rc == OK && pair < name->first_pair + name->n_pairs; pair++) {
+        const struct pair_entry *entry;
+        if ((rc = index_reader_pair(&r, pair, &entry, e)) < 0 || !has_prefix(entry->value, prefix)) break;
+        rc = visit(ctx, pair, entry->value, e);
+    }
+    index_reader_release(&r);
+    return rc;
+}
+
+static int view_values(struct index *index, uint32_t name_no, struct str prefix,
+                       int (*visit)(void *ctx, uint32_t pair, struct str value, struct err *), void *ctx, struct err *e)
+{
+    return each_value(reader_of(index)->d, name_at(index, name_no), prefix, visit, ctx, e);
+}
+
+static int view_count(struct index *index, uint32_t pair, size_t *n, struct err *e)
+{
+    const struct pair_entry *entry;
+    int rc = index_reader_pair(reader_of(index), pair, &entry, e);
+    if (rc < 0) return rc;
+    *n = entry->count;
+    return 1;
+}
+
+static int view_postings(struct index *index, uint32_t pair, struct call *call, const uint32_t **rows, size_t *n, struct err *e)
+{
+    const struct pair_entry *entry;
+    int rc = index_reader_pair(reader_of(index), pair, &entry, e);
+    if (rc < 0) return rc;
+    if (!arena_fits(call->arena, (size_t)entry->count * sizeof **rows))
+        return err_set(e, ERR_LIMIT, "the condition selects too many series for this query's memory limit");
+    uint32_t *to = arena_array(call->arena, entry->count, sizeof *to);
+    *n = entry->count;
+    *rows = to;
+    return index_reader_postings(reader_of(index), entry, call->arena, to, e);
+}
+
+static int view_row_pair(struct index *index, uint32_t row, uint32_t name_no, uint32_t *pair, struct err *e)
+{
+    const struct index_name *name = name_at(index, name_no);
+    const uint32_t *pairs;
+    series_key key;
+    uint32_t n;
+    int rc = index_reader_row(reader_of(index), row, &key, &pairs, &n, e);
+    if (rc < 0) return rc;
+    for (uint32_t i = 0; i < n; i++) {
+        if (pairs[i] < name->first_pair || pairs[i] - name->first_pair >= name->n_pairs) continue;
+        *pair = pairs[i];
+        return 1;
+    }
+    return 0;
+}
+
+static int view_value(struct index *index, uint32_t pair, struct arena *a, struct str *value, struct err *e)
+{
+    const struct pair_entry *entry;
+    int rc = index_reader_pair(reader_of(index), pair, &entry, e);
+    (void)a; /* read at once, while the page is pinned */
+    if (rc < 0) return rc;
+    *value = entry->value;
+    return 1;
+}
+
+static const struct index_ops view_ops = {
+    .name = view_name,
+    .pair = view_pair,
+    .values = view_values,
+    .count = view_count,
+    .postings = view_postings,
+    .row_pair = view_row_pair,
+    .value = view_value,
+};
+
+/* ---- select ---- */
+
+static int rows_to_keys(struct index_reader *r, const uint32_t *rows, size_t n, struct call *call, series_key **out, struct err *e)
+{
+    if (!arena_fits(call->arena, n * sizeof **out))
+        return err_set(e, ERR_LIMIT, "%zu series are too many for this query's memory limit", n);
+    *out = arena_array(call->arena, n + 1, sizeof **out);
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t *pairs;
+        uint32_t n_pairs;
+        int rc = index_reader_row(r, rows[i], &(*out)[i], &pairs, &n_pairs, e);
+        if (rc == OK && i % CHECK_EVERY == 0) rc = call_check(call, e);
+        if (rc < 0) return rc;
+    }
+    return OK;
+}
+
+int day_index_select(const struct day_index *d, const struct matcher *m, size_t n, struct call *call, series_key **out, size_t *n_out, struct err *e)
+{
+    struct file_view v = { { &view_ops, d->n_series, ROW_COST }, { d } };
+    uint32_t *rows;
+    *out = NULL;
+    *n_out = 0;
+    int rc = index_select(&v.index, m, n, call, &rows, n_out, e);
+    if (rc == OK) rc = rows_to_keys(&v.reader, rows, *n_out, call, out, e);
+    if (rc < 0) *n_out = 0;
+    index_reader_release(&v.reader);
+    return rc;
+}
+
+/* ---- labels ---- */
+
+int day_index_labels(const struct day_index *d, series_key key, struct arena *a, struct labels *out, struct err *e)
+{
+    struct index_reader r;
+    uint32_t row;
+    index_reader_init(&r, d);
+    int rc = index_reader_find_key(&r, key, &row, e);
+    if (rc == OK) rc = index_reader_labels(&r, row, &key, a, out, e);
+    index_reader_release(&r);
+    return rc;
+}
+
+int day_index_each(const struct day_index *d, int (*visit)(void *ctx, series_key, struct str packed), void *ctx, struct err *e)
+{
+    struct index_reader r;
+    struct arena a = ARENA_INIT(SIZE_MAX);
+    struct buf packed = BUF_INIT(SIZE_MAX / 4);
+    int rc = OK;
+    index_reader_init(&r, d);
+    for (uint32_t row = 0; row < d->n_series && rc == OK; row++) {
+        series_key key;
+        struct labels l;
+        if ((rc = index_reader_labels(&r, row, &key, &a, &l, e)) < 0) break;
+        buf_clear(&packed);
+        labels_pack(&packed, l);
+        rc = visit(ctx, key, buf_view(&packed));
+        arena_reset(&a);
+    }
+    buf_release(&packed);
+    arena_release(&a);
+    index_reader_release(&r);
+    return rc;
+}
+
+/* ---- names and values ---- */
+
+int day_index_label_names(const struct day_index *d, struct call *call, struct str **out, size_t *n_out, struct err *e)
+{
+    *n_out = 0;
+    *out = arena_array(call->arena, d->n_names + 1u, sizeof **out);
+    for (uint32_t i = 0; i < d->n_names; i++) {
+        int rc = i % CHECK_EVERY == 0 ? call_check(call, e) : OK;
+        if (rc < 0) return rc;
+        (*out)[i] = arena_str(call->arena, d->names[i].text);
+    }
+    *n_out = d->n_names;
+    return OK;
+}
+
+struct value_list {
+    struct call *call;
+    struct str *at;
+    size_t n;
+};
+
+static int keep_value(void *ctx, uint32_t pair, struct str value, struct err *e)
+{
+    struct value_list *list = ctx;
+    (void)pair;
+    int rc = list->n % CHECK_EVERY == 0 ? call_check(list->call, e) : OK;
+    if (rc == OK) list->at[list->n++] = arena_str(list->call->arena, value);
+    return rc;
+}
+
+int day_index_label_values(const struct day_index *d, struct str name, struct call *call, struct str **out, size_t *n_out, struct err *e)
+{
+    const struct index_name *found = day_index_name(d, name);
+    struct value_list list = { call, NULL, 0 };
+    int rc = OK;
+    *out = NULL;
+    *n_out = 0;
+    if (found != NULL) {
+        if (!arena_fits(call->arena, found->n_pairs * sizeof *list.at))
+            return err_set(e, ERR_LIMIT, "%u values are too many for this query's memory limit", found->n_pairs);
+        list.at = arena_array(call->arena, found->n_pairs, sizeof *list.at);
+        rc = each_value(d, found, STR(""), keep_value, &list, e);
+    }
+    *out = list.at;
+    *n_out = rc < 0 ? 0 : list.n;
+    return rc;
+}
