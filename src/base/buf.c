@@ -77,7 +77,8 @@ void buf_printf(struct buf *b, const char *fmt, ...)
     if ((size_t)n < sizeof small) {
         buf_add(b, small, (size_t)n);
     } else {
-        char *large = mem_alloc((size_t)n + 1); /* not in place: its terminator might not fit below the ceiling */
+        /* Not in place: its terminator might not fit below the ceiling. */
+        char *large = mem_alloc((size_t)n + 1);
         vsnprintf(large, (size_t)n + 1, fmt, again);
         buf_add(b, large, (size_t)n);
         mem_free(large);

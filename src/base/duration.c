@@ -8,8 +8,13 @@ static const struct unit {
     int64_t ms;
     bool exact_only; /* printed only when nothing is left over: 8d is not 1w1d */
 } units[] = {
-    { "y", 365 * 86400000ll, true }, { "w", 7 * 86400000ll, true }, { "d", 86400000, false }, { "h", 3600000, false },
-    { "m", 60000, false },           { "s", 1000, false },          { "ms", 1, false },
+    { "y", 365 * 86400000ll, true },
+    { "w", 7 * 86400000ll, true },
+    { "d", 86400000, false },
+    { "h", 3600000, false },
+    { "m", 60000, false },
+    { "s", 1000, false },
+    { "ms", 1, false },
 };
 
 static bool take_digits(struct str *s, int64_t *out)
@@ -49,9 +54,11 @@ bool duration_parse_ms(struct str s, int64_t *out_ms)
         if (!take_digits(&s, &count)) return false;
         next = take_unit(&s, next);
         if (next == COUNT(units)) return false;
-        if (__builtin_mul_overflow(count, units[next].ms, &ms) || __builtin_add_overflow(total, ms, &total)) return false;
+        if (__builtin_mul_overflow(count, units[next].ms, &ms) || __builtin_add_overflow(total, ms, &total))
+            return false;
     }
-    if (total > INT64_MAX / 1000000) return false; /* Prometheus counts in nanoseconds, and so ends at 292 years */
+    if (total > INT64_MAX / 1000000)
+        return false; /* Prometheus counts in nanoseconds, and so ends at 292 years */
     *out_ms = total;
     return true;
 }

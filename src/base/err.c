@@ -58,7 +58,8 @@ int err_errno(struct err *e, int code, const char *fmt, ...)
 
 const char *err_name(int code)
 {
-    static const char *const names[] = { "ok",     "io",     "parse",   "limit",  "range",   "find",  "order",
-                                         "busy",   "timeout", "cancel", "corrupt", "unsupported", "exec", "full" };
+    static const char *const names[] = { "ok",      "io",          "parse", "limit",   "range",
+                                         "find",    "order",       "busy",  "timeout", "cancel",
+                                         "corrupt", "unsupported", "exec",  "full" };
     return code <= 0 && (size_t)-code < COUNT(names) ? names[-code] : "unknown";
 }

@@ -1,12 +1,14 @@
 /* file.c - the only door to the disk.
  *
  * Always true:
- *   1. Every system call that touches the disk is counted by call_fails() just before it, and can be made to fail there.
- *      (A write told to fail is cut in half first: half the bytes arrive, then comes the error.)
- *   2. EINTR and short transfers never reach a caller. A failed fdatasync is reported once and never repeated: the
- *      kernel may have dropped the dirty pages, so a second call that succeeds would prove nothing.
- *   3. On an error the answer is ERR_FIND (no such file), ERR_FULL (no space left) or ERR_IO, with the path or, where
- *      only a descriptor is known, with what /proc says about it. */
+ *   1. Every system call that touches the disk is counted by call_fails() just before it, and can
+ *      be made to fail there. (A write told to fail is cut in half first: half the bytes arrive,
+ *      then comes the error.)
+ *   2. EINTR and short transfers never reach a caller. A failed fdatasync is reported once and
+ *      never repeated: the kernel may have dropped the dirty pages, so a second call that succeeds
+ *      would prove nothing.
+ *   3. On an error the answer is ERR_FIND (no such file), ERR_FULL (no space left) or ERR_IO, with
+ *      the path or, where only a descriptor is known, with what /proc says about it. */
 #include "base/file.h"
 
 #include <dirent.h>
@@ -155,7 +157,8 @@ int file_read_at(int fd, void *p, size_t n, uint64_t at, struct err *e)
         if (did < 0) return fail_fd(e, "read", fd);
         if (did == 0) {
             struct fd_path path = path_of(fd);
-            return err_set(e, ERR_CORRUPT, "%s ends at %llu, %zu bytes too early", path.text, (unsigned long long)at, n);
+            return err_set(e, ERR_CORRUPT, "%s ends at %llu, %zu bytes too early", path.text,
+                           (unsigned long long)at, n);
         }
         to += did;
         n -= (size_t)did;
@@ -173,7 +176,9 @@ int file_allocate(int fd, uint64_t size, struct err *e)
 {
     int rc;
     check(size <= INT64_MAX);
-    do rc = call_fails() ? errno : posix_fallocate(fd, 0, (off_t)size); /* answers an errno, does not set it */
+    do
+        rc = call_fails() ? errno
+                          : posix_fallocate(fd, 0, (off_t)size); /* answers an errno, does not set it */
     while (rc == EINTR);
     if (rc == 0) return OK;
     errno = rc;
@@ -275,7 +280,8 @@ static int slurp_fd(int fd, struct buf *out, struct err *e)
         if (did < 0) return fail_fd(e, "read", fd);
         if (did == 0) return OK;
         buf_add(out, piece, (size_t)did);
-        if (out->full) return err_set(e, ERR_LIMIT, "%s is larger than %zu bytes", path_of(fd).text, out->max);
+        if (out->full)
+            return err_set(e, ERR_LIMIT, "%s is larger than %zu bytes", path_of(fd).text, out->max);
     }
 }
 
@@ -337,7 +343,8 @@ static bool entry_is_dir(const char *dir, const struct dirent *d)
     return is_dir;
 }
 
-int file_list(const char *dir, int (*visit)(const char *name, bool is_dir, void *ctx), void *ctx, struct err *e)
+int file_list(const char *dir, int (*visit)(const char *name, bool is_dir, void *ctx), void *ctx,
+              struct err *e)
 {
     struct dirent **entries;
     int rc = OK, n = call_fails() ? -1 : scandir(dir, &entries, keep_entry, by_bytes);
@@ -355,7 +362,8 @@ int64_t file_free_bytes(const char *path, struct err *e)
     struct statvfs s;
     if (call_fails() || statvfs(path, &s) < 0) return fail_path(e, "stat the file system of", path);
     uint64_t bytes;
-    if (__builtin_mul_overflow((uint64_t)s.f_bavail, (uint64_t)s.f_frsize, &bytes) || bytes > INT64_MAX) return INT64_MAX;
+    if (__builtin_mul_overflow((uint64_t)s.f_bavail, (uint64_t)s.f_frsize, &bytes) || bytes > INT64_MAX)
+        return INT64_MAX;
     return (int64_t)bytes;
 }
 
@@ -367,7 +375,8 @@ int file_lock(const char *path, struct err *e)
     while (rc < 0 && errno == EINTR);
     if (rc == 0) return fd;
 
-    rc = errno == EWOULDBLOCK ? err_set(e, ERR_BUSY, "%s is locked by another process", path) : fail_path(e, "lock", path);
+    rc = errno == EWOULDBLOCK ? err_set(e, ERR_BUSY, "%s is locked by another process", path)
+                              : fail_path(e, "lock", path);
     close(fd);
     return rc;
 }

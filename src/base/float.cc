@@ -1,8 +1,9 @@
 /* float.cc - doubles to text and back, by C++17 <charconv>: shortest digits, correctly rounded, no locale.
  *
- * Writing asks for the shortest scientific form and lays its digits out anew, because neither Go layout we need is one
- * of charconv's. Reading takes short plain decimals by one exact division (both operands are below 2^53 resp. 10^22, so
- * both are exact and IEEE division rounds once) and leaves the rest to from_chars. */
+ * Writing asks for the shortest scientific form and lays its digits out anew, because neither Go layout we
+ * need is one of charconv's. Reading takes short plain decimals by one exact division (both operands are
+ * below 2^53 resp. 10^22, so both are exact and IEEE division rounds once) and leaves the rest to from_chars.
+ */
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -11,7 +12,8 @@
 
 #include "base/float.h"
 
-namespace {
+namespace
+{
 
 /* The NaN that Prometheus stores for an ordinary "not a number"; model/histogram.h calls it NAN_BITS. */
 constexpr uint64_t plain_nan_bits = 0x7ff8000000000001ull;
@@ -98,7 +100,8 @@ bool is_digit(char c)
 /* digits [. digits], at most 15 of them: exact in a double. */
 bool parse_short(const char *p, const char *end, double *out)
 {
-    static const double power[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15 };
+    static const double power[] = { 1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                    1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15 };
     if (end - p > 16) return false;
 
     uint64_t mantissa = 0;
@@ -121,16 +124,19 @@ bool is_word(struct str s, const char *lower)
     return true;
 }
 
-/* from_chars says "out of range" for both ends; too small is 0 here, too large is refused. The number overflows when its
- * first significant digit stands high: position counted from the point, plus the exponent. */
+/* from_chars says "out of range" for both ends; too small is 0 here, too large is refused. The number
+ * overflows when its first significant digit stands high: position counted from the point, plus the exponent.
+ */
 bool is_tiny(const char *p, const char *end, bool hex)
 {
     long place = 0, exponent = 0;
     bool seen_point = false, seen_digit = false;
     char mark = hex ? 'p' : 'e';
     for (; p < end && (*p | 0x20) != mark; p++) {
-        if (*p == '.') seen_point = true;
-        else if (*p != '0') seen_digit = true;
+        if (*p == '.')
+            seen_point = true;
+        else if (*p != '0')
+            seen_digit = true;
         if (*p != '.' && !seen_point && seen_digit) place++;
         if (*p == '0' && seen_point && !seen_digit) place--;
     }

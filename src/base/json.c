@@ -2,10 +2,11 @@
  *
  * Always true of the reader:
  *   1. p only moves forward, never past end. After the first error nothing moves any more.
- *   2. Every value is read under the rules of RFC 8259: no comments, no trailing commas, no bare control characters in
- *      strings, no leading zeros, one value and then nothing. Strings are valid UTF-8, escapes included: a lone
- *      surrogate is an error, because it has no UTF-8 form.
- *   3. depth counts open containers. fresh[depth] says that the container has not delivered anything yet.
+ *   2. Every value is read under the rules of RFC 8259: no comments, no trailing commas, no bare
+ *      control characters in strings, no leading zeros, one value and then nothing. Strings are
+ *      valid UTF-8, escapes included: a lone surrogate is an error, because it has no UTF-8 form.
+ *   3. depth counts open containers. fresh[depth] says that the container has not delivered
+ *      anything yet.
  *
  * Writing: json_write.c. */
 #include "base/json.h"
@@ -205,7 +206,8 @@ static bool take_unicode(struct json_reader *r, const char **p, char **to)
     *p += 5;
     if (c >= 0xdc00 && c <= 0xdfff) return fail_at(r, at, "a low surrogate without its high one");
     if (c >= 0xd800 && c <= 0xdbff) {
-        if (r->end - *p < 2 || (*p)[0] != '\\' || (*p)[1] != 'u') return fail_at(r, at, "a high surrogate without its low one");
+        if (r->end - *p < 2 || (*p)[0] != '\\' || (*p)[1] != 'u')
+            return fail_at(r, at, "a high surrogate without its low one");
         if (!take_hex4(r, *p + 2, &low)) return false;
         if (low < 0xdc00 || low > 0xdfff) return fail_at(r, at, "a high surrogate without its low one");
         *p += 6;
@@ -358,7 +360,8 @@ bool json_i64(struct json_reader *r, int64_t *out)
     if (str_to_i64(digits, out)) return true;
 
     /* 1e3 and 5.0 are integers too. Up to 2^53 a double holds them exactly. */
-    if (!float_parse(digits, &v) || v < -9007199254740992.0 || v > 9007199254740992.0 || v != (double)(int64_t)v)
+    if (!float_parse(digits, &v) || v < -9007199254740992.0 || v > 9007199254740992.0 ||
+        v != (double)(int64_t)v)
         return fail_at(r, digits.p, "expected an integer of 64 bits");
     *out = (int64_t)v;
     return true;

@@ -1,4 +1,5 @@
-/* json_write.c - writing JSON. The writer knows where commas belong; a missing or doubled key is a bug of the caller. */
+/* json_write.c - writing JSON. The writer knows where commas belong; a missing or doubled key is a bug of the
+ * caller. */
 #include "base/check.h"
 #include "base/float.h"
 #include "base/json.h"

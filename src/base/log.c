@@ -1,9 +1,11 @@
 /* log.c - one line, one write(2).
  *
- * A storm of one message would hide all others and fill the disk of whoever collects stderr: of each module+text only
- * LINES_A_SECOND get through, the next line after the storm tells how many did not ("suppressed").
+ * A storm of one message would hide all others and fill the disk of whoever collects stderr: of each
+ * module+text only LINES_A_SECOND get through, the next line after the storm tells how many did not
+ * ("suppressed").
  *
- * Threads: `mu` guards the table of recent messages; lines are built on the caller's stack and heap without it. */
+ * Threads: `mu` guards the table of recent messages; lines are built on the caller's stack and heap without
+ * it. */
 #include "base/log.h"
 
 #include <pthread.h>
@@ -60,7 +62,8 @@ const char *log_num(int64_t v)
 
 static struct stat *suppressed_stat(void)
 {
-    return stat_counter("vedette_log_suppressed_total", "Log lines not written because the same came too often.", NULL);
+    return stat_counter("vedette_log_suppressed_total",
+                        "Log lines not written because the same came too often.", NULL);
 }
 
 /* May this message be written now? *suppressed: how many like it were not, since the last that was. */
@@ -108,7 +111,8 @@ static void put_json_pair(struct buf *out, const char *key, const char *value)
     json_escape(out, str_of(value));
 }
 
-static void put_json(struct buf *out, const char *level, const char *module, const char *text, const struct pair *pairs, size_t n)
+static void put_json(struct buf *out, const char *level, const char *module, const char *text,
+                     const struct pair *pairs, size_t n)
 {
     buf_cs(out, "{\"time\":\"");
     put_time(out);
@@ -120,7 +124,8 @@ static void put_json(struct buf *out, const char *level, const char *module, con
     buf_char(out, '}');
 }
 
-/* For a terminal: bare words stay bare, anything else is quoted, so that nobody's data can steer the terminal. */
+/* For a terminal: bare words stay bare, anything else is quoted, so that nobody's data can steer the
+ * terminal. */
 static void put_plain_value(struct buf *out, const char *value)
 {
     bool bare = *value != 0;
@@ -132,7 +137,8 @@ static void put_plain_value(struct buf *out, const char *value)
         json_escape(out, str_of(value));
 }
 
-static void put_plain(struct buf *out, const char *level, const char *module, const char *text, const struct pair *pairs, size_t n)
+static void put_plain(struct buf *out, const char *level, const char *module, const char *text,
+                      const struct pair *pairs, size_t n)
 {
     put_time(out);
     buf_printf(out, " %-5s %s: %s", level, module, text);

@@ -1,13 +1,13 @@
 /* regex.cc - RE2 behind C, and the patterns that need no RE2.
  *
- * What dashboards and scrape configurations write is mostly not a regular expression at all: a literal, a list of
- * literals, or text with .* or .+ at its ends, perhaps the whole in one pair of parentheses. Those are taken apart here
- * and answered by comparing bytes. Everything else is compiled by RE2.
+ * What dashboards and scrape configurations write is mostly not a regular expression at all: a literal, a
+ * list of literals, or text with .* or .+ at its ends, perhaps the whole in one pair of parentheses. Those
+ * are taken apart here and answered by comparing bytes. Everything else is compiled by RE2.
  *
  * Always true:
  *   1. A recognised form answers as RE2 would for every text that is valid UTF-8.
- *   2. RE2 sees a pattern as it was written. The anchors are RE2's ANCHOR_BOTH and dot_nl an option, so no pattern can
- *      escape from them by its own parentheses or alternation.
+ *   2. RE2 sees a pattern as it was written. The anchors are RE2's ANCHOR_BOTH and dot_nl an
+ *      option, so no pattern can escape from them by its own parentheses or alternation.
  *   3. Matching changes nothing visible: a struct regex may be used by many threads at once.
  *
  * ^ at the head and $ at the end of a branch say nothing under both anchors and are dropped. */
@@ -26,7 +26,8 @@ extern "C" {
 }
 #include "base/regex.h"
 
-namespace {
+namespace
+{
 
 constexpr int64_t program_max_bytes = 4 << 20;
 constexpr size_t simple_text_max = 1 << 20; /* lists of literals may be long: comparing them costs little */
@@ -42,7 +43,7 @@ struct regex {
     enum kind kind;
     bool wrapped; /* LITERALS, WILD: the whole pattern is one capturing group */
 
-    char *bytes; /* ours: of all literals and the middle */
+    char *bytes;          /* ours: of all literals and the middle */
     struct str *literals; /* LITERALS: sorted, unique */
     size_t n_literals;
 
@@ -53,7 +54,8 @@ struct regex {
     struct str prefix;
 };
 
-namespace {
+namespace
+{
 
 /* ---- taking simple patterns apart ---- */
 
@@ -81,8 +83,8 @@ int next_literal(piece *s)
     return escaped;
 }
 
-/* Literal bytes up to the first that is none, appended at *to. The callers give up when anything unforeseen follows, so
- * a repetition sign after a literal byte is never lost. */
+/* Literal bytes up to the first that is none, appended at *to. The callers give up when anything unforeseen
+ * follows, so a repetition sign after a literal byte is never lost. */
 struct str take_literal(piece *s, char **to)
 {
     struct str out = { *to, 0 };
@@ -210,15 +212,16 @@ re2::RE2::Options options()
 int compile(struct regex *r, struct err *e)
 {
     if (r->text.n > REGEX_TEXT_MAX)
-        return err_set(e, ERR_LIMIT, "regular expression of %zu bytes; at most %d are allowed", r->text.n, REGEX_TEXT_MAX);
+        return err_set(e, ERR_LIMIT, "regular expression of %zu bytes; at most %d are allowed", r->text.n,
+                       REGEX_TEXT_MAX);
 
     r->kind = PROGRAM;
     r->program = new (std::nothrow) re2::RE2(re2::StringPiece(r->text.p, r->text.n), options());
     check(r->program != nullptr);
     if (!r->program->ok()) {
         bool large = r->program->error_code() == re2::RE2::ErrorPatternTooLarge;
-        return err_set(e, large ? ERR_LIMIT : ERR_PARSE, "invalid regular expression \"%.*s\": %s", (int)std::min<size_t>(r->text.n, 200),
-                       r->text.p, r->program->error().c_str());
+        return err_set(e, large ? ERR_LIMIT : ERR_PARSE, "invalid regular expression \"%.*s\": %s",
+                       (int)std::min<size_t>(r->text.n, 200), r->text.p, r->program->error().c_str());
     }
 
     /* Every match lies between these two, so it starts with what they have in common. */
@@ -234,13 +237,15 @@ int compile(struct regex *r, struct err *e)
 
 bool literals_match(const struct regex *r, struct str text)
 {
-    if (r->n_literals > linear_max) return std::binary_search(r->literals, r->literals + r->n_literals, text, less);
+    if (r->n_literals > linear_max)
+        return std::binary_search(r->literals, r->literals + r->n_literals, text, less);
     for (size_t i = 0; i < r->n_literals; i++)
         if (str_eq(r->literals[i], text)) return true;
     return false;
 }
 
-/* The middle must lie within [low, high); a .+ keeps one byte at its end, which in UTF-8 can only be a whole character. */
+/* The middle must lie within [low, high); a .+ keeps one byte at its end, which in UTF-8 can only be a whole
+ * character. */
 bool wild_match(const struct regex *r, struct str text)
 {
     size_t low = r->before == PLUS, high = text.n - (r->after == PLUS);
@@ -292,7 +297,8 @@ const char *take_reference(const char *p, const char *end, struct str *name)
 
 extern "C" int regex_new(struct str pattern, struct regex **out, struct err *e)
 {
-    if (pattern.n > simple_text_max) return err_set(e, ERR_LIMIT, "regular expression of %zu bytes", pattern.n);
+    if (pattern.n > simple_text_max)
+        return err_set(e, ERR_LIMIT, "regular expression of %zu bytes", pattern.n);
     if (!str_utf8_valid(pattern)) return err_set(e, ERR_PARSE, "regular expression is not valid UTF-8");
 
     struct regex *r = (struct regex *)mem_alloc_zero(sizeof *r);
@@ -356,8 +362,8 @@ extern "C" int regex_group_named(const struct regex *r, struct str name)
     return at == names.end() ? -1 : at->second;
 }
 
-extern "C" void regex_expand(const struct regex *r, struct str text, const struct str *groups, size_t n, struct str replacement,
-                             struct buf *out)
+extern "C" void regex_expand(const struct regex *r, struct str text, const struct str *groups, size_t n,
+                             struct str replacement, struct buf *out)
 {
     (void)text; /* the groups point into it */
     const char *p = replacement.p, *end = replacement.p + replacement.n;

@@ -1,8 +1,10 @@
 /* stat.c - the registry of the server's own metrics.
  *
  * Always true:
- *   1. A stat is never freed and never moves: pointers handed out stay good for the life of the process.
- *   2. Counting takes no lock. A counter is an integer part (stat_add) and a double part (stat_add_f); its value is the sum.
+ *   1. A stat is never freed and never moves: pointers handed out stay good for the life of the
+ *      process.
+ *   2. Counting takes no lock. A counter is an integer part (stat_add) and a double part
+ *      (stat_add_f); its value is the sum.
  *   3. No stat_ask callback runs while, or after, stat_forget returns: both hold `mu`.
  *
  * Threads: `mu` guards the list, the index, and fn/ctx of asked stats; numbers are relaxed atomics. */
@@ -104,7 +106,8 @@ struct stat *stat_gauge(const char *name, const char *help, const char *labels)
     return make(STAT_GAUGE, name, help, labels);
 }
 
-struct stat *stat_histogram(const char *name, const char *help, const char *labels, const double *bounds, size_t n)
+struct stat *stat_histogram(const char *name, const char *help, const char *labels, const double *bounds,
+                            size_t n)
 {
     check(n <= BOUNDS_MAX);
     pthread_mutex_lock(&mu);
@@ -118,7 +121,8 @@ struct stat *stat_histogram(const char *name, const char *help, const char *labe
     return s;
 }
 
-struct stat *stat_ask(enum stat_type type, const char *name, const char *help, const char *labels, double (*fn)(void *), void *ctx)
+struct stat *stat_ask(enum stat_type type, const char *name, const char *help, const char *labels,
+                      double (*fn)(void *), void *ctx)
 {
     check(type != STAT_HISTOGRAM);
     pthread_mutex_lock(&mu);
@@ -150,7 +154,8 @@ static void add_whole(_Atomic uint64_t *to, uint64_t n)
 static void add_double(_Atomic double *to, double v)
 {
     double old = atomic_load_explicit(to, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(to, &old, old + v, memory_order_relaxed, memory_order_relaxed))
+    while (
+        !atomic_compare_exchange_weak_explicit(to, &old, old + v, memory_order_relaxed, memory_order_relaxed))
         ;
 }
 
@@ -191,7 +196,8 @@ void stat_observe(struct stat *s, double v)
 
 static double own_value(const struct stat *s)
 {
-    return (double)atomic_load_explicit(&s->whole, memory_order_relaxed) + atomic_load_explicit(&s->part, memory_order_relaxed);
+    return (double)atomic_load_explicit(&s->whole, memory_order_relaxed) +
+           atomic_load_explicit(&s->part, memory_order_relaxed);
 }
 
 double stat_value(const struct stat *s)
@@ -236,10 +242,13 @@ static void visit_one(const struct reading *r, void (*visit)(const struct stat_v
 {
     const struct stat *s = r->s;
     uint64_t counts[BOUNDS_MAX + 1];
-    struct stat_view v = { .type = s->type, .name = s->name, .help = s->help, .labels = s->labels, .value = r->value };
+    struct stat_view v = {
+        .type = s->type, .name = s->name, .help = s->help, .labels = s->labels, .value = r->value
+    };
 
     if (s->type == STAT_HISTOGRAM) {
-        for (size_t i = 0; i <= s->n_bounds; i++) counts[i] = atomic_load_explicit(&s->counts[i], memory_order_relaxed);
+        for (size_t i = 0; i <= s->n_bounds; i++)
+            counts[i] = atomic_load_explicit(&s->counts[i], memory_order_relaxed);
         v.value = 0;
         v.sum = r->value;
         v.bounds = s->bounds;

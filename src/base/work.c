@@ -1,9 +1,11 @@
 /* work.c - a ring of jobs, one lock, threads that sleep when there is nothing to do.
  *
  * Always true:
- *   1. Queued jobs are at most queue_max; a job that was accepted runs, even when work_stop was called in between.
- *   2. work_parallel needs no pool thread to finish: indices are handed out by an atomic counter, and the caller takes
- *      them until there are none. Helpers that come too late find no index left and only give back their reference.
+ *   1. Queued jobs are at most queue_max; a job that was accepted runs, even when work_stop was
+ *      called in between.
+ *   2. work_parallel needs no pool thread to finish: indices are handed out by an atomic counter,
+ *      and the caller takes them until there are none. Helpers that come too late find no index
+ *      left and only give back their reference.
  *
  * Threads: `mu` guards everything in struct work_pool but its constants. */
 #include "base/work.h"
@@ -69,7 +71,8 @@ struct work_pool *work_start(const char *name, size_t threads, size_t queue_max)
     pthread_cond_init(&p->more, NULL);
     for (size_t i = 0; i < threads; i++) {
         char thread_name[16];
-        check(pthread_create(&p->threads[i], NULL, thread_main, p) == 0); /* at start, like running out of memory */
+        /* Threads are made at start: having none is like having no memory. */
+        check(pthread_create(&p->threads[i], NULL, thread_main, p) == 0);
         snprintf(thread_name, sizeof thread_name, "%s%u", p->name, (unsigned)(i % 1000));
         pthread_setname_np(p->threads[i], thread_name);
     }
@@ -123,8 +126,8 @@ size_t work_queued(const struct work_pool *p)
 
 /* ---- work_parallel ---- */
 
-/* Shared by the caller and its helpers; the last one to let go frees it. ctx is the caller's and is touched only for an
- * index that was taken, so never after the caller has returned. */
+/* Shared by the caller and its helpers; the last one to let go frees it. ctx is the caller's and is touched
+ * only for an index that was taken, so never after the caller has returned. */
 struct parallel {
     void (*job)(void *ctx, size_t i);
     void *ctx;

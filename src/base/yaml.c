@@ -1,11 +1,14 @@
 /* yaml.c - libyaml's events made into a tree.
  *
  * Always true:
- *   1. An alias is the anchored node itself, not a copy: a bomb of aliases costs no memory. What it would have cost is
- *      counted (EXPANSION_MAX), because everybody who walks the tree would pay it.
+ *   1. An alias is the anchored node itself, not a copy: a bomb of aliases costs no memory. What it
+ *      would have cost is counted (EXPANSION_MAX), because everybody who walks the tree would pay
+ *      it.
  *   2. An anchor is known only once its node is complete, so the tree has no cycles.
- *   3. Everything is bounded: NODES_MAX nodes, DEPTH_MAX levels (through aliases too). libyaml itself bounds its tokens.
- *   4. Keys are scalars and unique within their map. Merged keys (<<) stand after the map's own and never replace them.
+ *   3. Everything is bounded: NODES_MAX nodes, DEPTH_MAX levels (through aliases too). libyaml
+ *      itself bounds its tokens.
+ *   4. Keys are scalars and unique within their map. Merged keys (<<) stand after the map's own and
+ *      never replace them.
  *
  * The typed readers are in yaml_scalar.c. */
 #include <yaml.h> /* libyaml's; ours follows */
@@ -61,8 +64,8 @@ static int next_event(struct loader *l, struct err *e)
     const yaml_parser_t *p = &l->parser;
     memset(&l->event, 0, sizeof l->event);
     size_t line = p->error == YAML_READER_ERROR ? p->mark.line : p->problem_mark.line;
-    return err_set(e, ERR_PARSE, "%s:%zu: %s%s%s", l->name, line + 1, p->problem ? p->problem : "not YAML", p->context ? ", " : "",
-                   p->context ? p->context : "");
+    return err_set(e, ERR_PARSE, "%s:%zu: %s%s%s", l->name, line + 1, p->problem ? p->problem : "not YAML",
+                   p->context ? ", " : "", p->context ? p->context : "");
 }
 
 static struct str scalar_text(const struct loader *l)
@@ -89,7 +92,8 @@ static void remember(struct loader *l, struct str name, struct yaml *node, struc
     l->anchors[l->n_anchors++] = (struct anchor){ name, node, x.size, x.depth };
 }
 
-/* The anchor of the event at hand, copied (the event dies before the node is complete); empty when there is none. */
+/* The anchor of the event at hand, copied (the event dies before the node is complete); empty when there is
+ * none. */
 static struct str anchor_name(struct loader *l)
 {
     const yaml_char_t *name = NULL;
@@ -124,12 +128,14 @@ static int read_alias(struct loader *l, int depth, struct yaml **out, struct ext
         if (!str_eq(a->name, name)) continue;
         if (depth + a->depth > DEPTH_MAX) return refuse(l, ERR_LIMIT, "nested deeper than 64 levels", e);
         l->n_expanded += a->size;
-        if (l->n_expanded > EXPANSION_MAX) return refuse(l, ERR_LIMIT, "aliases stand for more than 10000 nodes", e);
+        if (l->n_expanded > EXPANSION_MAX)
+            return refuse(l, ERR_LIMIT, "aliases stand for more than 10000 nodes", e);
         *out = a->node;
         *x = (struct extent){ a->size, a->depth };
         return OK;
     }
-    return err_set(e, ERR_PARSE, "%s:%d: no anchor \"%.*s\" before this alias", l->name, line_of(l), STR_ARG(name));
+    return err_set(e, ERR_PARSE, "%s:%d: no anchor \"%.*s\" before this alias", l->name, line_of(l),
+                   STR_ARG(name));
 }
 
 static int read_node(struct loader *l, int depth, struct yaml **out, struct extent *x, struct err *e);
@@ -172,10 +178,12 @@ struct map_build {
 static bool same_key(void *ctx, uint64_t index)
 {
     const struct map_build *b = ctx;
-    return str_eq(b->map->keys[index], b->map->keys[b->map->n]); /* the candidate stands just behind the last */
+    return str_eq(b->map->keys[index],
+                  b->map->keys[b->map->n]); /* the candidate stands just behind the last */
 }
 
-/* Room for one key behind the last, and the key put there (not yet counted). False when the map has it already. */
+/* Room for one key behind the last, and the key put there (not yet counted). False when the map has it
+ * already. */
 static bool offer_key(struct loader *l, struct map_build *b, struct str key, int line)
 {
     struct yaml *y = b->map;
@@ -223,11 +231,13 @@ static int read_pair(struct loader *l, int depth, struct map_build *b, struct ex
     struct yaml *value;
     int rc;
 
-    if (l->event.type != YAML_SCALAR_EVENT) return refuse(l, ERR_PARSE, "a key must be a plain word or string", e);
+    if (l->event.type != YAML_SCALAR_EVENT)
+        return refuse(l, ERR_PARSE, "a key must be a plain word or string", e);
     bool merge = str_is(scalar_text(l), "<<") && l->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     struct str key = arena_str(l->arena, scalar_text(l));
     if (!merge && !offer_key(l, b, key, line_of(l)))
-        return err_set(e, ERR_PARSE, "%s:%d: duplicate key \"%.*s\"", l->name, line_of(l), (int)MIN(key.n, 200u), key.p);
+        return err_set(e, ERR_PARSE, "%s:%d: duplicate key \"%.*s\"", l->name, line_of(l),
+                       (int)MIN(key.n, 200u), key.p);
 
     if ((rc = next_event(l, e)) < 0) return rc;
     if ((rc = read_node(l, depth + 1, &value, &item, e)) < 0) return rc;
@@ -288,7 +298,8 @@ static int read_document(struct loader *l, struct yaml **out, struct err *e)
     if ((rc = read_node(l, 1, out, &x, e)) < 0) return rc;
     if ((rc = next_event(l, e)) < 0) return rc; /* document end */
     if ((rc = next_event(l, e)) < 0) return rc;
-    if (l->event.type != YAML_STREAM_END_EVENT) return refuse(l, ERR_PARSE, "a second document in the same file", e);
+    if (l->event.type != YAML_STREAM_END_EVENT)
+        return refuse(l, ERR_PARSE, "a second document in the same file", e);
     return OK;
 }
 

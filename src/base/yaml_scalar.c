@@ -12,9 +12,10 @@ enum { SHOWN_MAX = 100 };
 static int wrong(const struct yaml *y, const char *expected, struct err *e)
 {
     static const char *const kinds[] = { "nothing", "a word", "a list", "a map" };
-    if (y->kind != YAML_SCALAR) return err_set(e, ERR_PARSE, "line %d: expected %s, not %s", y->line, expected, kinds[y->kind]);
-    return err_set(e, ERR_PARSE, "line %d: expected %s, not %s\"%.*s\"", y->line, expected, y->quoted ? "the quoted " : "",
-                   (int)MIN(y->text.n, (size_t)SHOWN_MAX), y->text.p);
+    if (y->kind != YAML_SCALAR)
+        return err_set(e, ERR_PARSE, "line %d: expected %s, not %s", y->line, expected, kinds[y->kind]);
+    return err_set(e, ERR_PARSE, "line %d: expected %s, not %s\"%.*s\"", y->line, expected,
+                   y->quoted ? "the quoted " : "", (int)MIN(y->text.n, (size_t)SHOWN_MAX), y->text.p);
 }
 
 static bool is_absent(const struct yaml *y)
@@ -40,7 +41,8 @@ int yaml_bool(const struct yaml *y, bool *out, struct err *e)
     static const struct {
         const char *word;
         bool value;
-    } words[] = { { "true", true }, { "false", false }, { "yes", true }, { "no", false }, { "on", true }, { "off", false } };
+    } words[] = { { "true", true }, { "false", false }, { "yes", true },
+                  { "no", false },  { "on", true },     { "off", false } };
 
     if (is_absent(y)) return OK;
     for (size_t i = 0; is_bare(y) && i < COUNT(words); i++) {
@@ -66,7 +68,9 @@ int yaml_double(const struct yaml *y, double *out, struct err *e)
 int yaml_duration_ms(const struct yaml *y, int64_t *out, struct err *e)
 {
     if (is_absent(y)) return OK;
-    return y->kind == YAML_SCALAR && duration_parse_ms(y->text, out) ? OK : wrong(y, "a duration such as 30s or 1h30m", e);
+    return y->kind == YAML_SCALAR && duration_parse_ms(y->text, out)
+               ? OK
+               : wrong(y, "a duration such as 30s or 1h30m", e);
 }
 
 /* KB is KiB here: that is how Prometheus reads its own size options. */
@@ -87,7 +91,8 @@ static bool parse_bytes(struct str s, uint64_t *out)
         return false;
     }
     if (str_to_u64(s, out)) return !__builtin_mul_overflow(*out, unit, out);
-    if (s.n == 0 || s.p[0] < '0' || s.p[0] > '9' || !float_parse(s, &v) || v * (double)unit >= 0x1p63) return false;
+    if (s.n == 0 || s.p[0] < '0' || s.p[0] > '9' || !float_parse(s, &v) || v * (double)unit >= 0x1p63)
+        return false;
     *out = (uint64_t)(v * (double)unit);
     return true;
 }
@@ -96,7 +101,8 @@ int yaml_bytes(const struct yaml *y, uint64_t *out, struct err *e)
 {
     if (is_absent(y)) return OK;
     uint64_t bytes;
-    if (y->kind != YAML_SCALAR || !parse_bytes(y->text, &bytes)) return wrong(y, "a size such as 64KB or 10MB", e);
+    if (y->kind != YAML_SCALAR || !parse_bytes(y->text, &bytes))
+        return wrong(y, "a size such as 64KB or 10MB", e);
     *out = bytes;
     return OK;
 }
@@ -120,12 +126,14 @@ static void put_path(struct buf *out, const struct step *s)
         buf_printf(out, "[%zu]", s->index);
 }
 
-static int unknown_key(const struct yaml *map, size_t i, const struct step *at, const char *name, struct err *e)
+static int unknown_key(const struct yaml *map, size_t i, const struct step *at, const char *name,
+                       struct err *e)
 {
     struct buf path = BUF_INIT(64 << 10);
     put_path(&path, at);
-    int rc = err_set(e, ERR_PARSE, "%s:%d: %s%sunknown key \"%.*s\"", name, map->key_lines[i], buf_cstr(&path), path.n ? ": " : "",
-                     (int)MIN(map->keys[i].n, (size_t)SHOWN_MAX), map->keys[i].p);
+    int rc =
+        err_set(e, ERR_PARSE, "%s:%d: %s%sunknown key \"%.*s\"", name, map->key_lines[i], buf_cstr(&path),
+                path.n ? ": " : "", (int)MIN(map->keys[i].n, (size_t)SHOWN_MAX), map->keys[i].p);
     buf_release(&path);
     return rc;
 }

@@ -1,9 +1,10 @@
 /* batch.c - columns filled row by row.
  *
  * Always true:
- *   1. Rows of series i are [row, row + n_rows), in the order they were added; series follow one another without gaps.
- *   2. hist and start_ms are NULL until the first row needs them; from then on they are as long as the other columns,
- *      and the rows from before have NULL and 0. */
+ *   1. Rows of series i are [row, row + n_rows), in the order they were added; series follow one
+ *      another without gaps.
+ *   2. hist and start_ms are NULL until the first row needs them; from then on they are as long as
+ *      the other columns, and the rows from before have NULL and 0. */
 #include "model/batch.h"
 
 #include "base/check.h"
@@ -29,7 +30,8 @@ void batch_series_labels(struct batch *b, struct labels l)
     check(b->spelling == LABELS_PACKED);
 
     size_t most = 0;
-    for (size_t i = 0; i < l.n; i++) most += l.at[i].name.n + l.at[i].value.n + 2 * 10; /* varints of 10 bytes at most */
+    for (size_t i = 0; i < l.n; i++)
+        most += l.at[i].name.n + l.at[i].value.n + 2 * 10; /* varints of 10 bytes at most */
     struct buf packed = { .p = arena_alloc(b->arena, most + 1), .cap = most + 1, .max = most + 1 };
     labels_pack(&packed, l);
     batch_series(b, buf_view(&packed));
@@ -86,7 +88,8 @@ void batch_start(struct batch *b, int64_t start_ms)
 void batch_exemplar(struct batch *b, int64_t time_ms, double value, struct str packed_labels)
 {
     check(b->n_series > 0);
-    b->exemplars = arena_grow(b->arena, b->exemplars, b->n_exemplars, &b->cap_exemplars, sizeof *b->exemplars);
+    b->exemplars =
+        arena_grow(b->arena, b->exemplars, b->n_exemplars, &b->cap_exemplars, sizeof *b->exemplars);
     b->exemplars[b->n_exemplars++] = (struct batch_exemplar){
         .series = (uint32_t)(b->n_series - 1),
         .time_ms = time_ms,

@@ -5,7 +5,8 @@
  *          | spans of pos, then neg: offset i32, length u32 | pos f64... | neg f64... | custom f64...
  *          little-endian, doubles as their bits, so NaN payloads (the stale marker) survive.
  *
- * Always true: unpack computes the exact size from the five counts and their ceilings before it allocates anything. */
+ * Always true: unpack computes the exact size from the five counts and their ceilings before it allocates
+ * anything. */
 #include "model/histogram.h"
 
 #include <inttypes.h>
@@ -16,7 +17,8 @@ enum { PACKED_HEAD = 4 + 1 + 4 * 8 + 5 * 4, SCHEMA_MIN = -4, SCHEMA_MAX = 8 };
 
 /* ---- shape ---- */
 
-static int spans_check(const struct hist_span *spans, uint32_t n, uint32_t n_buckets, const char *side, struct err *e)
+static int spans_check(const struct hist_span *spans, uint32_t n, uint32_t n_buckets, const char *side,
+                       struct err *e)
 {
     uint64_t sum = 0;
     int64_t index = 0;
@@ -26,14 +28,15 @@ static int spans_check(const struct hist_span *spans, uint32_t n, uint32_t n_buc
         return err_set(e, ERR_LIMIT, "histogram: %" PRIu32 " %s buckets", n_buckets, side);
     for (uint32_t i = 0; i < n; i++) {
         if (i > 0 && spans[i].offset < 0)
-            return err_set(e, ERR_RANGE, "histogram: %s span %" PRIu32 " has the negative gap %" PRId32, side, i,
-                           spans[i].offset);
+            return err_set(e, ERR_RANGE, "histogram: %s span %" PRIu32 " has the negative gap %" PRId32, side,
+                           i, spans[i].offset);
         index += (int64_t)spans[i].offset + spans[i].length;
         sum += spans[i].length;
         if (index > INT32_MAX) return err_set(e, ERR_RANGE, "histogram: %s bucket index is too large", side);
     }
     if (sum != n_buckets)
-        return err_set(e, ERR_RANGE, "histogram: %s spans name %" PRIu64 " buckets, %" PRIu32 " are there", side, sum, n_buckets);
+        return err_set(e, ERR_RANGE, "histogram: %s spans name %" PRIu64 " buckets, %" PRIu32 " are there",
+                       side, sum, n_buckets);
     return OK;
 }
 
@@ -41,7 +44,8 @@ static int counts_check(const double *counts, uint32_t n, const char *side, stru
 {
     for (uint32_t i = 0; i < n; i++)
         if (counts[i] < 0)
-            return err_set(e, ERR_RANGE, "histogram: %s bucket %" PRIu32 " has the negative count %g", side, i, counts[i]);
+            return err_set(e, ERR_RANGE, "histogram: %s bucket %" PRIu32 " has the negative count %g", side,
+                           i, counts[i]);
     return OK;
 }
 
@@ -51,11 +55,15 @@ static int custom_check(const struct histogram *h, struct err *e)
         return err_set(e, ERR_RANGE, "histogram: custom buckets with negative buckets");
     if (h->zero_count != 0 || h->zero_threshold != 0)
         return err_set(e, ERR_RANGE, "histogram: custom buckets with a zero bucket");
-    if (h->n_custom > HISTOGRAM_BUCKETS_MAX) return err_set(e, ERR_LIMIT, "histogram: %" PRIu32 " custom bounds", h->n_custom);
+    if (h->n_custom > HISTOGRAM_BUCKETS_MAX)
+        return err_set(e, ERR_LIMIT, "histogram: %" PRIu32 " custom bounds", h->n_custom);
     for (uint32_t i = 0; i < h->n_custom; i++) {
-        if (!isfinite(h->custom[i])) return err_set(e, ERR_RANGE, "histogram: custom bound %" PRIu32 " is not finite", i);
+        if (!isfinite(h->custom[i]))
+            return err_set(e, ERR_RANGE, "histogram: custom bound %" PRIu32 " is not finite", i);
         if (i > 0 && h->custom[i] <= h->custom[i - 1])
-            return err_set(e, ERR_RANGE, "histogram: custom bound %" PRIu32 " (%g) is not above the one before", i, h->custom[i]);
+            return err_set(e, ERR_RANGE,
+                           "histogram: custom bound %" PRIu32 " (%g) is not above the one before", i,
+                           h->custom[i]);
     }
 
     int64_t end = 0; /* one past the last bucket index; buckets are 0..n_custom */
@@ -65,7 +73,8 @@ static int custom_check(const struct histogram *h, struct err *e)
         end += (int64_t)h->pos_spans[i].offset + h->pos_spans[i].length;
     }
     if (end > (int64_t)h->n_custom + 1)
-        return err_set(e, ERR_RANGE, "histogram: bucket %" PRId64 " with %" PRIu32 " custom bounds", end - 1, h->n_custom);
+        return err_set(e, ERR_RANGE, "histogram: bucket %" PRId64 " with %" PRIu32 " custom bounds", end - 1,
+                       h->n_custom);
     return OK;
 }
 
@@ -76,12 +85,15 @@ int histogram_check(const struct histogram *h, struct err *e)
 
     if (!custom && (h->schema < SCHEMA_MIN || h->schema > SCHEMA_MAX))
         return err_set(e, ERR_RANGE, "histogram: schema %" PRId32 " is not known", h->schema);
-    if (!custom && h->n_custom > 0) return err_set(e, ERR_RANGE, "histogram: custom bounds with an exponential schema");
+    if (!custom && h->n_custom > 0)
+        return err_set(e, ERR_RANGE, "histogram: custom bounds with an exponential schema");
     if (!custom && !(h->zero_threshold >= 0))
         return err_set(e, ERR_RANGE, "histogram: the zero threshold %g is not valid", h->zero_threshold);
     if (h->count < 0) return err_set(e, ERR_RANGE, "histogram: the count %g is negative", h->count);
-    if (h->zero_count < 0) return err_set(e, ERR_RANGE, "histogram: the zero bucket's count %g is negative", h->zero_count);
-    if (h->reset > HIST_GAUGE) return err_set(e, ERR_RANGE, "histogram: reset hint %d is not known", h->reset);
+    if (h->zero_count < 0)
+        return err_set(e, ERR_RANGE, "histogram: the zero bucket's count %g is negative", h->zero_count);
+    if (h->reset > HIST_GAUGE)
+        return err_set(e, ERR_RANGE, "histogram: reset hint %d is not known", h->reset);
 
     if ((rc = spans_check(h->pos_spans, h->n_pos_spans, h->n_pos, "positive", e)) < 0) return rc;
     if ((rc = spans_check(h->neg_spans, h->n_neg_spans, h->n_neg, "negative", e)) < 0) return rc;
@@ -97,8 +109,9 @@ static bool same_bytes(const void *a, const void *b, size_t n)
 
 bool histogram_same_layout(const struct histogram *a, const struct histogram *b)
 {
-    return a->schema == b->schema && a->zero_threshold == b->zero_threshold && a->n_pos_spans == b->n_pos_spans &&
-           a->n_neg_spans == b->n_neg_spans && a->n_pos == b->n_pos && a->n_neg == b->n_neg && a->n_custom == b->n_custom &&
+    return a->schema == b->schema && a->zero_threshold == b->zero_threshold &&
+           a->n_pos_spans == b->n_pos_spans && a->n_neg_spans == b->n_neg_spans && a->n_pos == b->n_pos &&
+           a->n_neg == b->n_neg && a->n_custom == b->n_custom &&
            same_bytes(a->pos_spans, b->pos_spans, a->n_pos_spans * sizeof *a->pos_spans) &&
            same_bytes(a->neg_spans, b->neg_spans, a->n_neg_spans * sizeof *a->neg_spans) &&
            same_bytes(a->custom, b->custom, a->n_custom * sizeof *a->custom);
@@ -199,11 +212,13 @@ static void take_head(const char **p, struct histogram *h)
 
 static int sizes_check(const struct histogram *h, size_t rest, struct err *e)
 {
-    if (h->n_pos_spans > HISTOGRAM_SPANS_MAX || h->n_neg_spans > HISTOGRAM_SPANS_MAX || h->n_pos > HISTOGRAM_BUCKETS_MAX ||
-        h->n_neg > HISTOGRAM_BUCKETS_MAX || h->n_custom > HISTOGRAM_BUCKETS_MAX)
+    if (h->n_pos_spans > HISTOGRAM_SPANS_MAX || h->n_neg_spans > HISTOGRAM_SPANS_MAX ||
+        h->n_pos > HISTOGRAM_BUCKETS_MAX || h->n_neg > HISTOGRAM_BUCKETS_MAX ||
+        h->n_custom > HISTOGRAM_BUCKETS_MAX)
         return err_set(e, ERR_CORRUPT, "packed histogram: a count above its ceiling");
     size_t need = 8 * ((size_t)h->n_pos_spans + h->n_neg_spans + h->n_pos + h->n_neg + h->n_custom);
-    if (need != rest) return err_set(e, ERR_CORRUPT, "packed histogram: %zu bytes follow its head, not %zu", rest, need);
+    if (need != rest)
+        return err_set(e, ERR_CORRUPT, "packed histogram: %zu bytes follow its head, not %zu", rest, need);
     return OK;
 }
 

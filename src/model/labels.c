@@ -1,13 +1,15 @@
 /* labels.c - label sets: read from the wire, put in order, packed, compared, printed.
  *
  * Always true:
- *   1. A struct labels that left this file through labels_normalise, labels_from or labels_unpack_checked is sorted by
- *      name in byte order, names are unique and not empty, values are not empty, and all text is UTF-8.
+ *   1. A struct labels that left this file through labels_normalise, labels_from or
+ *      labels_unpack_checked is sorted by name in byte order, names are unique and not empty,
+ *      values are not empty, and all text is UTF-8.
  *   2. Packed bytes are canonical: minimal varints, pairs in order. Equal sets have equal bytes.
- *   3. Names and values are borrowed from the input; only the array of pairs is taken from the arena.
+ *   3. Names and values are borrowed from the input; only the array of pairs is taken from the
+ *      arena.
  *
- * The wire path (labels_from) runs once per unknown series. Senders sort, so order is verified in the pass that checks
- * the text, and only a set that is out of order is sorted. */
+ * The wire path (labels_from) runs once per unknown series. Senders sort, so order is verified in the pass
+ * that checks the text, and only a set that is out of order is sorted. */
 #include "model/labels.h"
 
 #include <stdio.h>
@@ -95,7 +97,8 @@ int labels_normalise(struct label *pairs, size_t *n, struct err *e)
     if (!rising) {
         sort_pairs(pairs, *n);
         for (size_t i = 1; i < *n; i++)
-            if (str_eq(pairs[i - 1].name, pairs[i].name)) return refuse(pairs, *n, i, "duplicate label name", e);
+            if (str_eq(pairs[i - 1].name, pairs[i].name))
+                return refuse(pairs, *n, i, "duplicate label name", e);
     }
     if (any_empty) *n = drop_empty(pairs, *n);
     if (*n == 0) return err_set(e, ERR_RANGE, "a series without labels");
@@ -221,7 +224,8 @@ int labels_unpack_checked(struct str packed, struct arena *a, struct labels *out
     for (size_t i = 0; i < n; i++) {
         const char *fault = pair_fault(&pairs[i]);
         if (fault == NULL && pairs[i].value.n == 0) fault = "the label value is empty";
-        if (fault == NULL && i > 0 && str_cmp(pairs[i - 1].name, pairs[i].name) >= 0) fault = "labels not in order";
+        if (fault == NULL && i > 0 && str_cmp(pairs[i - 1].name, pairs[i].name) >= 0)
+            fault = "labels not in order";
         if (fault == NULL) continue;
         refuse(pairs, n, i, fault, e);
         err_where(e, "packed labels");
@@ -283,13 +287,15 @@ static int proto_pairs(struct str raw, struct label *pairs, size_t *n, struct er
     for (*n = 0; c.p < c.end; ++*n) {
         struct str message;
         if (*n == LABELS_MAX) return refuse(pairs, *n, *n - 1, "too many labels", e);
-        if (*c.p++ != (1 << 3 | WIRE_RUN) || !get_run(&c, false, &message) || !proto_label(message, &pairs[*n]))
+        if (*c.p++ != (1 << 3 | WIRE_RUN) || !get_run(&c, false, &message) ||
+            !proto_label(message, &pairs[*n]))
             return err_set(e, ERR_PARSE, "label %zu of a series is not well-formed protobuf", *n);
     }
     return OK;
 }
 
-int labels_from(enum labels_spelling spelling, struct str raw, struct arena *a, struct labels *out, struct err *e)
+int labels_from(enum labels_spelling spelling, struct str raw, struct arena *a, struct labels *out,
+                struct err *e)
 {
     struct label pairs[LABELS_MAX];
     size_t n;

@@ -30,7 +30,8 @@ static void make_counters(void)
     for (int i = 0; i < REJECT_COUNT; i++) {
         char labels[64];
         snprintf(labels, sizeof labels, "reason=\"%s\"", names[i]);
-        counters[i] = stat_counter("vedette_rejected_total", "Telemetry refused or dropped, by reason.", labels);
+        counters[i] =
+            stat_counter("vedette_rejected_total", "Telemetry refused or dropped, by reason.", labels);
     }
 }
 

@@ -9,7 +9,8 @@ int call_check(const struct call *c, struct err *e)
     if (c->cancelled != NULL && atomic_load_explicit(c->cancelled, memory_order_relaxed))
         return err_set(e, ERR_CANCEL, "the query was cancelled");
     if (c->arena != NULL && arena_over(c->arena))
-        return err_set(e, ERR_LIMIT, "the query needs more than its memory limit of %zu bytes", c->arena->budget);
+        return err_set(e, ERR_LIMIT, "the query needs more than its memory limit of %zu bytes",
+                       c->arena->budget);
     if (c->deadline_ns != 0 && clock_mono_ns() >= c->deadline_ns)
         return err_set(e, ERR_TIMEOUT, "the query took longer than its time limit");
     return OK;
@@ -20,8 +21,8 @@ void store_close(struct store *s)
     if (s != NULL) s->ops->close(s);
 }
 
-int store_write(struct store *s, const struct batch *b, enum store_ack ack, struct write_result *result, store_done *done, void *ctx,
-                struct err *e)
+int store_write(struct store *s, const struct batch *b, enum store_ack ack, struct write_result *result,
+                store_done *done, void *ctx, struct err *e)
 {
     return s->ops->write(s, b, ack, result, done, ctx, e);
 }
@@ -36,38 +37,38 @@ void store_view_close(struct store_view *v)
     if (v != NULL) v->store->ops->view_close(v);
 }
 
-int view_series(struct store_view *v, struct call *c, const struct matcher *m, size_t n, size_t limit, struct series_set *out,
-                struct err *e)
+int view_series(struct store_view *v, struct call *c, const struct matcher *m, size_t n, size_t limit,
+                struct series_set *out, struct err *e)
 {
     return v->store->ops->series(v, c, m, n, limit, out, e);
 }
 
-int view_scan(struct store_view *v, struct call *c, const struct series_ref *refs, size_t n, int64_t from_ms, int64_t to_ms,
-              series_sink *sink, void *ctx, struct err *e)
+int view_scan(struct store_view *v, struct call *c, const struct series_ref *refs, size_t n, int64_t from_ms,
+              int64_t to_ms, series_sink *sink, void *ctx, struct err *e)
 {
     return v->store->ops->scan(v, c, refs, n, from_ms, to_ms, sink, ctx, e);
 }
 
-int view_label_names(struct store_view *v, struct call *c, const struct matcher *m, size_t n, size_t limit, struct str **out,
-                     size_t *n_out, struct err *e)
+int view_label_names(struct store_view *v, struct call *c, const struct matcher *m, size_t n, size_t limit,
+                     struct str **out, size_t *n_out, struct err *e)
 {
     return v->store->ops->label_names(v, c, m, n, limit, out, n_out, e);
 }
 
-int view_label_values(struct store_view *v, struct call *c, struct str name, const struct matcher *m, size_t n, size_t limit,
-                      struct str **out, size_t *n_out, struct err *e)
+int view_label_values(struct store_view *v, struct call *c, struct str name, const struct matcher *m,
+                      size_t n, size_t limit, struct str **out, size_t *n_out, struct err *e)
 {
     return v->store->ops->label_values(v, c, name, m, n, limit, out, n_out, e);
 }
 
-int view_exemplars(struct store_view *v, struct call *c, const struct matcher *m, size_t n, struct exemplar **out, size_t *n_out,
-                   struct err *e)
+int view_exemplars(struct store_view *v, struct call *c, const struct matcher *m, size_t n,
+                   struct exemplar **out, size_t *n_out, struct err *e)
 {
     return v->store->ops->exemplars(v, c, m, n, out, n_out, e);
 }
 
-int store_metadata(struct store *s, struct call *c, struct str family, size_t limit, struct metadata **out, size_t *n_out,
-                   struct err *e)
+int store_metadata(struct store *s, struct call *c, struct str family, size_t limit, struct metadata **out,
+                   size_t *n_out, struct err *e)
 {
     return s->ops->metadata(s, c, family, limit, out, n_out, e);
 }
@@ -77,7 +78,8 @@ void store_status(struct store *s, struct store_status *out)
     s->ops->status(s, out);
 }
 
-int store_top(struct store *s, struct call *c, const char *what, size_t limit, struct name_count **out, size_t *n_out, struct err *e)
+int store_top(struct store *s, struct call *c, const char *what, size_t limit, struct name_count **out,
+              size_t *n_out, struct err *e)
 {
     return s->ops->top(s, c, what, limit, out, n_out, e);
 }

@@ -1,5 +1,5 @@
-/* json_fuzz.c - any bytes: the reader stops with an error or has read one value; what it calls right, it can read again
- * from its own writer. */
+/* json_fuzz.c - any bytes: the reader stops with an error or has read one value; what it calls right, it can
+ * read again from its own writer. */
 #include "base/check.h"
 #include "base/json.h"
 

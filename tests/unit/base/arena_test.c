@@ -84,6 +84,7 @@ TEST(arena_text_is_terminated)
     arena_release(&a);
 }
 
-TESTS(CASE(arena_aligns_every_allocation), CASE(arena_keeps_pieces_apart), CASE(arena_serves_what_is_larger_than_a_chunk),
-      CASE(arena_reset_keeps_one_chunk_and_counts_it), CASE(arena_budget_is_soft_but_seen), CASE(arena_grow_keeps_what_was_there),
+TESTS(CASE(arena_aligns_every_allocation), CASE(arena_keeps_pieces_apart),
+      CASE(arena_serves_what_is_larger_than_a_chunk), CASE(arena_reset_keeps_one_chunk_and_counts_it),
+      CASE(arena_budget_is_soft_but_seen), CASE(arena_grow_keeps_what_was_there),
       CASE(arena_text_is_terminated))

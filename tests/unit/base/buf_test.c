@@ -15,8 +15,8 @@ TEST(buf_stops_at_its_ceiling_and_remembers)
     EXPECT(!b.full && b.n == 0);
 
     buf_cs(&b, "123456");
-    buf_cs(&b, "78901");  /* does not fit */
-    buf_cs(&b, "7");      /* would, but a gap must not close unseen */
+    buf_cs(&b, "78901"); /* does not fit */
+    buf_cs(&b, "7");     /* would, but a gap must not close unseen */
     EXPECT(b.full && str_is(buf_view(&b), "123456"));
     buf_release(&b);
     EXPECT(b.p == NULL && b.max == 10);
@@ -70,5 +70,6 @@ TEST(buf_writes_little_endian_and_leb128)
     buf_release(&b);
 }
 
-TESTS(CASE(buf_stops_at_its_ceiling_and_remembers), CASE(buf_cstr_terminates_even_a_full_buf), CASE(buf_printf_fills_to_the_last_byte),
-      CASE(buf_writes_integers_of_all_sizes), CASE(buf_writes_little_endian_and_leb128))
+TESTS(CASE(buf_stops_at_its_ceiling_and_remembers), CASE(buf_cstr_terminates_even_a_full_buf),
+      CASE(buf_printf_fills_to_the_last_byte), CASE(buf_writes_integers_of_all_sizes),
+      CASE(buf_writes_little_endian_and_leb128))

@@ -27,8 +27,12 @@ TEST(duration_units_are_prometheus_own)
 
 TEST(duration_order_is_falling_and_each_unit_once)
 {
-    static const char *const bad[] = { "", "1", "s", "5", "1s1m", "1m1m", "1ms1s", "1.5h", "-1s", "+1s", " 1s", "1s ", "1S", "1us", "1mss", "00",
-                                       "1h30", "99999999999999999999s", "300y", "9223372036854775807y" };
+    /* clang-format off */
+    static const char *const bad[] = {
+        "", "1", "s", "5", "1s1m", "1m1m", "1ms1s", "1.5h", "-1s", "+1s", " 1s", "1s ", "1S",
+        "1us", "1mss", "00", "1h30", "99999999999999999999s", "300y", "9223372036854775807y",
+    };
+    /* clang-format on */
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) EXPECT(ms(bad[i]) == -1);
 }
 
@@ -57,5 +61,5 @@ TEST(duration_text_reads_back)
     buf_release(&b);
 }
 
-TESTS(CASE(duration_units_are_prometheus_own), CASE(duration_order_is_falling_and_each_unit_once), CASE(duration_prints_as_prometheus_does),
-      CASE(duration_text_reads_back))
+TESTS(CASE(duration_units_are_prometheus_own), CASE(duration_order_is_falling_and_each_unit_once),
+      CASE(duration_prints_as_prometheus_does), CASE(duration_text_reads_back))

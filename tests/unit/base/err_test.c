@@ -55,4 +55,5 @@ TEST(err_names_every_code)
 }
 
 TESTS(CASE(err_set_fills_and_returns_the_code), CASE(err_where_puts_places_before_the_text),
-      CASE(err_texts_are_cut_and_stay_terminated), CASE(err_errno_adds_the_reason_and_keeps_errno), CASE(err_names_every_code))
+      CASE(err_texts_are_cut_and_stay_terminated), CASE(err_errno_adds_the_reason_and_keeps_errno),
+      CASE(err_names_every_code))

@@ -120,7 +120,8 @@ TEST(file_says_which_and_why)
 {
     struct err e = ERR_INIT;
     struct buf b = BUF_INIT(4);
-    EXPECT(file_open(at("nothing"), O_RDONLY, &e) == ERR_FIND && strstr(e.text, "nothing: No such file") != NULL);
+    EXPECT(file_open(at("nothing"), O_RDONLY, &e) == ERR_FIND &&
+           strstr(e.text, "nothing: No such file") != NULL);
     EXPECT(file_unlink(at("nothing"), &e) == ERR_FIND && file_rename(at("nothing"), at("x"), &e) == ERR_FIND);
     EXPECT(!file_exists(at("nothing")));
     EXPECT(file_replace(at("five"), STR("12345"), &e) == OK && file_exists(at("five")));
@@ -134,7 +135,8 @@ TEST(file_says_which_and_why)
 TEST(file_mkdirs_makes_all_and_takes_what_is_there)
 {
     struct err e = ERR_INIT;
-    EXPECT(file_mkdirs(at("a/b/c"), &e) == OK && file_mkdirs(at("a/b/c"), &e) == OK && file_mkdirs(at("a/b/c/"), &e) == OK);
+    EXPECT(file_mkdirs(at("a/b/c"), &e) == OK && file_mkdirs(at("a/b/c"), &e) == OK &&
+           file_mkdirs(at("a/b/c/"), &e) == OK);
     EXPECT(file_mkdirs("/", &e) == OK);
     EXPECT(file_replace(at("a/file"), STR(""), &e) == OK);
     EXPECT(file_mkdirs(at("a/file/x"), &e) == ERR_IO);
@@ -161,7 +163,8 @@ TEST(file_list_is_sorted_and_can_be_stopped)
     EXPECT(file_list(at("l"), note, &b, NULL) == 77);
     EXPECT_STR(buf_cstr(&b), "N9 n1 n2/ n3 ");
     EXPECT(file_list(at("nowhere"), note, &b, NULL) == ERR_FIND);
-    unlink(at("l/n1")), unlink(at("l/n3")), unlink(at("l/n4")), unlink(at("l/N9")), rmdir(at("l/n2")), rmdir(at("l"));
+    unlink(at("l/n1")), unlink(at("l/n3")), unlink(at("l/n4")), unlink(at("l/N9")), rmdir(at("l/n2")),
+        rmdir(at("l"));
     buf_release(&b);
 }
 
@@ -170,7 +173,8 @@ TEST(file_lock_admits_one)
     struct err e = ERR_INIT;
     int first = file_lock(at("lock"), &e);
     EXPECT(first >= 0);
-    EXPECT(file_lock(at("lock"), &e) == ERR_BUSY && strstr(e.text, "lock") != NULL); /* flock belongs to the open file */
+    EXPECT(file_lock(at("lock"), &e) == ERR_BUSY &&
+           strstr(e.text, "lock") != NULL); /* flock belongs to the open file */
     EXPECT(file_close(first, &e) == OK);
     int second = file_lock(at("lock"), &e);
     EXPECT(second >= 0);
@@ -179,5 +183,6 @@ TEST(file_lock_admits_one)
 
 #define IN_DIR(name) cmocka_unit_test_setup_teardown(name, make_dir, remove_dir)
 TESTS(IN_DIR(file_replace_leaves_old_or_new_whichever_call_fails), IN_DIR(file_interruptions_are_not_seen),
-      IN_DIR(file_reads_and_writes_at_places), IN_DIR(file_says_which_and_why), IN_DIR(file_mkdirs_makes_all_and_takes_what_is_there),
-      IN_DIR(file_list_is_sorted_and_can_be_stopped), IN_DIR(file_lock_admits_one))
+      IN_DIR(file_reads_and_writes_at_places), IN_DIR(file_says_which_and_why),
+      IN_DIR(file_mkdirs_makes_all_and_takes_what_is_there), IN_DIR(file_list_is_sorted_and_can_be_stopped),
+      IN_DIR(file_lock_admits_one))

@@ -56,7 +56,8 @@ TEST(float_text_plain_has_no_exponent)
 {
     EXPECT_STR(plain(1e-7), "0.0000001");
     EXPECT_STR(plain(1e21), "1000000000000000000000");
-    EXPECT_STR(plain(1e23), "100000000000000000000000"); /* shortest digits, then zeros: not 99999999999999991611392 */
+    EXPECT_STR(plain(1e23),
+               "100000000000000000000000"); /* shortest digits, then zeros: not 99999999999999991611392 */
     EXPECT_STR(plain(-123.456), "-123.456");
     EXPECT_STR(plain(NAN), "NaN");
     EXPECT(strlen(plain(-1.7976931348623157e308)) == 310);
@@ -64,7 +65,8 @@ TEST(float_text_plain_has_no_exponent)
     EXPECT(float_text_plain(123456, (char[3]){ 0 }, 3) == 3); /* never more than the caller has */
 }
 
-/* The C library is the other opinion: what we print must read back there, and what it prints must read back here. */
+/* The C library is the other opinion: what we print must read back there, and what it prints must read back
+ * here. */
 TEST(float_agrees_with_the_c_library_on_random_bits)
 {
     for (int i = 0; i < 200000; i++) {
@@ -89,8 +91,8 @@ TEST(float_agrees_with_the_c_library_on_short_decimals)
         double v;
         uint64_t r = random_bits();
         uint64_t whole = random_bits() % 1000000000000u >> r % 40;
-        int n = snprintf(s, sizeof s, "%s%llu.%0*llu", r & 1 ? "-" : "", (unsigned long long)whole, (int)(r % 9 + 1),
-                         (unsigned long long)(random_bits() % 1000));
+        int n = snprintf(s, sizeof s, "%s%llu.%0*llu", r & 1 ? "-" : "", (unsigned long long)whole,
+                         (int)(r % 9 + 1), (unsigned long long)(random_bits() % 1000));
         EXPECT(float_parse(str_make(s, (size_t)n), &v) && bits(v) == bits(strtod(s, NULL)));
         EXPECT(float_parse(str_of(plain(v)), &v) && bits(v) == bits(strtod(s, NULL)));
     }
@@ -102,10 +104,23 @@ TEST(float_parse_reads_what_prometheus_reads)
         const char *text;
         double value;
     } good[] = {
-        { "1", 1 },          { "+1", 1 },       { "-1.5", -1.5 },      { "1.", 1 },        { ".5", 0.5 },
-        { "1e5", 1e5 },      { "1E+5", 1e5 },   { "0x1p3", 8 },        { "0X1.8P-1", .75 }, { "-0x1p-1", -0.5 },
-        { "1e-400", 0 },     { "0x1p-2000", 0 }, { "inf", INFINITY },  { "+Inf", INFINITY }, { "-INFINITY", -INFINITY },
-        { "00012", 12 },     { "123456789012345678901234567890", 123456789012345678901234567890.0 },
+        { "1", 1 },
+        { "+1", 1 },
+        { "-1.5", -1.5 },
+        { "1.", 1 },
+        { ".5", 0.5 },
+        { "1e5", 1e5 },
+        { "1E+5", 1e5 },
+        { "0x1p3", 8 },
+        { "0X1.8P-1", .75 },
+        { "-0x1p-1", -0.5 },
+        { "1e-400", 0 },
+        { "0x1p-2000", 0 },
+        { "inf", INFINITY },
+        { "+Inf", INFINITY },
+        { "-INFINITY", -INFINITY },
+        { "00012", 12 },
+        { "123456789012345678901234567890", 123456789012345678901234567890.0 },
         { "0.00000000000000000000000000000000000000001e41", 1 },
         { "9007199254740993", 9007199254740992.0 }, /* halfway: to even */
     };
@@ -114,15 +129,20 @@ TEST(float_parse_reads_what_prometheus_reads)
         EXPECT(float_parse(str_of(good[i].text), &v) && v == good[i].value);
     }
     double v;
-    EXPECT(float_parse(STR("NaN"), &v) && bits(v) == 0x7ff8000000000001u); /* Prometheus' ordinary NaN, never the stale one */
+    EXPECT(float_parse(STR("NaN"), &v) &&
+           bits(v) == 0x7ff8000000000001u); /* Prometheus' ordinary NaN, never the stale one */
     EXPECT(float_parse(STR("-0"), &v) && v == 0 && signbit(v));
 }
 
 TEST(float_parse_refuses_what_is_left_over_or_too_large)
 {
-    static const char *const bad[] = { "",    " 1",  "1 ",   "+",    "-",     ".",     "+-1",  "--1",   "1_000",   "1e",     "e5",
-                                       "0x1", "0x",  "0xp1", "1e999", "-1e999", "0x1p5000", "nan(1)", "-nan", "+NaN", "infinit", "in",
-                                       "1,5", "1.2.3", "0x-1p1", "1f",  "\x80" };
+    /* clang-format off */
+    static const char *const bad[] = {
+        "", " 1", "1 ", "+", "-", ".", "+-1", "--1", "1_000", "1e", "e5", "0x1", "0x", "0xp1",
+        "1e999", "-1e999", "0x1p5000", "nan(1)", "-nan", "+NaN", "infinit", "in", "1,5", "1.2.3",
+        "0x-1p1", "1f", "\x80",
+    };
+    /* clang-format on */
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         double v = -7;
         EXPECT(!float_parse(str_of(bad[i]), &v));
@@ -130,5 +150,6 @@ TEST(float_parse_refuses_what_is_left_over_or_too_large)
 }
 
 TESTS(CASE(float_text_changes_to_exponents_where_go_does), CASE(float_text_plain_has_no_exponent),
-      CASE(float_agrees_with_the_c_library_on_random_bits), CASE(float_agrees_with_the_c_library_on_short_decimals),
-      CASE(float_parse_reads_what_prometheus_reads), CASE(float_parse_refuses_what_is_left_over_or_too_large))
+      CASE(float_agrees_with_the_c_library_on_random_bits),
+      CASE(float_agrees_with_the_c_library_on_short_decimals), CASE(float_parse_reads_what_prometheus_reads),
+      CASE(float_parse_refuses_what_is_left_over_or_too_large))

@@ -23,20 +23,30 @@ static const char *verdict(struct str text)
 
 TEST(json_takes_every_kind_of_value)
 {
-    static const char *const good[] = { "null", " true ", "false\n", "0", "-0", "12", "-1.5e+10", "1E5", "0.0", "\"\"", "\"a\\n\\u00e9\"",
-                                        "[]", "[ ]", "{}", "{ }", "[1,2]", "{\"a\":{\"b\":[null]}}", "\"\xc3\xa9\"", "\"\x7f\"", "\t\r\n 1",
-                                        "{\"\":1,\"\":2}", "\"\\ud83d\\ude00\"", "\"\\u0000\"" };
+    /* clang-format off */
+    static const char *const good[] = {
+        "null", " true ", "false\n", "0", "-0", "12", "-1.5e+10", "1E5", "0.0", "\"\"",
+        "\"a\\n\\u00e9\"", "[]", "[ ]", "{}", "{ }", "[1,2]", "{\"a\":{\"b\":[null]}}",
+        "\"\xc3\xa9\"", "\"\x7f\"", "\t\r\n 1", "{\"\":1,\"\":2}", "\"\\ud83d\\ude00\"",
+        "\"\\u0000\"",
+    };
+    /* clang-format on */
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) EXPECT_STR(verdict(str_of(good[i])), "");
 }
 
 TEST(json_refuses_what_rfc_8259_does_not_know)
 {
-    static const char *const bad[] = { "",       " ",      "nul",   "nullx",  "True",   "01",     "-",      "-a",     "+1",      ".5",      "1.",
-                                       "1.e5",   "1e",     "1e+",   "0x10",   "NaN",    "Inf",    "'a'",    "\"",     "\"a",     "\"\\\"",  "\"\\x\"",
-                                       "\"\\u12\"", "\"\\u12g4\"", "\"\n\"", "\"\t\"", "[", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "[1}",
-                                       "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}", "{a:1}", "{\"a\" 1}", "{1:1}",
-                                       "{\"a\":1]", "{,}", "1 2", "[] []", "// x\n1", "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"",
-                                       "\"\\ud800\\ud800\"", "\"\xff\"", "\"\xed\xa0\x80\"", "\"\xc3\"", "\xef\xbb\xbf" "1", "]", "}", ",", ":" };
+    /* clang-format off */
+    static const char *const bad[] = {
+        "", " ", "nul", "nullx", "True", "01", "-", "-a", "+1", ".5", "1.", "1.e5", "1e", "1e+",
+        "0x10", "NaN", "Inf", "'a'", "\"", "\"a", "\"\\\"", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"",
+        "\"\n\"", "\"\t\"", "[", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "[1}", "{", "{\"a\"",
+        "{\"a\":", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}", "{a:1}", "{\"a\" 1}", "{1:1}",
+        "{\"a\":1]", "{,}", "1 2", "[] []", "// x\n1", "\"\\ud800\"", "\"\\udc00\"",
+        "\"\\ud800\\u0041\"", "\"\\ud800\\ud800\"", "\"\xff\"", "\"\xed\xa0\x80\"", "\"\xc3\"",
+        "\xef\xbb\xbf[]", "]", "}", ",", ":",
+    };
+    /* clang-format on */
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         if (*verdict(str_of(bad[i])) == 0) printf("taken: %s\n", bad[i]);
         EXPECT(*verdict(str_of(bad[i])) != 0);
@@ -48,7 +58,8 @@ TEST(json_refuses_what_rfc_8259_does_not_know)
 
 TEST(json_survives_every_cut_of_a_good_text)
 {
-    const char *text = "{\"a\":[1.5e3,-2,\"x\\u00e9\\ud83d\\ude00\\n\",true,false,null,{}],\"b\":{\"c\":\"\xc3\xa9\"}}";
+    const char *text =
+        "{\"a\":[1.5e3,-2,\"x\\u00e9\\ud83d\\ude00\\n\",true,false,null,{}],\"b\":{\"c\":\"\xc3\xa9\"}}";
     for (size_t n = 0; n < strlen(text); n++) EXPECT(*verdict(str_make(text, n)) != 0);
     EXPECT_STR(verdict(str_of(text)), "");
 }
@@ -91,15 +102,24 @@ TEST(json_reads_straight_down)
     double share = 0;
     bool on = false;
     arena_reset(&arena);
-    json_open(&r, STR("{\"name\":\"x\",\"odd\":[{\"a\":1},2],\"count\":-42,\"share\":0.25,\"on\":true,\"raw\": {\"k\": [1, 2]} ,\"no\":null}"), &arena);
+    json_open(&r,
+              STR("{\"name\":\"x\",\"odd\":[{\"a\":1},2],\"count\":-42,\"share\":0.25,\"on\":true,\"raw\": "
+                  "{\"k\": [1, 2]} ,\"no\":null}"),
+              &arena);
     EXPECT(json_peek(&r) == JSON_OBJECT && json_object(&r));
     while (json_key(&r, &key)) {
-        if (str_is(key, "name")) json_string(&r, &name);
-        else if (str_is(key, "count")) json_i64(&r, &count);
-        else if (str_is(key, "share")) json_double(&r, &share);
-        else if (str_is(key, "on")) json_bool(&r, &on);
-        else if (str_is(key, "raw")) json_raw(&r, &raw);
-        else json_skip(&r);
+        if (str_is(key, "name"))
+            json_string(&r, &name);
+        else if (str_is(key, "count"))
+            json_i64(&r, &count);
+        else if (str_is(key, "share"))
+            json_double(&r, &share);
+        else if (str_is(key, "on"))
+            json_bool(&r, &on);
+        else if (str_is(key, "raw"))
+            json_raw(&r, &raw);
+        else
+            json_skip(&r);
     }
     EXPECT(json_close(&r, NULL) == OK);
     EXPECT(str_is(name, "x") && count == -42 && share == 0.25 && on);
@@ -115,7 +135,8 @@ TEST(json_errors_are_sticky)
     json_open(&r, STR("[1, \"a\", {\"k\":2}]"), &arena);
     EXPECT(json_array(&r) && json_next(&r));
     EXPECT(!json_string(&r, &s)); /* a number stands there */
-    EXPECT(!json_i64(&r, &v) && !json_next(&r) && !json_skip(&r) && !json_object(&r) && !json_key(&r, &s) && !json_null(&r));
+    EXPECT(!json_i64(&r, &v) && !json_next(&r) && !json_skip(&r) && !json_object(&r) && !json_key(&r, &s) &&
+           !json_null(&r));
     EXPECT(json_peek(&r) == JSON_NOTHING && v == 7 && str_is(s, "before"));
     EXPECT(json_close(&r, &e) == ERR_PARSE);
     EXPECT_STR(e.text, "line 1, column 2: expected a string");
@@ -140,8 +161,15 @@ TEST(json_integers_are_exact_or_refused)
         const char *text;
         bool good;
         int64_t value;
-    } cases[] = { { "9223372036854775807", true, INT64_MAX }, { "-9223372036854775808", true, INT64_MIN }, { "9223372036854775808", false, 0 },
-                  { "1e3", true, 1000 }, { "5.0", true, 5 }, { "5.5", false, 0 }, { "1e300", false, 0 }, { "1e999", false, 0 }, { "-0", true, 0 } };
+    } cases[] = { { "9223372036854775807", true, INT64_MAX },
+                  { "-9223372036854775808", true, INT64_MIN },
+                  { "9223372036854775808", false, 0 },
+                  { "1e3", true, 1000 },
+                  { "5.0", true, 5 },
+                  { "5.5", false, 0 },
+                  { "1e300", false, 0 },
+                  { "1e999", false, 0 },
+                  { "-0", true, 0 } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct json_reader r;
         int64_t v = 0;
@@ -191,7 +219,9 @@ TEST(json_escape_mends_broken_utf8)
     arena_release(&arena);
 }
 
-TESTS(CASE(json_takes_every_kind_of_value), CASE(json_refuses_what_rfc_8259_does_not_know), CASE(json_survives_every_cut_of_a_good_text),
-      CASE(json_depth_is_bounded), CASE(json_errors_name_line_and_column), CASE(json_strings_without_escapes_are_not_copied),
-      CASE(json_reads_straight_down), CASE(json_errors_are_sticky), CASE(json_close_notices_what_was_not_read),
-      CASE(json_integers_are_exact_or_refused), CASE(json_writer_puts_the_commas), CASE(json_escape_mends_broken_utf8))
+TESTS(CASE(json_takes_every_kind_of_value), CASE(json_refuses_what_rfc_8259_does_not_know),
+      CASE(json_survives_every_cut_of_a_good_text), CASE(json_depth_is_bounded),
+      CASE(json_errors_name_line_and_column), CASE(json_strings_without_escapes_are_not_copied),
+      CASE(json_reads_straight_down), CASE(json_errors_are_sticky),
+      CASE(json_close_notices_what_was_not_read), CASE(json_integers_are_exact_or_refused),
+      CASE(json_writer_puts_the_commas), CASE(json_escape_mends_broken_utf8))

@@ -45,7 +45,8 @@ TEST(log_lines_are_json)
     capture();
     log_info("store", "part \"written\"", "path", "/a\nb", "rows", log_num(-12), "nothing", NULL, NULL);
     clock_fix_ms(0);
-    EXPECT_STR(release(), "{\"time\":\"2023-11-14T22:13:20.123Z\",\"level\":\"info\",\"module\":\"store\",\"text\":\"part \\\"written\\\"\","
+    EXPECT_STR(release(), "{\"time\":\"2023-11-14T22:13:20.123Z\",\"level\":\"info\",\"module\":\"store\","
+                          "\"text\":\"part \\\"written\\\"\","
                           "\"path\":\"/a\\nb\",\"rows\":\"-12\",\"nothing\":\"\"}\n");
 }
 
@@ -107,5 +108,6 @@ TEST(log_line_too_long_is_cut_to_valid_json)
     free(value);
 }
 
-TESTS(CASE(log_lines_are_json), CASE(log_plain_lines_quote_what_could_steer_a_terminal), CASE(log_level_holds_back_the_lesser),
-      CASE(log_storms_are_counted_not_printed), CASE(log_line_too_long_is_cut_to_valid_json))
+TESTS(CASE(log_lines_are_json), CASE(log_plain_lines_quote_what_could_steer_a_terminal),
+      CASE(log_level_holds_back_the_lesser), CASE(log_storms_are_counted_not_printed),
+      CASE(log_line_too_long_is_cut_to_valid_json))

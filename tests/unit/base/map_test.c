@@ -58,5 +58,5 @@ TEST(map_init_leaves_room_for_what_is_expected)
     map_release(&m);
 }
 
-TESTS(CASE(map_finds_everything_while_it_grows), CASE(map_tells_equal_hashes_apart), CASE(map_takes_zero_as_a_hash),
-      CASE(map_init_leaves_room_for_what_is_expected))
+TESTS(CASE(map_finds_everything_while_it_grows), CASE(map_tells_equal_hashes_apart),
+      CASE(map_takes_zero_as_a_hash), CASE(map_init_leaves_room_for_what_is_expected))

@@ -65,4 +65,5 @@ TEST(check_stops_the_process_when_the_claim_is_false)
     EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-TESTS(CASE(mem_grow_doubles), CASE(mem_array_is_zeroed_and_nothing_is_NULL), CASE(check_stops_the_process_when_the_claim_is_false))
+TESTS(CASE(mem_grow_doubles), CASE(mem_array_is_zeroed_and_nothing_is_NULL),
+      CASE(check_stops_the_process_when_the_claim_is_false))

@@ -21,20 +21,25 @@ static struct regex *compiled_by_re2(const char *pattern)
     return compiled(text);
 }
 
+/* clang-format off */
 static const char *const patterns[] = {
-    "",        "a",       "abc",      "a|b|c",   "(a|b|c)",   "(?:a|b|c)", "^(a|bc)$",  "^a|b$",   "^abc$",     "a|",        "|",
-    ".*",      ".+",      "(.*)",     "(.+)",    "^.*$",      "abc.*",     "abc.+",     ".*abc",   ".+abc",     ".*abc.*",   ".+b.+",
-    ".*b.+",   "a.*c",    "a.c",      "a\\.c",   "a\\.c|\\|", "é.*",       ".+é",       "é|ü",     "\\d+",      "a\\d.*",    "[abc]",
-    "(?i)abc", "abc\\$",  "abc\\\\$", "a*",      "ab*",       "é*",        "a?bc",      "(a)(b)c", "(a|b)(c)?", "x{2}",      "^^a",
-    "a$$",     "a\\nb",   "\\Qa|b\\E", "()",     "(?:)",      "((a))",     "(?s).*",    "(?-s).*", "\\.*",      "\\^a",      "a-b_c",
-    "abc|abd", "abc|abd.*", "ab(c|d)e", "a|b|c|d|e|f|g|h|i|j|abc|bc", ".*\\..*", "(abc.*)", "(?:.*abc)", ".*.*", "..", "a\\|b",
+    "", "a", "abc", "a|b|c", "(a|b|c)", "(?:a|b|c)", "^(a|bc)$", "^a|b$", "^abc$", "a|", "|", ".*",
+    ".+", "(.*)", "(.+)", "^.*$", "abc.*", "abc.+", ".*abc", ".+abc", ".*abc.*", ".+b.+", ".*b.+",
+    "a.*c", "a.c", "a\\.c", "a\\.c|\\|", "é.*", ".+é", "é|ü", "\\d+", "a\\d.*", "[abc]", "(?i)abc",
+    "abc\\$", "abc\\\\$", "a*", "ab*", "é*", "a?bc", "(a)(b)c", "(a|b)(c)?", "x{2}", "^^a", "a$$",
+    "a\\nb", "\\Qa|b\\E", "()", "(?:)", "((a))", "(?s).*", "(?-s).*", "\\.*", "\\^a", "a-b_c",
+    "abc|abd", "abc|abd.*", "ab(c|d)e", "a|b|c|d|e|f|g|h|i|j|abc|bc", ".*\\..*", "(abc.*)",
+    "(?:.*abc)", ".*.*", "..", "a\\|b",
 };
+/* clang-format on */
 
+/* clang-format off */
 static const char *const texts[] = {
-    "",   "a",  "b",    "c",   "ab",  "bc",   "abc",   "abcd",  "xabc",   "xabcx", "abc$", "abc\\", "a.c", "axc", "a\nb", "a\nc", "\n", "é",
-    "éa", "aé", "éé",   "ü",   "1",   "a1",   "a12",   "ABC",   "xx",     "xxx",   "|",    "a|b",   ".",   "x.y", "^a",  "a-b_c", "abd", "abdx",
-    "abce", "abde", "j", "ac", "bbb", "abcabc",
+    "", "a", "b", "c", "ab", "bc", "abc", "abcd", "xabc", "xabcx", "abc$", "abc\\", "a.c", "axc",
+    "a\nb", "a\nc", "\n", "é", "éa", "aé", "éé", "ü", "1", "a1", "a12", "ABC", "xx", "xxx", "|",
+    "a|b", ".", "x.y", "^a", "a-b_c", "abd", "abdx", "abce", "abde", "j", "ac", "bbb", "abcabc",
 };
+/* clang-format on */
 
 TEST(regex_fast_paths_answer_as_re2_does)
 {
@@ -83,7 +88,8 @@ TEST(regex_prefix_and_literals_never_lie)
             bool listed = false;
             for (size_t l = 0; l < n; l++) listed |= str_eq(literals[l], text);
             if (literals != NULL) EXPECT(listed == regex_match(r, text));
-            if (regex_match(r, text)) EXPECT(text.n >= prefix.n && str_eq(str_make(text.p, prefix.n), prefix));
+            if (regex_match(r, text))
+                EXPECT(text.n >= prefix.n && str_eq(str_make(text.p, prefix.n), prefix));
         }
         regex_free(r);
     }
@@ -123,7 +129,8 @@ TEST(regex_takes_long_lists_of_literals)
     struct regex *r = NULL;
     EXPECT(regex_new(buf_view(&b), &r, NULL) == OK); /* longer than RE2 would be given */
     EXPECT(b.n > REGEX_TEXT_MAX);
-    EXPECT(regex_match(r, STR("pod-0")) && regex_match(r, STR("pod-2999")) && !regex_match(r, STR("pod-3000")));
+    EXPECT(regex_match(r, STR("pod-0")) && regex_match(r, STR("pod-2999")) &&
+           !regex_match(r, STR("pod-3000")));
     EXPECT(str_is(regex_prefix(r), "pod-"));
     regex_free(r);
     buf_release(&b);
@@ -153,11 +160,13 @@ TEST(regex_dot_matches_newlines_and_both_ends_are_anchored)
 {
     struct regex *r = compiled("a.c\\d");
     EXPECT(regex_match(r, STR("a\nc1")));
-    EXPECT(!regex_match(r, STR("xa\nc1")) && !regex_match(r, STR("a\nc1x")) && !regex_match(r, STR("a\nc1\n")));
+    EXPECT(!regex_match(r, STR("xa\nc1")) && !regex_match(r, STR("a\nc1x")) &&
+           !regex_match(r, STR("a\nc1\n")));
     regex_free(r);
 }
 
-static void expect_expansion(const char *pattern, const char *text, const char *replacement, const char *wanted)
+static void expect_expansion(const char *pattern, const char *text, const char *replacement,
+                             const char *wanted)
 {
     struct str groups[8];
     struct buf out = BUF_INIT(1000);
@@ -194,6 +203,8 @@ TEST(regex_finds_groups_by_name)
     regex_free(r);
 }
 
-TESTS(CASE(regex_fast_paths_answer_as_re2_does), CASE(regex_fast_paths_capture_as_re2_does), CASE(regex_prefix_and_literals_never_lie),
-      CASE(regex_tells_what_is_known_without_running_it), CASE(regex_takes_long_lists_of_literals), CASE(regex_refuses_with_a_reason),
-      CASE(regex_dot_matches_newlines_and_both_ends_are_anchored), CASE(regex_expands_as_go_does), CASE(regex_finds_groups_by_name))
+TESTS(CASE(regex_fast_paths_answer_as_re2_does), CASE(regex_fast_paths_capture_as_re2_does),
+      CASE(regex_prefix_and_literals_never_lie), CASE(regex_tells_what_is_known_without_running_it),
+      CASE(regex_takes_long_lists_of_literals), CASE(regex_refuses_with_a_reason),
+      CASE(regex_dot_matches_newlines_and_both_ends_are_anchored), CASE(regex_expands_as_go_does),
+      CASE(regex_finds_groups_by_name))

@@ -56,7 +56,8 @@ TEST(stat_loses_no_count_among_threads)
 
 TEST(stat_same_name_and_labels_is_the_same_stat)
 {
-    struct stat *a = stat_counter("test_same_total", "Help.", "x=\"1\""), *b = stat_counter("test_same_total", "Help.", "x=\"2\"");
+    struct stat *a = stat_counter("test_same_total", "Help.", "x=\"1\""),
+                *b = stat_counter("test_same_total", "Help.", "x=\"2\"");
     EXPECT(a != b);
     EXPECT(a == stat_counter("test_same_total", "Help.", "x=\"1\""));
 }
@@ -127,5 +128,6 @@ TEST(stat_too_many_share_one_that_says_so)
     EXPECT(f.times == 1 && f.view.value == 3); /* one per use, whatever was meant */
 }
 
-TESTS(CASE(stat_loses_no_count_among_threads), CASE(stat_same_name_and_labels_is_the_same_stat), CASE(stat_asks_until_told_to_forget),
-      CASE(stat_each_goes_in_name_order), CASE(stat_too_many_share_one_that_says_so))
+TESTS(CASE(stat_loses_no_count_among_threads), CASE(stat_same_name_and_labels_is_the_same_stat),
+      CASE(stat_asks_until_told_to_forget), CASE(stat_each_goes_in_name_order),
+      CASE(stat_too_many_share_one_that_says_so))

@@ -32,8 +32,10 @@ TEST(utf8_refuses_cut_sequences_wherever_they_stand)
 {
     EXPECT(!valid("\x80"));
     EXPECT(!valid("\xc3") && !valid("\xe2\x82") && !valid("\xf0\x9f\x98"));
-    EXPECT(!valid("12345678\xc3") && !valid("1234567\xe2\x82" "12345678")); /* across the eight-byte stride */
-    EXPECT(valid("1234567\xe2\x82\xac" "12345678"));
+    EXPECT(!valid("12345678\xc3") && !valid("1234567\xe2\x82"
+                                            "12345678")); /* across the eight-byte stride */
+    EXPECT(valid("1234567\xe2\x82\xac"
+                 "12345678"));
 }
 
 TEST(str_compares_by_bytes_and_the_shorter_comes_first)
@@ -65,7 +67,8 @@ TEST(str_reads_integers_to_their_very_ends)
     EXPECT(!str_to_i64(STR("9223372036854775808"), &i) && !str_to_i64(STR("-9223372036854775809"), &i));
     EXPECT(str_to_u64(STR("18446744073709551615"), &u) && u == UINT64_MAX);
     EXPECT(!str_to_u64(STR("18446744073709551616"), &u) && !str_to_u64(STR("99999999999999999999999"), &u));
-    EXPECT(!str_to_i64(STR(""), &i) && !str_to_i64(STR("-"), &i) && !str_to_i64(STR("--1"), &i) && !str_to_i64(STR("1 "), &i));
+    EXPECT(!str_to_i64(STR(""), &i) && !str_to_i64(STR("-"), &i) && !str_to_i64(STR("--1"), &i) &&
+           !str_to_i64(STR("1 "), &i));
 }
 
 TEST(str_dup_terminates)
@@ -78,7 +81,5 @@ TEST(str_dup_terminates)
 TESTS(CASE(utf8_takes_the_first_and_last_code_point_of_each_length),
       CASE(utf8_refuses_overlong_forms_surrogates_and_what_lies_beyond),
       CASE(utf8_refuses_cut_sequences_wherever_they_stand),
-      CASE(str_compares_by_bytes_and_the_shorter_comes_first),
-      CASE(str_cut_leaves_the_rest),
-      CASE(str_reads_integers_to_their_very_ends),
-      CASE(str_dup_terminates))
+      CASE(str_compares_by_bytes_and_the_shorter_comes_first), CASE(str_cut_leaves_the_rest),
+      CASE(str_reads_integers_to_their_very_ends), CASE(str_dup_terminates))

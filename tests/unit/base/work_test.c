@@ -112,5 +112,6 @@ TEST(work_parallel_goes_on_alone_when_every_thread_is_busy)
     work_stop(p); /* the helper that came too late gives back its reference */
 }
 
-TESTS(CASE(work_stop_runs_what_is_queued), CASE(work_post_refuses_when_the_queue_is_full), CASE(work_parallel_does_each_index_once),
-      CASE(work_parallel_within_itself_does_not_deadlock), CASE(work_parallel_goes_on_alone_when_every_thread_is_busy))
+TESTS(CASE(work_stop_runs_what_is_queued), CASE(work_post_refuses_when_the_queue_is_full),
+      CASE(work_parallel_does_each_index_once), CASE(work_parallel_within_itself_does_not_deadlock),
+      CASE(work_parallel_goes_on_alone_when_every_thread_is_busy))

@@ -39,7 +39,8 @@ TEST(yaml_builds_a_tree_that_knows_its_lines)
     struct yaml *quoted = yaml_get(b->items[1], "y");
     EXPECT(quoted->kind == YAML_SCALAR && quoted->quoted && quoted->line == 4);
     EXPECT(yaml_get(b->items[1], "z") == NULL && b->items[1]->items[1]->kind == YAML_NULL);
-    EXPECT(yaml_get(y, "c")->quoted && yaml_get(y, "nothing") == NULL && yaml_get(NULL, "a") == NULL && yaml_get(b, "a") == NULL);
+    EXPECT(yaml_get(y, "c")->quoted && yaml_get(y, "nothing") == NULL && yaml_get(NULL, "a") == NULL &&
+           yaml_get(b, "a") == NULL);
 }
 
 TEST(yaml_empty_documents_are_null)
@@ -51,7 +52,8 @@ TEST(yaml_empty_documents_are_null)
 
 TEST(yaml_merges_behind_the_maps_own_keys)
 {
-    struct yaml *y = tree("a: &a {x: 1, y: 2}\nb: &b {y: 3, z: 4}\nc:\n  <<: [*a, *b]\n  x: 0\nd:\n  <<: *b\n");
+    struct yaml *y =
+        tree("a: &a {x: 1, y: 2}\nb: &b {y: 3, z: 4}\nc:\n  <<: [*a, *b]\n  x: 0\nd:\n  <<: *b\n");
     struct yaml *c = yaml_get(y, "c");
     EXPECT(c->n == 3);
     EXPECT(str_is(yaml_get(c, "x")->text, "0")); /* its own */
@@ -145,7 +147,8 @@ TEST(yaml_unknown_names_line_and_way)
 
 TEST(yaml_scalars_are_typed)
 {
-    struct yaml *y = tree("b: yes\nq: 'yes'\ni: -12\nd: 1.5e3\nt: 1h30m\ns: 64KiB\nm: 1.5MB\np: 100\nl: [1]\nn: null\nx: 5iB\no: 99999999EB\n");
+    struct yaml *y = tree("b: yes\nq: 'yes'\ni: -12\nd: 1.5e3\nt: 1h30m\ns: 64KiB\nm: 1.5MB\np: 100\nl: "
+                          "[1]\nn: null\nx: 5iB\no: 99999999EB\n");
     bool b = false;
     int64_t i = 7;
     double d = 0;
@@ -162,7 +165,8 @@ TEST(yaml_scalars_are_typed)
     EXPECT(yaml_bytes(yaml_get(y, "s"), &u, &e) == OK && u == 65536);
     EXPECT(yaml_bytes(yaml_get(y, "m"), &u, &e) == OK && u == 1572864); /* 1.5 * 2^20, as Prometheus */
     EXPECT(yaml_bytes(yaml_get(y, "p"), &u, &e) == OK && u == 100);
-    EXPECT(yaml_bytes(yaml_get(y, "x"), &u, &e) == ERR_PARSE && yaml_bytes(yaml_get(y, "o"), &u, &e) == ERR_PARSE && u == 100);
+    EXPECT(yaml_bytes(yaml_get(y, "x"), &u, &e) == ERR_PARSE &&
+           yaml_bytes(yaml_get(y, "o"), &u, &e) == ERR_PARSE && u == 100);
     EXPECT(yaml_str(yaml_get(y, "l"), &s, &e) == ERR_PARSE);
     EXPECT_STR(e.text, "line 9: expected text, not a list");
     EXPECT(yaml_str(yaml_get(y, "n"), &s, &e) == OK && str_is(s, "default")); /* null leaves the default */
@@ -170,7 +174,8 @@ TEST(yaml_scalars_are_typed)
     arena_release(&arena);
 }
 
-TESTS(CASE(yaml_builds_a_tree_that_knows_its_lines), CASE(yaml_empty_documents_are_null), CASE(yaml_merges_behind_the_maps_own_keys),
-      CASE(yaml_aliases_are_the_same_node), CASE(yaml_refuses_what_is_not_clear), CASE(yaml_alias_bomb_is_refused),
-      CASE(yaml_depth_is_bounded_also_through_aliases), CASE(yaml_nodes_are_bounded), CASE(yaml_unknown_names_line_and_way),
-      CASE(yaml_scalars_are_typed))
+TESTS(CASE(yaml_builds_a_tree_that_knows_its_lines), CASE(yaml_empty_documents_are_null),
+      CASE(yaml_merges_behind_the_maps_own_keys), CASE(yaml_aliases_are_the_same_node),
+      CASE(yaml_refuses_what_is_not_clear), CASE(yaml_alias_bomb_is_refused),
+      CASE(yaml_depth_is_bounded_also_through_aliases), CASE(yaml_nodes_are_bounded),
+      CASE(yaml_unknown_names_line_and_way), CASE(yaml_scalars_are_typed))

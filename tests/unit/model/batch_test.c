@@ -20,7 +20,8 @@ TEST(batch_columns_appear_when_first_needed)
     batch_start(&b, 6);
 
     EXPECT(b.n_series == 2 && b.n_rows == 1101);
-    EXPECT(b.series[0].row == 0 && b.series[0].n_rows == 100 && b.series[1].row == 100 && b.series[1].n_rows == 1001);
+    EXPECT(b.series[0].row == 0 && b.series[0].n_rows == 100 && b.series[1].row == 100 &&
+           b.series[1].n_rows == 1001);
     for (size_t i = 0; i < b.n_rows; i++) {
         EXPECT(b.hist[i] == (i == 100 ? &h : NULL));
         EXPECT(b.start_ms[i] == (i == 100 ? 5 : i == 1100 ? 6 : 0));
@@ -40,7 +41,8 @@ TEST(batch_keys_tell_spellings_apart)
     batch_series(&packed, STR("y"));
     batch_series(&proto, STR("x"));
     EXPECT(hash128_eq(packed.series[0].key, packed.series[1].key));
-    EXPECT(!hash128_eq(packed.series[0].key, packed.series[2].key) && !hash128_eq(packed.series[0].key, proto.series[0].key));
+    EXPECT(!hash128_eq(packed.series[0].key, packed.series[2].key) &&
+           !hash128_eq(packed.series[0].key, proto.series[0].key));
     arena_release(&a);
 }
 
@@ -66,10 +68,11 @@ TEST(batch_keeps_exemplars_and_metadata)
         batch_exemplar(&b, i, i, STR("l"));
         batch_metadata(&b, STR("family"), STR("counter"), STR("help"), STR(""));
     }
-    EXPECT(b.n_exemplars == 50 && b.exemplars[49].series == 49 && b.exemplars[49].time_ms == 49 && str_is(b.exemplars[49].labels, "l"));
+    EXPECT(b.n_exemplars == 50 && b.exemplars[49].series == 49 && b.exemplars[49].time_ms == 49 &&
+           str_is(b.exemplars[49].labels, "l"));
     EXPECT(b.n_metadata == 50 && str_is(b.metadata[49].type, "counter"));
     arena_release(&a);
 }
 
-TESTS(CASE(batch_columns_appear_when_first_needed), CASE(batch_keys_tell_spellings_apart), CASE(batch_packs_labels_itself),
-      CASE(batch_keeps_exemplars_and_metadata))
+TESTS(CASE(batch_columns_appear_when_first_needed), CASE(batch_keys_tell_spellings_apart),
+      CASE(batch_packs_labels_itself), CASE(batch_keeps_exemplars_and_metadata))

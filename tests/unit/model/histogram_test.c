@@ -10,9 +10,20 @@ static double pos[] = { 1, 2, 3.5 }, neg[] = { 4 };
 
 static struct histogram exponential(void)
 {
-    return (struct histogram){ .schema = 3, .reset = HIST_RESET_NO, .zero_threshold = 1e-128, .zero_count = 2, .count = 12.5, .sum = -7.25,
-                               .n_pos_spans = 2, .n_neg_spans = 1, .n_pos = 3, .n_neg = 1,
-                               .pos_spans = pos_spans, .neg_spans = neg_spans, .pos = pos, .neg = neg };
+    return (struct histogram){ .schema = 3,
+                               .reset = HIST_RESET_NO,
+                               .zero_threshold = 1e-128,
+                               .zero_count = 2,
+                               .count = 12.5,
+                               .sum = -7.25,
+                               .n_pos_spans = 2,
+                               .n_neg_spans = 1,
+                               .n_pos = 3,
+                               .n_neg = 1,
+                               .pos_spans = pos_spans,
+                               .neg_spans = neg_spans,
+                               .pos = pos,
+                               .neg = neg };
 }
 
 static struct hist_span custom_spans[] = { { 0, 3 } };
@@ -20,15 +31,24 @@ static double custom_counts[] = { 1, 2, 3 }, custom_bounds[] = { 0.5, 1 };
 
 static struct histogram custom(void)
 {
-    return (struct histogram){ .schema = HISTOGRAM_CUSTOM, .count = 6, .sum = 4, .n_pos_spans = 1, .n_pos = 3, .n_custom = 2,
-                               .pos_spans = custom_spans, .pos = custom_counts, .custom = custom_bounds };
+    return (struct histogram){ .schema = HISTOGRAM_CUSTOM,
+                               .count = 6,
+                               .sum = 4,
+                               .n_pos_spans = 1,
+                               .n_pos = 3,
+                               .n_custom = 2,
+                               .pos_spans = custom_spans,
+                               .pos = custom_counts,
+                               .custom = custom_bounds };
 }
 
 static bool same(const struct histogram *a, const struct histogram *b)
 {
-    return histogram_same_layout(a, b) && a->reset == b->reset && double_bits(a->sum) == double_bits(b->sum) &&
-           double_bits(a->count) == double_bits(b->count) && double_bits(a->zero_count) == double_bits(b->zero_count) &&
-           memcmp(a->pos, b->pos, a->n_pos * 8) == 0 && (a->n_neg == 0 || memcmp(a->neg, b->neg, a->n_neg * 8) == 0);
+    return histogram_same_layout(a, b) && a->reset == b->reset &&
+           double_bits(a->sum) == double_bits(b->sum) && double_bits(a->count) == double_bits(b->count) &&
+           double_bits(a->zero_count) == double_bits(b->zero_count) &&
+           memcmp(a->pos, b->pos, a->n_pos * 8) == 0 &&
+           (a->n_neg == 0 || memcmp(a->neg, b->neg, a->n_neg * 8) == 0);
 }
 
 TEST(histogram_pack_is_exact_to_the_bit)
@@ -57,7 +77,8 @@ TEST(histogram_unpack_refuses_every_cut_and_every_wrong_size)
     struct histogram h = exponential(), *back;
     struct buf b = BUF_INIT(10000);
     histogram_pack(&b, &h);
-    for (size_t n = 0; n < b.n; n++) EXPECT(histogram_unpack(str_make(b.p, n), &arena, &back, &e) == ERR_CORRUPT);
+    for (size_t n = 0; n < b.n; n++)
+        EXPECT(histogram_unpack(str_make(b.p, n), &arena, &back, &e) == ERR_CORRUPT);
     size_t used = arena.used;
     for (size_t at = 37; at < 57; at++) { /* the five counts */
         char old = b.p[at];
@@ -97,7 +118,8 @@ TEST(histogram_check_takes_what_is_well_formed)
 TEST(histogram_check_refuses_broken_shapes)
 {
     struct histogram h = exponential();
-    struct hist_span back[] = { { -2, 2 }, { -1, 1 } }, far[] = { { INT32_MAX, 2 }, { 0, 1 } }, many[] = { { 0, UINT32_MAX }, { 0, 4 } };
+    struct hist_span back[] = { { -2, 2 }, { -1, 1 } }, far[] = { { INT32_MAX, 2 }, { 0, 1 } },
+                     many[] = { { 0, UINT32_MAX }, { 0, 4 } };
     double negative[] = { 1, -2, 3 };
 
     h.schema = 9, refused(h, "schema 9");
@@ -133,5 +155,6 @@ TEST(histogram_check_refuses_broken_custom_buckets)
 }
 
 TESTS(CASE(histogram_pack_is_exact_to_the_bit), CASE(histogram_copy_shares_nothing),
-      CASE(histogram_unpack_refuses_every_cut_and_every_wrong_size), CASE(histogram_check_takes_what_is_well_formed),
-      CASE(histogram_check_refuses_broken_shapes), CASE(histogram_check_refuses_broken_custom_buckets))
+      CASE(histogram_unpack_refuses_every_cut_and_every_wrong_size),
+      CASE(histogram_check_takes_what_is_well_formed), CASE(histogram_check_refuses_broken_shapes),
+      CASE(histogram_check_refuses_broken_custom_buckets))

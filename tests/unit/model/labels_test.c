@@ -106,13 +106,20 @@ TEST(labels_wire_bytes_are_taken_strictly)
     for (size_t n = 1; n < b.n; n++)
         if (n != first) EXPECT(from_proto(str_make(b.p, n), &l) == ERR_PARSE);
     EXPECT(from_proto(str_make(b.p, first), &l) == OK && l.n == 1);
-    EXPECT(from_proto(STR("\x12\x00"), &l) == ERR_PARSE);                         /* not field 1 */
+    EXPECT(from_proto(STR("\x12\x00"), &l) == ERR_PARSE); /* not field 1 */
     EXPECT(from_proto(STR("\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), &l) == ERR_PARSE);
-    EXPECT(from_proto(STR("\x0a\x02\x0a\x05"), &l) == ERR_PARSE);                 /* a name longer than its label */
-    EXPECT(from_proto(STR("\x0a\x01\x00"), &l) == ERR_PARSE);                     /* field number 0 */
-    EXPECT(from_proto(STR("\x0a\x01\x0b"), &l) == ERR_PARSE);                     /* a group */
+    EXPECT(from_proto(STR("\x0a\x02\x0a\x05"), &l) == ERR_PARSE); /* a name longer than its label */
+    EXPECT(from_proto(STR("\x0a\x01\x00"), &l) == ERR_PARSE);     /* field number 0 */
+    EXPECT(from_proto(STR("\x0a\x01\x0b"), &l) == ERR_PARSE);     /* a group */
     /* Fields that are not ours are skipped: varint 3, fixed64 4, bytes 5, fixed32 6; the last name counts. */
-    EXPECT(from_proto(STR("\x0a\x1d\x18\x96\x01\x21" "12345678" "\x2a\x01z\x35" "1234" "\x0a\x01z\x0a\x01" "a\x12\x01" "b"), &l) == OK);
+    EXPECT(from_proto(STR("\x0a\x1d\x18\x96\x01\x21"
+                          "12345678"
+                          "\x2a\x01z\x35"
+                          "1234"
+                          "\x0a\x01z\x0a\x01"
+                          "a\x12\x01"
+                          "b"),
+                      &l) == OK);
     EXPECT(l.n == 1 && str_is(l.at[0].name, "a") && str_is(l.at[0].value, "b"));
     buf_release(&b);
 }
@@ -122,7 +129,8 @@ TEST(labels_pack_and_unpack_are_inverse)
     char *long_value = malloc(LABEL_VALUE_MAX);
     memset(long_value, 'v', LABEL_VALUE_MAX);
     for (size_t n = 0; n <= LABEL_VALUE_MAX; n = n * 2 + 1) {
-        struct label pairs[] = { { STR("__name__"), STR("up") }, { STR("value"), str_make(long_value, n ? n : 1) } };
+        struct label pairs[] = { { STR("__name__"), STR("up") },
+                                 { STR("value"), str_make(long_value, n ? n : 1) } };
         struct labels l = { pairs, 2 }, back;
         struct buf b = BUF_INIT(1 << 20);
         labels_pack(&b, l);
@@ -140,7 +148,11 @@ TEST(labels_packed_bytes_are_documented)
     struct label pairs[] = { { STR("a"), STR("bc") }, { STR("d"), STR("e") } };
     struct buf b = BUF_INIT(100);
     labels_pack(&b, (struct labels){ pairs, 2 });
-    EXPECT(str_eq(buf_view(&b), STR("\x01" "a\x02" "bc\x01" "d\x01" "e")));
+    EXPECT(str_eq(buf_view(&b), STR("\x01"
+                                    "a\x02"
+                                    "bc\x01"
+                                    "d\x01"
+                                    "e")));
     buf_release(&b);
 }
 
@@ -148,15 +160,31 @@ TEST(labels_damaged_packed_bytes_are_corrupt)
 {
     struct labels l;
     static const struct str bad[] = {
-        STR("\x01"),                          /* cut */
-        STR("\x01" "a"),                      /* no value */
-        STR("\x01" "a\x05" "b"),              /* too long a value */
-        STR("\x81\x00" "a\x01" "b"),          /* a varint that is not the shortest */
-        STR("\x01" "a\x00"),                  /* empty value */
-        STR("\x00\x01" "b"),                  /* empty name */
-        STR("\x01" "b\x01" "x\x01" "a\x01" "y"), /* not in order */
-        STR("\x01" "a\x01" "x\x01" "a\x01" "y"), /* twice */
-        STR("\x01" "a\x01\xff"),              /* not UTF-8 */
+        STR("\x01"), /* cut */
+        STR("\x01"
+            "a"), /* no value */
+        STR("\x01"
+            "a\x05"
+            "b"), /* too long a value */
+        STR("\x81\x00"
+            "a\x01"
+            "b"), /* a varint that is not the shortest */
+        STR("\x01"
+            "a\x00"), /* empty value */
+        STR("\x00\x01"
+            "b"), /* empty name */
+        STR("\x01"
+            "b\x01"
+            "x\x01"
+            "a\x01"
+            "y"), /* not in order */
+        STR("\x01"
+            "a\x01"
+            "x\x01"
+            "a\x01"
+            "y"), /* twice */
+        STR("\x01"
+            "a\x01\xff"), /* not UTF-8 */
         STR("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -175,15 +203,18 @@ TEST(labels_compare_pair_by_pair)
     EXPECT(labels_cmp((struct labels){ c, 2 }, (struct labels){ b, 2 }) > 0); /* names before values */
     EXPECT(labels_cmp((struct labels){ a, 1 }, (struct labels){ a, 2 }) < 0);
     EXPECT(labels_cmp((struct labels){ a, 2 }, (struct labels){ a, 2 }) == 0);
-    EXPECT(str_is(labels_get((struct labels){ b, 2 }, "b"), "2") && labels_get((struct labels){ b, 2 }, "x").n == 0);
-    EXPECT(!labels_eq((struct labels){ a, 2 }, (struct labels){ b, 2 }) && !labels_eq((struct labels){ a, 1 }, (struct labels){ a, 2 }));
+    EXPECT(str_is(labels_get((struct labels){ b, 2 }, "b"), "2") &&
+           labels_get((struct labels){ b, 2 }, "x").n == 0);
+    EXPECT(!labels_eq((struct labels){ a, 2 }, (struct labels){ b, 2 }) &&
+           !labels_eq((struct labels){ a, 1 }, (struct labels){ a, 2 }));
 }
 
 TEST(labels_print_as_promql_writes_them)
 {
     struct label up[] = { { STR("__name__"), STR("up") } };
     EXPECT_STR(printed((struct labels){ up, 1 }), "up");
-    struct label quoted[] = { { STR("__name__"), STR("odd name") }, { STR("odd.label"), STR("a\"\\\n\x01") } };
+    struct label quoted[] = { { STR("__name__"), STR("odd name") },
+                              { STR("odd.label"), STR("a\"\\\n\x01") } };
     EXPECT_STR(printed((struct labels){ quoted, 2 }), "{\"odd name\", \"odd.label\"=\"a\\\"\\\\\\n\\x01\"}");
     EXPECT_STR(printed((struct labels){ quoted, 1 }), "{\"odd name\"}");
     struct label bare[] = { { STR("a"), STR("1") } };
@@ -193,12 +224,15 @@ TEST(labels_print_as_promql_writes_them)
 
 TEST(labels_plain_names)
 {
-    EXPECT(metric_name_is_plain(STR("a:b_9")) && metric_name_is_plain(STR(":")) && !metric_name_is_plain(STR("9a")));
-    EXPECT(label_name_is_plain(STR("_a9")) && !label_name_is_plain(STR("a:b")) && !label_name_is_plain(STR("")));
+    EXPECT(metric_name_is_plain(STR("a:b_9")) && metric_name_is_plain(STR(":")) &&
+           !metric_name_is_plain(STR("9a")));
+    EXPECT(label_name_is_plain(STR("_a9")) && !label_name_is_plain(STR("a:b")) &&
+           !label_name_is_plain(STR("")));
     EXPECT(!label_name_is_plain(STR("a\xc3\xa9")) && !metric_name_is_plain(STR("a.b")));
 }
 
-TESTS(CASE(labels_from_the_wire_in_any_order), CASE(labels_refusals_name_metric_and_label), CASE(labels_ceilings_hold),
-      CASE(labels_wire_bytes_are_taken_strictly), CASE(labels_pack_and_unpack_are_inverse), CASE(labels_packed_bytes_are_documented),
-      CASE(labels_damaged_packed_bytes_are_corrupt), CASE(labels_compare_pair_by_pair), CASE(labels_print_as_promql_writes_them),
-      CASE(labels_plain_names))
+TESTS(CASE(labels_from_the_wire_in_any_order), CASE(labels_refusals_name_metric_and_label),
+      CASE(labels_ceilings_hold), CASE(labels_wire_bytes_are_taken_strictly),
+      CASE(labels_pack_and_unpack_are_inverse), CASE(labels_packed_bytes_are_documented),
+      CASE(labels_damaged_packed_bytes_are_corrupt), CASE(labels_compare_pair_by_pair),
+      CASE(labels_print_as_promql_writes_them), CASE(labels_plain_names))

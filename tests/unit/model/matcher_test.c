@@ -45,4 +45,5 @@ TEST(matcher_refuses_a_bad_regex)
     EXPECT_STR(matcher_op_text(MATCH_EQ), "=");
 }
 
-TESTS(CASE(matcher_each_operator), CASE(matcher_sees_a_missing_label_as_empty), CASE(matcher_refuses_a_bad_regex))
+TESTS(CASE(matcher_each_operator), CASE(matcher_sees_a_missing_label_as_empty),
+      CASE(matcher_refuses_a_bad_regex))

@@ -15,7 +15,8 @@ static void toy_close(struct store *s)
     ((struct toy *)s)->closed++;
 }
 
-static int toy_write(struct store *s, const struct batch *b, enum store_ack ack, struct write_result *r, store_done *done, void *ctx, struct err *e)
+static int toy_write(struct store *s, const struct batch *b, enum store_ack ack, struct write_result *r,
+                     store_done *done, void *ctx, struct err *e)
 {
     (void)s, (void)ack, (void)e;
     r->samples = b->n_rows;
@@ -38,7 +39,9 @@ static void toy_view_close(struct store_view *v)
     ((struct toy *)v->store)->views--;
 }
 
-static const struct store_ops toy_ops = { .close = toy_close, .write = toy_write, .view_open = toy_open, .view_close = toy_view_close };
+static const struct store_ops toy_ops = {
+    .close = toy_close, .write = toy_write, .view_open = toy_open, .view_close = toy_view_close
+};
 
 static void count_done(void *ctx, int rc)
 {
@@ -58,7 +61,8 @@ TEST(store_wrappers_hand_over_to_the_engine)
     batch_init(&b, &a, LABELS_PACKED);
     batch_series(&b, STR("s"));
     batch_sample(&b, 1, 2);
-    EXPECT(store_write(&toy.store, &b, ACK_MEMORY, &r, count_done, &done, &e) == OK && r.samples == 1 && done == 1);
+    EXPECT(store_write(&toy.store, &b, ACK_MEMORY, &r, count_done, &done, &e) == OK && r.samples == 1 &&
+           done == 1);
     EXPECT(store_view_open(&toy.store, 2, 1, &v, &e) == ERR_RANGE && v == NULL);
     EXPECT(store_view_open(&toy.store, 1, 2, &v, &e) == OK && toy.views == 1);
     store_view_close(v);
@@ -92,7 +96,8 @@ TEST(call_check_knows_every_reason_to_stop)
 
 static void find_utf8(const struct stat_view *v, void *ctx)
 {
-    if (strcmp(v->name, "vedette_rejected_total") == 0 && strcmp(v->labels, "reason=\"utf8\"") == 0) *(double *)ctx = v->value;
+    if (strcmp(v->name, "vedette_rejected_total") == 0 && strcmp(v->labels, "reason=\"utf8\"") == 0)
+        *(double *)ctx = v->value;
 }
 
 TEST(reject_counts_by_reason)
@@ -108,4 +113,5 @@ TEST(reject_counts_by_reason)
     EXPECT(counted == 3);
 }
 
-TESTS(CASE(store_wrappers_hand_over_to_the_engine), CASE(call_check_knows_every_reason_to_stop), CASE(reject_counts_by_reason))
+TESTS(CASE(store_wrappers_hand_over_to_the_engine), CASE(call_check_knows_every_reason_to_stop),
+      CASE(reject_counts_by_reason))
