@@ -20,6 +20,7 @@
 #include "base/stat.h"
 #include "net/http_private.h"
 #include "net/listen.h"
+#include "net/tls.h"
 
 #define MAX_BODY (64u << 20)
 #define MAX_INFLIGHT (256u << 20)
@@ -172,7 +173,7 @@ static struct MHD_Daemon *daemon_start(struct http_core *core, int fd, const str
     if (c->tls_cert_pem != NULL) {
         OPTION(MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)c->tls_cert_pem);
         OPTION(MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)c->tls_key_pem);
-        OPTION(MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2");
+        OPTION(MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES);
     }
     OPTION(MHD_OPTION_END, 0, NULL);
 #undef OPTION
