@@ -137,6 +137,7 @@ bool take_wild_form(struct regex *r, piece s)
     r->middle = take_literal(&s, &to);
     r->after = take_wild(&s);
     if (s.p != s.end || (r->before == NONE && r->after == NONE)) return false;
+    if (r->middle.n == 0 && r->after != NONE) return false; /* .+.+ would have to count characters */
     r->kind = WILD;
     if (r->before == NONE) r->prefix = r->middle;
     return true;
@@ -251,7 +252,7 @@ bool wild_match(const struct regex *r, struct str text)
     size_t low = r->before == PLUS, high = text.n - (r->after == PLUS);
     struct str m = r->middle;
     if (text.n < low + (r->after == PLUS) || high - low < m.n) return false;
-    if (m.n == 0) return r->before != NONE || r->after != NONE;
+    if (m.n == 0) return true;
     if (r->before == NONE) return memcmp(text.p, m.p, m.n) == 0;
     if (r->after == NONE) return memcmp(text.p + text.n - m.n, m.p, m.n) == 0;
     return memmem(text.p + low, high - low, m.p, m.n) != nullptr;

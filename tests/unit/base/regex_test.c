@@ -29,7 +29,7 @@ static const char *const patterns[] = {
     "abc\\$", "abc\\\\$", "a*", "ab*", "é*", "a?bc", "(a)(b)c", "(a|b)(c)?", "x{2}", "^^a", "a$$",
     "a\\nb", "\\Qa|b\\E", "()", "(?:)", "((a))", "(?s).*", "(?-s).*", "\\.*", "\\^a", "a-b_c",
     "abc|abd", "abc|abd.*", "ab(c|d)e", "a|b|c|d|e|f|g|h|i|j|abc|bc", ".*\\..*", "(abc.*)",
-    "(?:.*abc)", ".*.*", "..", "a\\|b",
+    "(?:.*abc)", ".+.+", ".+.*", ".*.*", "..", "a\\|b",
 };
 /* clang-format on */
 
