@@ -5,7 +5,7 @@ passed=0 failed=0
 for bin in "$@"; do
     out=$(CMOCKA_MESSAGE_OUTPUT=stdout timeout "${UNIT_TIMEOUT:-300}" "$bin" 2>&1); rc=$?
     p=$(printf '%s\n' "$out" | grep -c '^\[       OK \]')
-    f=$(printf '%s\n' "$out" | grep -c '^\[  FAILED  \] [a-z]')
+    f=$(printf '%s\n' "$out" | sed -n 's/^\[  FAILED  \] \([a-z_0-9]*\)$/\1/p' | sort -u | wc -l)
     if [ $rc -ne 0 ]; then
         [ "$f" -gt 0 ] || f=1
         printf '%s\n' "$out" | tail -60
