@@ -13,7 +13,7 @@
 
 static inline unsigned bit_length(uint64_t v)
 {
-    return v == 0 ? 0 : 64 - (unsigned)__builtin_clzll(v);
+    return 63 - (unsigned)__builtin_clzll(v | 1) + (v != 0); /* no branch: zeros come at random */
 }
 
 static inline size_t packed_bytes(size_t n, unsigned width)
@@ -32,11 +32,15 @@ struct bitpack_plan bitpack_plan(const uint64_t *v, size_t n)
     struct bitpack_plan best = { 8 + 8 * (uint32_t)packed_bytes(n, longest), (uint8_t)longest, 0 };
     if (longest <= 1) return best;
 
-    uint8_t of_length[65] = { 0 };
-    for (size_t i = 0; i < n; i++) of_length[bit_length(v[i])]++;
+    uint8_t of_length[2][65] = { 0 }; /* two, so that equal lengths in a row do not wait for each other */
+    for (size_t i = 0; i + 1 < n; i += 2) {
+        of_length[0][bit_length(v[i])]++;
+        of_length[1][bit_length(v[i + 1])]++;
+    }
+    if (n & 1) of_length[0][bit_length(v[n - 1])]++;
     const unsigned most = (unsigned)n / 4;
     for (unsigned width = longest, patches = 0; width-- > 0;) {
-        patches += of_length[width + 1];
+        patches += of_length[0][width + 1] + of_length[1][width + 1];
         if (patches > most) break;
         uint32_t high = (longest - width + 6) / 7;
         uint32_t bits = 16 + 8 * (uint32_t)packed_bytes(n, width) + patches * 8 * (1 + high);

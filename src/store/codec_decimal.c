@@ -108,7 +108,7 @@ void decimal_put(struct buf *out, const double *v, size_t n, struct decimal d)
     check(d.e >= 0 && n > 0);
     int64_t small[1024], *whole = n <= COUNT(small) ? small : mem_array(n, sizeof *whole);
     scale(v, n, power10[d.e], whole);
-    ints_put(out, whole, n);
+    ints_put(out, whole, n, INTS_VALUES);
     if (d.exceptions > 0) put_exceptions(out, v, n, d);
     if (whole != small) mem_free(whole);
 }

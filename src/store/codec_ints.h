@@ -9,7 +9,9 @@
 #include "base/buf.h"
 #include "store/codec_bitpack.h"
 
-void ints_put(struct buf *, const int64_t *v, size_t n); /* n > 0 */
+enum ints_use { INTS_VALUES, INTS_TIMES }; /* which predictions are tried; any reads any */
+
+void ints_put(struct buf *, const int64_t *v, size_t n, enum ints_use); /* n > 0 */
 
 struct ints_reader {
     struct str in;      /* what is left of the bytes */

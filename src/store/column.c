@@ -21,12 +21,13 @@ enum kind { SAME, DECIMAL, DECIMAL_PATCHED, SHUFFLED }; /* on disk: never renumb
 void column_put_ints(struct buf *out, const int64_t *v, size_t n)
 {
     check(n <= COLUMN_ROWS_MAX);
-    if (n > 0) ints_put(out, v, n);
+    if (n > 0) ints_put(out, v, n, INTS_VALUES);
 }
 
 void column_put_times(struct buf *out, const int64_t *v, size_t n)
 {
-    column_put_ints(out, v, n);
+    check(n <= COLUMN_ROWS_MAX);
+    if (n > 0) ints_put(out, v, n, INTS_TIMES);
 }
 
 int column_get_ints(struct str *in, int64_t *v, size_t n, struct err *e)
