@@ -1,7 +1,7 @@
 #include "store/part.h"
 
 #include <errno.h>
-#include <sys/stat.h>
+#include <pthread.h>
 
 #include "base/file.h"
 #include "unit/store/part_model.h"
@@ -235,7 +235,93 @@ TEST(part_reader_passes_on_a_failing_disk)
     model_release(&m);
 }
 
+/* One block for each series, 1200 of them: three index pages. */
+enum { TALL_SERIES = 1200, TALL_ROWS = 5000 };
+
+static void write_tall(const char *path)
+{
+    int64_t *t = mem_array(TALL_ROWS, 8);
+    double *v = mem_array(TALL_ROWS, 8);
+    struct part_writer *w;
+    struct part_info info;
+    for (int i = 0; i < TALL_ROWS; i++) t[i] = 1000 + i;
+    EXPECT(part_writer_open(path, 0, 1, 1, &w, NULL) == OK);
+    for (uint64_t s = 0; s < TALL_SERIES; s++) {
+        for (int i = 0; i < TALL_ROWS; i++) v[i] = (double)s;
+        EXPECT(part_writer_run(w, &(struct run){ s * 10, ROW_FLOAT, TALL_ROWS, t, v, NULL, NULL }, NULL) == OK);
+    }
+    EXPECT(part_writer_finish(w, &info, NULL) == OK);
+    EXPECT(info.blocks == TALL_SERIES);
+    mem_free(t);
+    mem_free(v);
+}
+
+/* How many of 300 random series were not what they should be. */
+static void *seek_about(void *part)
+{
+    static _Atomic uint64_t seed;
+    struct dice d = { ++seed };
+    struct part_cursor *c = part_cursor_new(part);
+    intptr_t wrong = 0;
+    for (int again = 0; again < 300; again++) {
+        uint64_t s = roll_below(&d, TALL_SERIES);
+        struct run r;
+        wrong += part_cursor_seek(c, s * 10 - (s ? 3 : 0), NULL) != OK ||
+                 part_cursor_read(c, 1100, 1199, NULL, &r, NULL) != OK || r.key != s * 10 || r.n != 100 ||
+                 r.time_ms[0] != 1100 || r.value[99] != (double)s;
+    }
+    part_cursor_free(c);
+    return (void *)wrong;
+}
+
+TEST(part_of_many_blocks_is_searched_by_several_threads_at_once)
+{
+    const char *path = test_path("tall");
+    pthread_t thread[4];
+    struct part *p;
+    write_tall(path);
+    EXPECT(part_verify(path, complain, NULL, NULL) == 0);
+    EXPECT(part_open(path, &p, NULL) == OK);
+    for (int i = 0; i < 4; i++) EXPECT(pthread_create(&thread[i], NULL, seek_about, p) == 0);
+    for (int i = 0; i < 4; i++) {
+        void *wrong = p;
+        EXPECT(pthread_join(thread[i], &wrong) == 0 && wrong == NULL);
+    }
+    part_close(p);
+    unlink(path);
+}
+
+/* Layouts that change with every row, wide bounds, thousands of buckets: a block must not outgrow its pages. */
+TEST(part_of_huge_histograms_keeps_its_blocks_within_bounds)
+{
+    enum { ROWS = 60, BOUNDS = 16000 };
+    struct model m = { .arena = ARENA_INIT(NO_LIMIT) };
+    const char *path = test_path("huge");
+    struct dice d = { 16 };
+    struct part *p;
+    model_add(&m, &d, 5, ROW_HISTOGRAM, ROWS, 0);
+    for (int i = 0; i < ROWS; i++) {
+        struct histogram *h = m.run[0].hist[i];
+        *h = (struct histogram){ .schema = HISTOGRAM_CUSTOM, .n_custom = BOUNDS, .n_pos_spans = 1, .n_pos = BOUNDS };
+        h->custom = arena_array(&m.arena, BOUNDS, 8);
+        h->pos = arena_array(&m.arena, BOUNDS, 8);
+        h->pos_spans = arena_zero(&m.arena, sizeof *h->pos_spans);
+        h->pos_spans[0].length = BOUNDS;
+        for (int k = 0; k < BOUNDS; k++) h->custom[k] = k + i / 7 + 0.1, h->pos[k] = roll_unit(&d);
+    }
+    struct part_info info = model_write(&m, path, 1, 1);
+    EXPECT(info.blocks > 5);
+    EXPECT(part_verify(path, complain, NULL, NULL) == 0);
+    EXPECT(part_open(path, &p, NULL) == OK);
+    expect_whole(p, &m);
+    part_close(p);
+    unlink(path);
+    model_release(&m);
+}
+
 TESTS(CASE(part_gives_back_every_row_of_every_shape), CASE(part_cursor_seeks_from_anywhere_to_the_first_run_not_below),
       CASE(part_cursor_reads_the_rows_within_a_time_range),
       CASE(part_writer_refuses_what_is_out_of_order_and_keeps_the_rest),
-      CASE(part_writer_leaves_no_file_when_the_disk_fails_or_it_is_abandoned), CASE(part_reader_passes_on_a_failing_disk))
+      CASE(part_writer_leaves_no_file_when_the_disk_fails_or_it_is_abandoned), CASE(part_reader_passes_on_a_failing_disk),
+      CASE(part_of_many_blocks_is_searched_by_several_threads_at_once),
+      CASE(part_of_huge_histograms_keeps_its_blocks_within_bounds))
