@@ -191,7 +191,6 @@ int day_index_open(const char *path, struct day_index **out, struct err *e)
     struct day_index *d = mem_alloc_zero(sizeof *d);
     d->fd = fd;
     d->arena = (struct arena)ARENA_INIT(SIZE_MAX);
-    check(pthread_mutex_init(&d->mu, NULL) == 0);
     int rc = footer_read(d, &f, e);
     if (rc == OK) rc = directory_load(d, &f, e);
     if (rc < 0) {
@@ -207,10 +206,8 @@ int day_index_open(const char *path, struct day_index **out, struct err *e)
 void day_index_close(struct day_index *d)
 {
     if (d == NULL) return;
-    for (uint32_t i = 0; d->cached != NULL && i < d->n_pages; i++) day_index_unpin(d, d->cached[i]);
-    for (size_t i = 0; i < d->n_idle; i++) page_unpacker_free(d->idle[i]);
+    if (d->cached != NULL) day_index_uncache(d);
     file_close(d->fd, NULL);
-    pthread_mutex_destroy(&d->mu);
     arena_release(&d->arena);
     mem_free(d->cached);
     mem_free(d->pages);

@@ -16,6 +16,7 @@ int day_index_merge(struct day_index *const *sources, size_t n, const char *path
 
 int day_index_open(const char *path, struct day_index **out, struct err *);
 void day_index_close(struct day_index *);
+void day_index_cache_limit(size_t bytes); /* of decoded pages, all open indexes together; 16 MiB unless told */
 uint64_t day_index_series(const struct day_index *);
 
 int day_index_select(const struct day_index *, const struct matcher *, size_t n, struct call *, series_key **out, size_t *n_out, struct err *); /* sorted */

@@ -9,10 +9,9 @@
  *   1. Pages of the three kinds follow one another without gaps and fill the file up to the directory.
  *   2. Rows of the series pages add up to n_series, pairs of the pair pages and of the names to n_pairs.
  *   3. A decoded page has been checked: its numbers lie within the index, its rows and pairs rise.
- * Threads: immutable but for the cache, which `mu` guards; a pinned page stays until it is let go. */
+ * Threads: immutable but for the cached pages, which the cache's lock guards (day_index_pages.c); a pinned page stays until
+ * it is let go. */
 #pragma once
-#include <pthread.h>
-
 #include "store/bytes.h"
 #include "store/day_index.h"
 #include "store/page.h"
@@ -24,7 +23,7 @@
 
 #define SERIES_PAGE_BYTES (32u << 10)   /* cut when the raw bytes reach this */
 #define POSTINGS_PAGE_BYTES (64u << 10) /* exactly, but for the last */
-#define PAIR_PAGE_BYTES (32u << 10)
+#define PAIR_PAGE_BYTES (16u << 10)
 #define DIRECTORY_PAGE_BYTES (1u << 20)
 #define PAGE_BYTES_MAX (512u << 10)     /* raw, of the first three; a pair page may overshoot by one value */
 #define FIRST_VALUE_BYTES 32            /* of a pair page's first value, kept in the directory */
@@ -58,8 +57,15 @@ struct pair_entry {
     uint32_t postings_bytes, count;
 };
 
+struct pair_line { /* a pair as a page keeps it; one more line at the end closes the last */
+    uint32_t value_at, postings_at; /* in raw; after the page's first posting */
+    uint32_t count;
+};
+
 struct cached_page {
-    uint32_t refs; /* the cache's own is one of them; under mu */
+    struct cached_page *next, *previous; /* in the cache's ring */
+    struct cached_page **slot;           /* in its index */
+    uint32_t refs;                       /* the cache's own is one of them */
     bool recent;
     size_t bytes;
     struct buf raw;
@@ -67,7 +73,8 @@ struct cached_page {
     series_key *keys;
     uint32_t *starts, *pairs; /* pairs of row i of the page: [starts[i], starts[i + 1]) */
     /* pair page */
-    struct pair_entry *entries;
+    struct pair_line *lines;
+    uint64_t postings_at;
 };
 
 struct day_index {
@@ -79,17 +86,13 @@ struct day_index {
     struct index_page *pages; /* series, postings, pairs */
     uint32_t n_pages, n_series_pages, n_postings_pages, n_pair_pages;
 
-    pthread_mutex_t mu;
-    struct cached_page **cached; /* by page */
-    size_t cached_bytes;
-    uint32_t hand;
-    struct page_unpacker *idle[4];
-    size_t n_idle;
+    struct cached_page **cached; /* by page; the cache's lock */
 };
 
 /* The page, pinned: let it go. Decoded and checked when it was not in the cache. */
 int day_index_pin(const struct day_index *, uint32_t page, struct cached_page **out, struct err *);
-void day_index_unpin(const struct day_index *, struct cached_page *); /* NULL is fine */
+void day_index_unpin(struct cached_page *); /* NULL is fine */
+void day_index_uncache(struct day_index *); /* all its pages; none is pinned */
 
 /* ---- a reader: one thread, keeps the pages it looked at last ---- */
 
@@ -107,7 +110,7 @@ void index_reader_release(struct index_reader *);
 
 /* Borrowed until the next call for a row (pair) of another page. */
 int index_reader_row(struct index_reader *, uint32_t row, series_key *key, const uint32_t **pairs, uint32_t *n, struct err *);
-int index_reader_pair(struct index_reader *, uint32_t pair, const struct pair_entry **out, struct err *);
+int index_reader_pair(struct index_reader *, uint32_t pair, struct pair_entry *out, struct err *);
 int index_reader_labels(struct index_reader *, uint32_t row, series_key *key, struct arena *, struct labels *out, struct err *); /* copied */
 int index_reader_find_key(struct index_reader *, series_key key, uint32_t *row, struct err *); /* ERR_FIND when not here */
 /* The first pair of the name whose value is >= value (first_pair + n_pairs when none). */

@@ -24,11 +24,11 @@ static int lead_pairs(struct index_build *b, struct source *s, struct err *e)
     s->pool = mem_array(d->n_pairs + 1u, sizeof *s->pool);
     for (uint32_t i = 0; i < d->n_names; i++)
         for (uint32_t k = 0; k < d->names[i].n_pairs; k++) {
-            const struct pair_entry *entry;
+            struct pair_entry entry;
             uint32_t pair = d->names[i].first_pair + k;
             int rc = index_reader_pair(&s->reader, pair, &entry, e);
             if (rc < 0) return rc;
-            s->pool[pair] = label_pool_add(&b->pool, d->names[i].text, entry->value);
+            s->pool[pair] = label_pool_add(&b->pool, d->names[i].text, entry.value);
         }
     return OK;
 }

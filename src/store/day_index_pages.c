@@ -1,15 +1,14 @@
-/* day_index_pages.c - pages of an index file, decoded, checked, and kept while they are wanted.
+/* day_index_pages.c - pages of index files, decoded, checked, and kept while they are wanted.
  *
- * The cache holds decoded pages up to CACHE_BYTES and lets the least recently asked for go (a clock hand over the page
- * numbers). A page in use is never freed: every pin counts. Reading and decoding happen outside the lock; when two
- * threads decode the same page, the first to finish is kept. */
+ * One cache for all open indexes, so that a query over a year of days is bounded like one over a day. It lets the pages
+ * go that were not asked for since the clock hand last came by. A page in use is never freed: every pin counts. Reading
+ * and decoding happen outside the lock; when two threads decode the same page, the first to finish is kept. */
 #include <inttypes.h>
+#include <pthread.h>
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "store/day_index_impl.h"
-
-#define CACHE_BYTES (4u << 20)
 
 /* ---- decoding ---- */
 
@@ -63,37 +62,43 @@ static bool starts_name(const struct day_index *d, uint32_t pair)
     return day_index_name_of(d, pair)->first_pair == pair;
 }
 
-static int entries_decode(const struct day_index *d, const struct index_page *at, struct bytes *in, struct cached_page *c, struct err *e)
+static int lines_decode(const struct day_index *d, const struct index_page *at, struct bytes *in, struct cached_page *c, struct err *e)
 {
-    uint64_t postings_at = bytes_varint(in);
+    uint64_t postings = 0, values = 0;
+    c->postings_at = bytes_varint(in);
+    if (c->postings_at > d->postings_bytes) return broken(e, "the page's postings lie outside");
     for (uint32_t i = 0; i < at->n; i++) {
         uint64_t len = bytes_varint(in), count = bytes_varint(in), bytes = bytes_varint(in);
-        if (in->failed || len == 0 || len > LABEL_VALUE_MAX || count == 0 || count > d->n_series || bytes == 0 || bytes > UINT32_MAX)
+        if (in->failed || len == 0 || len > LABEL_VALUE_MAX || count == 0 || count > d->n_series || bytes == 0)
             return broken(e, "a pair is not well formed");
-        if (postings_at > d->postings_bytes || bytes > d->postings_bytes - postings_at) return broken(e, "a pair's postings lie outside");
-        c->entries[i] = (struct pair_entry){ { NULL, len }, postings_at, (uint32_t)bytes, (uint32_t)count };
-        postings_at += bytes;
+        c->lines[i] = (struct pair_line){ (uint32_t)values, (uint32_t)postings, (uint32_t)count };
+        values += len;
+        if (bytes > d->postings_bytes - c->postings_at - postings || (postings += bytes) > UINT32_MAX)
+            return broken(e, "a pair's postings lie outside");
     }
-    for (uint32_t i = 0; i < at->n; i++) {
-        struct pair_entry *p = &c->entries[i];
-        p->value = bytes_take(in, p->value.n);
-        if (in->failed) return broken(e, "the values are cut");
-        if (i > 0 && !starts_name(d, at->first + i) && str_cmp(c->entries[i - 1].value, p->value) >= 0)
-            return broken(e, "the values do not rise");
-    }
-    return bytes_left(in) == 0 ? OK : broken(e, "bytes follow the values");
+    if (values != bytes_left(in)) return broken(e, "the values do not fill the page");
+    c->lines[at->n] = (struct pair_line){ (uint32_t)values, (uint32_t)postings, 0 };
+    for (uint32_t i = 0; i <= at->n; i++) c->lines[i].value_at += (uint32_t)(c->raw.n - values);
+    return OK;
+}
+
+static struct str line_value(const struct cached_page *c, uint32_t i)
+{
+    return str_make(c->raw.p + c->lines[i].value_at, c->lines[i + 1].value_at - c->lines[i].value_at);
 }
 
 static int pairs_decode(const struct day_index *d, const struct index_page *at, struct cached_page *c, struct err *e)
 {
     struct bytes in = bytes_of(buf_view(&c->raw));
     if (at->n > c->raw.n / 4) return broken(e, "more pairs than bytes"); /* length, count, postings, a byte of value */
-    c->entries = mem_array(at->n, sizeof *c->entries);
-    c->bytes = c->raw.cap + at->n * sizeof *c->entries;
+    c->lines = mem_array(at->n + 1u, sizeof *c->lines);
+    c->bytes = c->raw.cap + at->n * sizeof *c->lines;
 
-    int rc = entries_decode(d, at, &in, c, e);
+    int rc = lines_decode(d, at, &in, c, e);
     if (rc < 0) return rc;
-    struct str first = c->entries[0].value;
+    for (uint32_t i = 1; i < at->n; i++)
+        if (str_cmp(line_value(c, i - 1), line_value(c, i)) >= 0 && !starts_name(d, at->first + i)) return broken(e, "the values do not rise");
+    struct str first = line_value(c, 0);
     if (first.n != at->first_value_len || !str_eq(str_make(first.p, MIN(first.n, FIRST_VALUE_BYTES)), at->first_value))
         return broken(e, "the first value is not the directory's");
     return OK;
@@ -113,7 +118,7 @@ static int decode(const struct day_index *d, uint32_t page, struct cached_page *
     return pairs_decode(d, &d->pages[page], c, e);
 }
 
-/* ---- the cache ---- */
+/* ---- reading ---- */
 
 static void page_free(struct cached_page *c)
 {
@@ -121,20 +126,23 @@ static void page_free(struct cached_page *c)
     mem_free(c->keys);
     mem_free(c->starts);
     mem_free(c->pairs);
-    mem_free(c->entries);
+    mem_free(c->lines);
     mem_free(c);
+}
+
+static enum index_page_kind kind_of(const struct day_index *d, uint32_t page)
+{
+    if (page < d->n_series_pages) return INDEX_SERIES;
+    return page < d->n_series_pages + d->n_postings_pages ? INDEX_POSTINGS : INDEX_PAIRS;
 }
 
 static int load(const struct day_index *d, uint32_t page, struct page_unpacker *unpacker, struct cached_page **out, struct err *e)
 {
     const struct index_page *at = &d->pages[page];
-    enum index_page_kind kind = page < d->n_series_pages                          ? INDEX_SERIES
-                                : page < d->n_series_pages + d->n_postings_pages ? INDEX_POSTINGS
-                                                                                 : INDEX_PAIRS;
     struct cached_page *c = mem_alloc_zero(sizeof *c);
     c->refs = 1;
     c->raw = (struct buf)BUF_INIT(PAGE_BYTES_MAX);
-    int rc = page_read(unpacker, d->fd, at->at, at->bytes, kind, &c->raw, e);
+    int rc = page_read(unpacker, d->fd, at->at, at->bytes, kind_of(d, page), &c->raw, e);
     if (rc == OK) rc = decode(d, page, c, e);
     if (rc < 0) {
         err_where(e, "index page %" PRIu32 " at %" PRIu64, page, at->at);
@@ -146,72 +154,123 @@ static int load(const struct day_index *d, uint32_t page, struct page_unpacker *
     return OK;
 }
 
-/* Under mu. */
-static void evict(struct day_index *d)
+/* ---- the cache ---- */
+
+static struct cache { /* global: its limit is one for all indexes */
+    pthread_mutex_t mu;
+    struct cached_page *hand; /* of the clock; the ring's only entrance */
+    size_t n, bytes, limit;
+    struct page_unpacker *idle[4];
+    size_t n_idle;
+} cache = { .mu = PTHREAD_MUTEX_INITIALIZER, .limit = 16u << 20 };
+
+/* These four under mu. */
+static void ring_add(struct cached_page *c)
 {
-    for (uint32_t looked = 0; d->cached_bytes > CACHE_BYTES && looked < 2 * d->n_pages; looked++) {
-        struct cached_page **slot = &d->cached[d->hand];
-        d->hand = d->hand + 1 == d->n_pages ? 0 : d->hand + 1;
-        if (*slot == NULL || (*slot)->refs > 1) continue;
-        if ((*slot)->recent) {
-            (*slot)->recent = false;
+    if (cache.hand == NULL) cache.hand = c->next = c->previous = c;
+    c->next = cache.hand; /* just behind the hand: the last it will reach */
+    c->previous = cache.hand->previous;
+    c->previous->next = c->next->previous = c;
+    cache.bytes += c->bytes;
+    cache.n++;
+}
+
+static void ring_remove(struct cached_page *c)
+{
+    if (cache.hand == c) cache.hand = c->next == c ? NULL : c->next;
+    c->previous->next = c->next;
+    c->next->previous = c->previous;
+    cache.bytes -= c->bytes;
+    cache.n--;
+    *c->slot = NULL;
+}
+
+static void evict(void)
+{
+    size_t kept = 0; /* in a row; after two rounds all that is left is pinned */
+    while (cache.bytes > cache.limit && cache.n > 0 && kept < 2 * cache.n) {
+        struct cached_page *c = cache.hand;
+        if (c->refs > 1 || c->recent) {
+            c->recent = false;
+            cache.hand = c->next;
+            kept++;
             continue;
         }
-        d->cached_bytes -= (*slot)->bytes;
-        page_free(*slot);
-        *slot = NULL;
+        ring_remove(c);
+        page_free(c);
+        kept = 0;
     }
 }
 
-/* Under mu. */
 static struct cached_page *keep(struct day_index *d, uint32_t page, struct cached_page *mine)
 {
     struct cached_page *c = d->cached[page];
     if (c == NULL) {
         d->cached[page] = c = mine;
-        d->cached_bytes += mine->bytes;
+        c->slot = &d->cached[page];
+        ring_add(c);
     } else {
         page_free(mine); /* somebody was quicker */
     }
     c->refs++;
-    evict(d);
+    evict();
     return c;
 }
 
 int day_index_pin(const struct day_index *index, uint32_t page, struct cached_page **out, struct err *e)
 {
-    struct day_index *d = (struct day_index *)index; /* the cache is not part of what an index says */
+    struct day_index *d = (struct day_index *)index; /* what is cached is not part of what an index says */
     struct cached_page *c;
     check(page < d->n_pages);
 
-    pthread_mutex_lock(&d->mu);
+    pthread_mutex_lock(&cache.mu);
     if ((c = d->cached[page]) != NULL) {
         c->refs++;
         c->recent = true;
-        pthread_mutex_unlock(&d->mu);
+        pthread_mutex_unlock(&cache.mu);
         *out = c;
         return OK;
     }
-    struct page_unpacker *unpacker = d->n_idle > 0 ? d->idle[--d->n_idle] : NULL;
-    pthread_mutex_unlock(&d->mu);
+    struct page_unpacker *unpacker = cache.n_idle > 0 ? cache.idle[--cache.n_idle] : NULL;
+    pthread_mutex_unlock(&cache.mu);
 
     if (unpacker == NULL) unpacker = page_unpacker_new();
     int rc = load(d, page, unpacker, &c, e);
 
-    pthread_mutex_lock(&d->mu);
-    if (d->n_idle < COUNT(d->idle)) d->idle[d->n_idle++] = unpacker, unpacker = NULL;
+    pthread_mutex_lock(&cache.mu);
+    if (cache.n_idle < COUNT(cache.idle)) cache.idle[cache.n_idle++] = unpacker, unpacker = NULL;
     if (rc == OK) *out = keep(d, page, c);
-    pthread_mutex_unlock(&d->mu);
+    pthread_mutex_unlock(&cache.mu);
     page_unpacker_free(unpacker);
     return rc;
 }
 
-void day_index_unpin(const struct day_index *index, struct cached_page *c)
+void day_index_unpin(struct cached_page *c)
 {
-    struct day_index *d = (struct day_index *)index;
     if (c == NULL) return;
-    pthread_mutex_lock(&d->mu);
-    bool last = --c->refs == 0;
-    pthread_mutex_unlock(&d->mu);
-    if (last) page_free(c);
+    pthread_mutex_lock(&cache.mu);
+    check(c->refs > 1);
+    c->refs--;
+    pthread_mutex_unlock(&cache.mu);
+}
+
+void day_index_uncache(struct day_index *d)
+{
+    pthread_mutex_lock(&cache.mu);
+    for (uint32_t i = 0; i < d->n_pages; i++) {
+        struct cached_page *c = d->cached[i];
+        if (c == NULL) continue;
+        check(c->refs == 1);
+        ring_remove(c);
+        page_free(c);
+    }
+    pthread_mutex_unlock(&cache.mu);
+}
+
+void day_index_cache_limit(size_t bytes)
+{
+    pthread_mutex_lock(&cache.mu);
+    cache.limit = bytes;
+    evict();
+    pthread_mutex_unlock(&cache.mu);
 }

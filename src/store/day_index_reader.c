@@ -7,8 +7,8 @@
 
 void index_reader_release(struct index_reader *r)
 {
-    day_index_unpin(r->d, r->series);
-    day_index_unpin(r->d, r->pairs);
+    day_index_unpin(r->series);
+    day_index_unpin(r->pairs);
     index_reader_init(r, r->d);
 }
 
@@ -31,7 +31,7 @@ static bool holds(const struct day_index *d, uint32_t page, uint32_t no)
 static int turn_to(const struct day_index *d, uint32_t page, struct cached_page **held, uint32_t *held_no, struct err *e)
 {
     if (*held != NULL && *held_no == page) return OK;
-    day_index_unpin(d, *held);
+    day_index_unpin(*held);
     *held = NULL;
     *held_no = page;
     return day_index_pin(d, page, held, e);
@@ -93,9 +93,9 @@ int index_reader_labels(struct index_reader *r, uint32_t row, series_key *key, s
 
     struct label *at = arena_array(a, n, sizeof *at);
     for (uint32_t i = 0; i < n; i++) {
-        const struct pair_entry *entry;
+        struct pair_entry entry;
         if ((rc = index_reader_pair(r, pairs[i], &entry, e)) < 0) return rc;
-        at[i] = (struct label){ day_index_name_of(r->d, pairs[i])->text, arena_str(a, entry->value) };
+        at[i] = (struct label){ day_index_name_of(r->d, pairs[i])->text, arena_str(a, entry.value) };
         if (i > 0 && str_cmp(at[i - 1].name, at[i].name) >= 0) return err_set(e, ERR_CORRUPT, "a series has the label %.*s twice", STR_ARG(at[i].name));
     }
     for (uint32_t i = 0; i < n; i++) at[i].name = arena_str(a, at[i].name);
@@ -110,7 +110,7 @@ static uint32_t first_pair_page(const struct day_index *d)
     return d->n_series_pages + d->n_postings_pages;
 }
 
-int index_reader_pair(struct index_reader *r, uint32_t pair, const struct pair_entry **out, struct err *e)
+int index_reader_pair(struct index_reader *r, uint32_t pair, struct pair_entry *out, struct err *e)
 {
     const struct day_index *d = r->d;
     check(pair < d->n_pairs);
@@ -118,7 +118,14 @@ int index_reader_pair(struct index_reader *r, uint32_t pair, const struct pair_e
         int rc = turn_to(d, page_of(d, first_pair_page(d), d->n_pages, pair), &r->pairs, &r->pairs_no, e);
         if (rc < 0) return rc;
     }
-    *out = &r->pairs->entries[pair - d->pages[r->pairs_no].first];
+    const struct cached_page *page = r->pairs;
+    const struct pair_line *line = &page->lines[pair - d->pages[r->pairs_no].first];
+    *out = (struct pair_entry){
+        .value = { page->raw.p + line->value_at, line[1].value_at - line->value_at },
+        .postings_at = page->postings_at + line->postings_at,
+        .postings_bytes = line[1].postings_at - line->postings_at,
+        .count = line->count,
+    };
     return OK;
 }
 
@@ -132,9 +139,9 @@ static int compare_first(struct index_reader *r, uint32_t page, struct str value
         if (*order == 0) *order = str_cmp(p->first_value, value);
         return OK;
     }
-    const struct pair_entry *first;
+    struct pair_entry first;
     int rc = index_reader_pair(r, p->first, &first, e);
-    if (rc == OK) *order = str_cmp(first->value, value);
+    if (rc == OK) *order = str_cmp(first.value, value);
     return rc;
 }
 
@@ -154,9 +161,9 @@ int index_reader_lower(struct index_reader *r, const struct index_name *name, st
     uint32_t low = MAX(name->first_pair, d->pages[from].first), high = MIN(end, d->pages[from].first + d->pages[from].n);
     while (low < high) {
         uint32_t mid = low + (high - low) / 2;
-        const struct pair_entry *entry;
+        struct pair_entry entry;
         if ((rc = index_reader_pair(r, mid, &entry, e)) < 0) return rc;
-        if (str_cmp(entry->value, value) < 0) low = mid + 1;
+        if (str_cmp(entry.value, value) < 0) low = mid + 1;
         else high = mid;
     }
     *pair = low;
@@ -213,7 +220,7 @@ static int gather_bytes(const struct day_index *d, uint64_t at, size_t n, char *
         int rc = day_index_pin(d, d->n_series_pages + (uint32_t)(at / POSTINGS_PAGE_BYTES), &page, e);
         if (rc < 0) return rc;
         memcpy(to, page->raw.p + skip, piece);
-        day_index_unpin(d, page);
+        day_index_unpin(page);
         to += piece;
         at += piece;
         n -= piece;
@@ -235,6 +242,6 @@ int index_reader_postings(struct index_reader *r, const struct pair_entry *entry
     int rc = day_index_pin(d, d->n_series_pages + (uint32_t)(entry->postings_at / POSTINGS_PAGE_BYTES), &page, e);
     if (rc < 0) return rc;
     rc = rows_decode(d, str_make(page->raw.p + skip, entry->postings_bytes), entry->count, rows, e);
-    day_index_unpin(d, page);
+    day_index_unpin(page);
     return rc;
 }

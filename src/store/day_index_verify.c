@@ -41,7 +41,7 @@ static bool verify_pages(struct verify *v)
         struct cached_page *page;
         struct err e = ERR_INIT;
         if (day_index_pin(v->d, i, &page, &e) < 0) say(v, &e);
-        else day_index_unpin(v->d, page);
+        else day_index_unpin(page);
     }
     return v->found == before;
 }
@@ -66,16 +66,16 @@ static int verify_row(struct verify *v, struct index_reader *r, uint32_t row, se
 
 static int verify_pair(struct verify *v, struct index_reader *r, uint32_t pair, uint64_t *postings_at, struct err *e)
 {
-    const struct pair_entry *entry;
+    struct pair_entry entry;
     int rc = index_reader_pair(r, pair, &entry, e);
     if (rc < 0) return rc;
-    if (entry->postings_at != *postings_at) return err_set(e, ERR_CORRUPT, "postings of pair %" PRIu32 " leave a gap", pair);
-    *postings_at += entry->postings_bytes;
+    if (entry.postings_at != *postings_at) return err_set(e, ERR_CORRUPT, "postings of pair %" PRIu32 " leave a gap", pair);
+    *postings_at += entry.postings_bytes;
 
-    uint32_t *rows = arena_array(&v->arena, entry->count, sizeof *rows);
-    if ((rc = index_reader_postings(r, entry, &v->arena, rows, e)) < 0) return rc;
-    struct tally t = { 0, entry->count };
-    for (uint32_t i = 0; i < entry->count; i++) t.sum += row_hash(rows[i]);
+    uint32_t *rows = arena_array(&v->arena, entry.count, sizeof *rows);
+    if ((rc = index_reader_postings(r, &entry, &v->arena, rows, e)) < 0) return rc;
+    struct tally t = { 0, entry.count };
+    for (uint32_t i = 0; i < entry.count; i++) t.sum += row_hash(rows[i]);
     arena_reset(&v->arena);
     if (t.n != v->by_rows[pair].n || t.sum != v->by_rows[pair].sum)
         return err_set(e, ERR_CORRUPT, "postings of pair %" PRIu32 " are not the rows that have it", pair);
@@ -85,13 +85,13 @@ static int verify_pair(struct verify *v, struct index_reader *r, uint32_t pair, 
 /* The values of a name rise from page to page, too. */
 static int verify_order(struct verify *v, struct index_reader *r, uint32_t pair, struct buf *last, struct err *e)
 {
-    const struct pair_entry *entry;
+    struct pair_entry entry;
     int rc = index_reader_pair(r, pair, &entry, e);
     if (rc < 0) return rc;
-    if (pair > 0 && day_index_name_of(v->d, pair)->first_pair != pair && str_cmp(buf_view(last), entry->value) >= 0)
+    if (pair > 0 && day_index_name_of(v->d, pair)->first_pair != pair && str_cmp(buf_view(last), entry.value) >= 0)
         return err_set(e, ERR_CORRUPT, "the values of two pages do not rise");
     buf_clear(last);
-    buf_str(last, entry->value);
+    buf_str(last, entry.value);
     return OK;
 }
 

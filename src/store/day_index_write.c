@@ -253,8 +253,12 @@ static int put_postings(struct writer *w)
 static uint32_t pairs_of_a_page(const struct writer *w, uint32_t from)
 {
     size_t bytes = 0;
+    uint64_t postings = 0;
     uint32_t to = from;
-    while (to < w->b->pool.n_pairs && bytes < PAIR_PAGE_BYTES) bytes += label_pool_pair_at(&w->b->pool, w->by_rank[to++])->len + 4;
+    while (to < w->b->pool.n_pairs && bytes < PAIR_PAGE_BYTES && (to == from || postings + w->lengths[to] <= UINT32_MAX)) {
+        bytes += label_pool_pair_at(&w->b->pool, w->by_rank[to])->len + 4;
+        postings += w->lengths[to++];
+    }
     return to;
 }
 

@@ -33,7 +33,9 @@ struct index_ops {
 struct index {
     const struct index_ops *ops;
     uint32_t n_rows;
-    uint32_t row_cost; /* of row_pair, in units of one posting */
+    uint32_t row_cost;  /* of row_pair, in units of one posting */
+    uint32_t page_cost; /* of row_pair for the first row of a page, likewise; 0: no pages */
+    uint32_t rows_per_page;
 };
 
 /* Rows that match, sorted, in the call's arena. */
