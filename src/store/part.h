@@ -33,7 +33,7 @@ struct run {
 };
 
 struct part_info {
-    uint64_t rows, runs, blocks, bytes;
+    uint64_t rows, runs, blocks, bytes; /* a long run counts as several: it is cut into pieces of about 1000 rows */
     int64_t min_time_ms, max_time_ms;
     series_key min_key, max_key;
     uint32_t level;        /* 0 = from the head; a merge writes 1 + the highest of its sources */
@@ -73,7 +73,8 @@ struct run_head {
 };
 /* The run (or the piece of it in this block) under the cursor without decoding it; 1 = here it is, 0 = end of part, < 0 error. */
 int part_cursor_peek(struct part_cursor *, struct run_head *, struct err *);
-/* Decode it, at least the rows within [from_ms, to_ms], and step on. Arrays live until the next call; histograms in the arena.
+/* Decode it, at least the rows within [from_ms, to_ms], and step on. Arrays live until the next call; histograms in the arena
+ * (rows of one layout share their spans and bounds: read only). The arena may be NULL when no histogram can come.
  * out->n == 0 when nothing of it is in the range. */
 int part_cursor_read(struct part_cursor *, int64_t from_ms, int64_t to_ms, struct arena *, struct run *out, struct err *);
 int part_cursor_skip(struct part_cursor *, struct err *);

@@ -11,6 +11,7 @@
 #define PART_VERSION 1u
 #define PART_INDEX_BLOCKS 512          /* blocks of one index page */
 #define PART_BLOCK_RAW_MAX (8u << 20)  /* a page of a block, unwrapped */
+#define PART_RUN_ROWS 1024             /* longer runs are cut, so that a short time range need not decode a whole day */
 #define PART_HIST_VALUES (64u << 10)   /* columns x rows of one histogram run, unless it is a single row */
 
 struct part_head {

@@ -125,10 +125,11 @@ static struct run piece_of(const struct run *r, size_t from, size_t n)
                          r->start_ms ? r->start_ms + from : NULL, r->hist ? r->hist + from : NULL };
 }
 
-/* How many rows from `from` on make one piece: histograms are bounded by what they hold as well. */
+/* How many rows from `from` on make one piece: equal shares of a long run; histograms are bounded by what they hold as well. */
 static size_t piece_rows(const struct run *r, size_t from, size_t most)
 {
-    size_t n = MIN(r->n - from, most), numbers = 0;
+    size_t left = r->n - from, shares = (left + PART_RUN_ROWS - 1) / PART_RUN_ROWS;
+    size_t n = MIN((left + shares - 1) / shares, most), numbers = 0;
     if (r->kind != ROW_HISTOGRAM) return n;
     for (size_t i = 0; i < n; i++) {
         const struct histogram *h = r->hist[from + i];
@@ -138,21 +139,20 @@ static size_t piece_rows(const struct run *r, size_t from, size_t most)
     return n;
 }
 
-/* A run that does not fit what is left of a block at least half full starts the next one; only long ones are cut. */
+/* A run that does not fit what is left of a block at least half full starts the next one. */
 static int make_room(struct part_writer *w, size_t n, struct err *e)
 {
     size_t rows = block_builder_rows(w->block);
-    bool fits = n <= PART_BLOCK_ROWS - rows;
-    if (block_builder_full(w->block) || (!fits && rows >= PART_BLOCK_ROWS / 2)) return flush_block(w, e);
-    return OK;
+    return rows >= PART_BLOCK_ROWS / 2 && n > PART_BLOCK_ROWS - rows ? flush_block(w, e) : OK;
 }
 
 int part_writer_run(struct part_writer *w, const struct run *r, struct err *e)
 {
     if (r->n == 0) return OK;
     int rc = order_check(w, r, e);
+    if (rc == OK) rc = make_room(w, r->n, e);
     for (size_t at = 0, n; at < r->n && rc == OK; at += n) {
-        if ((rc = make_room(w, r->n - at, e)) < 0) return rc;
+        if (block_builder_full(w->block) && (rc = flush_block(w, e)) < 0) return rc;
         n = piece_rows(r, at, PART_BLOCK_ROWS - block_builder_rows(w->block));
         struct run piece = piece_of(r, at, n);
         block_builder_add(w->block, &piece);

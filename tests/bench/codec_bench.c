@@ -3,7 +3,8 @@
  *     codec_bench [scrape.txt ...]     files: Prometheus text, one scrape each, in order of time, of one target
  *
  * Each line is one kind of data, written as a part of runs of 240 rows (1 h at 15 s) with zstd level 1, times and headers
- * and index included, then read back. Generated kinds are seeded; the last line is what the files hold, replayed at 15 s. */
+ * and index included, then read back. Generated kinds are seeded; the last line is what the files hold, replayed at 15 s.
+ * Then the life of a row: twelve parts of 20 rows a series (5 min) merged into one, and single series looked up in it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -202,6 +203,78 @@ static void measure(const char *name, struct data x)
     mem_free(x.value);
 }
 
+/* ---- merging and looking up ---- */
+
+enum { SHORT = 20, FLUSHES = ROWS / SHORT };
+
+static void must(int rc, const struct err *e)
+{
+    if (rc >= 0) return;
+    fprintf(stderr, "codec_bench: %s\n", e->text);
+    exit(1);
+}
+
+static struct part *write_flush(const struct data *x, size_t flush, uint64_t *bytes)
+{
+    char path[80];
+    int64_t times[SHORT];
+    struct part_writer *w;
+    struct part_info info;
+    struct part *p;
+    struct err e = ERR_INIT;
+    snprintf(path, sizeof path, "%s-%zu", part_path(), flush);
+    for (int i = 0; i < SHORT; i++) times[i] = 1700000000000 + ((int64_t)flush * SHORT + i) * STEP_MS;
+    unlink(path);
+    must(part_writer_open(path, 0, flush, 1, &w, &e), &e);
+    for (size_t s = 0; s < x->series; s++) {
+        struct run r = { (uint64_t)(s / 4) << 32 | s, ROW_FLOAT, SHORT, times, x->value + s * x->rows + flush * SHORT, NULL, NULL };
+        must(part_writer_run(w, &r, &e), &e);
+    }
+    must(part_writer_finish(w, &info, &e), &e);
+    must(part_open(path, &p, &e), &e);
+    unlink(path);
+    *bytes += info.bytes;
+    return p;
+}
+
+static int64_t look_up(struct part *p, size_t series, size_t times)
+{
+    struct dice d = { 9 };
+    struct err e = ERR_INIT;
+    struct run r;
+    struct part_cursor *c = part_cursor_new(p);
+    int64_t before = clock_cpu_ns();
+    for (size_t i = 0; i < times; i++) {
+        uint64_t s = roll_below(&d, series);
+        must(part_cursor_seek(c, s / 4 << 32 | s, &e), &e);
+        must(part_cursor_read(c, INT64_MIN, INT64_MAX, NULL, &r, &e), &e);
+    }
+    int64_t spent = clock_cpu_ns() - before;
+    part_cursor_free(c);
+    return spent / (int64_t)times;
+}
+
+static void life(const char *name, struct data x)
+{
+    struct part *part[FLUSHES], *joined;
+    struct part_info info;
+    struct err e = ERR_INIT;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < FLUSHES; i++) part[i] = write_flush(&x, i, &bytes);
+    unlink(part_path());
+    int64_t before = clock_cpu_ns();
+    must(part_merge(part, FLUSHES, part_path(), 1, 99, 1, NULL, NULL, NULL, &info, &e), &e);
+    int64_t spent = clock_cpu_ns() - before;
+    double n = (double)(x.series * ROWS);
+    must(part_open(part_path(), &joined, &e), &e);
+    printf("%-22s %9.0f  %7.3f %7.3f   %6.1f          %8lld\n", name, n, (double)bytes / n, (double)info.bytes / n,
+           (double)spent / n, (long long)look_up(joined, x.series, 2000));
+    part_close(joined);
+    unlink(part_path());
+    for (size_t i = 0; i < FLUSHES; i++) part_close(part[i]);
+    mem_free(x.value);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -215,5 +288,9 @@ int main(int argc, char **argv)
     printf("%-22s %9s  %15s   %13s   %13s\n", "", "", "bytes/sample", "ns, columns", "ns, parts");
     for (size_t i = 0; i < COUNT(kinds); i++) measure(kinds[i].name, generate(kinds[i].fill));
     if (argc > 1) measure("scrapes", load(argv + 1, (size_t)argc - 1));
+
+    printf("\n%-22s %9s  %7s %7s   %6s          %8s\n", "", "samples", "5 min", "merged", "ns", "ns, one series");
+    life("counter", generate(counter));
+    if (argc > 1) life("scrapes", load(argv + 1, (size_t)argc - 1));
     return 0;
 }
