@@ -1,0 +1,169 @@
+/* ingest.c - one pushed request from body to answer.
+ *
+ * Always true:
+ *   1. An answer of success is given after store_write has returned OK and its store_done has said OK, whichever comes last.
+ *   2. Bad data is answered with 4xx: a sender would repeat a 5xx for ever. 5xx means that we failed, and nothing was kept.
+ *   3. Every request is counted once by its status, every refused row once by its reason (the store counts its own). */
+#include "receive/ingest.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+static const int codes[INGEST_CODES] = { 200, 202, 204, 400, 404, 413, 415, 429, 500, 503, 507, 0 }; /* 0: any other */
+
+void ingest_init(struct ingest *in, const char *protocol, struct store *store, const struct limit *limit)
+{
+    char labels[64];
+    *in = (struct ingest){ .store = store, .limit = *limit, .protocol = protocol };
+    snprintf(labels, sizeof labels, "protocol=\"%s\"", protocol);
+    in->samples = stat_counter("vedette_ingest_samples_total", "Samples and histograms accepted, by protocol.", labels);
+    in->bytes = stat_counter("vedette_ingest_bytes_total", "Bytes of request bodies as received, by protocol.", labels);
+}
+
+static void count_request(struct ingest *in, int status)
+{
+    size_t i = 0;
+    while (codes[i] != status && codes[i] != 0) i++;
+
+    struct stat *s = atomic_load_explicit(&in->requests[i], memory_order_acquire);
+    if (s == NULL) { /* asking twice gives the same one, so a race does no harm */
+        char labels[80], code[8] = "other";
+        if (codes[i] != 0) snprintf(code, sizeof code, "%d", codes[i]);
+        snprintf(labels, sizeof labels, "protocol=\"%s\",code=\"%s\"", in->protocol, code);
+        s = stat_counter("vedette_ingest_requests_total", "Ingest requests answered, by protocol and status.", labels);
+        atomic_store_explicit(&in->requests[i], s, memory_order_release);
+    }
+    stat_add(s, 1);
+}
+
+struct ingest_request *ingest_begin(struct ingest *in, struct http_exchange *x)
+{
+    struct ingest_request *q = mem_alloc_zero(sizeof *q);
+    q->in = in;
+    q->x = x;
+    q->arena.budget = in->limit.memory_bytes;
+    atomic_init(&q->open, 1);
+    stat_add(in->bytes, http_body(x).n);
+    return q;
+}
+
+static void end(struct ingest_request *q)
+{
+    arena_release(&q->arena);
+    mem_free(q);
+}
+
+int ingest_body(struct ingest_request *q, enum unpack_coding absent, struct str *body, struct err *e)
+{
+    enum unpack_coding coding = absent;
+    struct str header = http_header(q->x, "Content-Encoding");
+    if (header.n > 0) {
+        int rc = unpack_coding(header, &coding, e);
+        if (rc < 0) return rc;
+    }
+    return unpack(coding, http_body(q->x), q->in->limit.body_bytes, &q->arena, body, e);
+}
+
+/* ---- writing ---- */
+
+static void settle(struct ingest_request *q)
+{
+    if (atomic_fetch_sub_explicit(&q->open, 1, memory_order_acq_rel) > 1) return;
+    q->answer(q);
+    end(q);
+}
+
+static void on_durable(void *ctx, int rc)
+{
+    struct ingest_request *q = ctx;
+    if (rc < 0) {
+        q->rc = rc;
+        err_set(&q->err, rc, "the samples could not be written to disk");
+    }
+    settle(q);
+}
+
+static void count_refused(const struct write_result *refused)
+{
+    for (int i = 0; i < REJECT_COUNT; i++)
+        if (refused->rejected[i] > 0) reject_count((enum reject)i, refused->rejected[i]);
+}
+
+int ingest_write(struct ingest_request *q)
+{
+    struct batch *b = &q->batch;
+    struct err e = ERR_INIT;
+
+    limit_times(b, &q->in->limit, clock_now_ms(), &q->refused);
+    count_refused(&q->refused);
+    if (b->n_series == 0 && b->n_metadata == 0) return q->rc;
+
+    atomic_store_explicit(&q->open, 2, memory_order_relaxed);
+    int rc = store_write(q->in->store, b, ACK_DURABLE, &q->kept, on_durable, q, &e);
+    if (rc < 0) { /* then on_durable is never called: q is ours alone */
+        atomic_store_explicit(&q->open, 1, memory_order_relaxed);
+        q->rc = rc;
+        q->err = e;
+        return rc;
+    }
+    stat_add(q->in->samples, q->kept.samples + q->kept.histograms);
+    return OK;
+}
+
+void ingest_finish(struct ingest_request *q, void (*answer)(struct ingest_request *))
+{
+    q->answer = answer; /* on_durable may have run, but it settles only when we have: open counts us too */
+    arena_release(&q->arena);
+    settle(q);
+}
+
+/* ---- answering ---- */
+
+uint64_t ingest_refused(const struct ingest_request *q)
+{
+    return q->refused.rejected_total + q->kept.rejected_total;
+}
+
+const char *ingest_why(const struct ingest_request *q)
+{
+    return q->refused.why[0] != 0 ? q->refused.why : q->kept.why;
+}
+
+int ingest_status(int rc)
+{
+    switch (rc) {
+    case ERR_LIMIT: return 413;
+    case ERR_UNSUPPORTED: return 415;
+    case ERR_BUSY:
+    case ERR_TIMEOUT: return 429;
+    case ERR_FULL: return 507;
+    case ERR_IO:
+    case ERR_CORRUPT: return 500;
+    default: return 400;
+    }
+}
+
+void ingest_answer(struct ingest_request *q, int status, const char *content_type, struct str body)
+{
+    count_request(q->in, status);
+    if (status == 429) http_answer_header(q->x, "Retry-After", STR("1"));
+    if (status == 503 || status == 507) http_answer_header(q->x, "Retry-After", STR("10"));
+    http_answer(q->x, status, content_type, body);
+}
+
+void ingest_answer_text(struct ingest_request *q, int status, const char *text)
+{
+    char line[sizeof q->err.text + 2];
+    int n = snprintf(line, sizeof line, "%s\n", text);
+    ingest_answer(q, status, "text/plain; charset=utf-8", str_make(line, (size_t)n));
+}
+
+void ingest_refuse(struct ingest_request *q, const struct err *e)
+{
+    count_refused(&q->refused);
+    ingest_answer_text(q, ingest_status(e->code), e->text);
+    end(q);
+}

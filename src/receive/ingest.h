@@ -1,0 +1,69 @@
+/* ingest.h - what all doors for pushed metrics share: unpacking a body, writing the batch made of it, and answering once
+ * the rows are durable; counted by protocol.
+ *
+ *     struct ingest_request *q = ingest_begin(in, exchange);
+ *     if (ingest_body(q, header, UNPACK_SNAPPY, &body, &e) < 0) { ingest_refuse(q, &e, ...); return; }
+ *     decode(body, ..., &q->arena, &q->batch, &q->refused, ...);
+ *     ingest_write(q);              // q->rc < 0: nothing was kept, and q->err says why
+ *     ingest_finish(q, answer);     // answer(q) is called once, when store_write and its durability are both settled
+ *
+ * Threads: a request belongs to its server thread until ingest_finish; `answer` runs there or on the store's committer. */
+#pragma once
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/stat.h"
+#include "decode/unpack.h"
+#include "model/store.h"
+#include "net/http_server.h"
+#include "receive/limit.h"
+
+#define INGEST_CODES 12
+
+struct ingest {
+    struct store *store;
+    struct limit limit;
+    const char *protocol;
+    struct stat *samples, *bytes;
+    _Atomic(struct stat *) requests[INGEST_CODES]; /* by status; made when first needed */
+};
+
+struct ingest_request {
+    struct ingest *in;
+    struct http_exchange *x;
+    struct arena arena;          /* body and batch; gone when the store has them */
+    struct batch batch;
+    struct write_result refused; /* by decoder and limits; the store's own are added by ingest_write */
+    struct write_result kept;    /* what the store says */
+    int rc;                      /* OK, or why nothing was kept or made durable */
+    struct err err;
+    int form;                    /* the door's own: which version of its protocol */
+    void *door;                  /* the door's own, for its answer; in http_arena(x) */
+    void (*answer)(struct ingest_request *);
+    atomic_int open;             /* parties that may still fail: the caller, and the store until durable */
+};
+
+/* protocol: a literal, the label of the counters. */
+void ingest_init(struct ingest *, const char *protocol, struct store *, const struct limit *);
+
+struct ingest_request *ingest_begin(struct ingest *, struct http_exchange *);
+
+/* The unpacked body. absent: the coding when there is no Content-Encoding. */
+int ingest_body(struct ingest_request *, enum unpack_coding absent, struct str *body, struct err *);
+
+/* Checks times, writes with ACK_DURABLE. An empty batch is a success without a write. Returns q->rc. */
+int ingest_write(struct ingest_request *);
+
+/* Hands the request over: answer(q) is called once, must answer q->x, and q is freed after it. */
+void ingest_finish(struct ingest_request *, void (*answer)(struct ingest_request *));
+
+/* Rows refused by anyone, and the first reason given. */
+uint64_t ingest_refused(const struct ingest_request *);
+const char *ingest_why(const struct ingest_request *);
+
+/* Answers: counted, and for codes that ask to come back later with Retry-After. */
+void ingest_answer(struct ingest_request *, int status, const char *content_type, struct str body);
+void ingest_answer_text(struct ingest_request *, int status, const char *text);
+int ingest_status(int rc); /* HTTP status of an error code: 400, 413, 415, 429, 500, 507 */
+/* For a request that never got as far as ingest_finish: answers with e's status and text, and frees it. */
+void ingest_refuse(struct ingest_request *, const struct err *);
