@@ -54,12 +54,26 @@ struct str prom_text_unescape(struct str text, struct arena *a)
     return (struct str){ to, n };
 }
 
+/* The first quote with an even number of backslashes before it; NULL when there is none. */
+static const char *closing_quote(const char *begin, const char *end)
+{
+    for (const char *p = begin; p < end; p++) {
+        p = memchr(p, '"', (size_t)(end - p));
+        if (p == NULL) return NULL;
+        const char *slash = p;
+        while (slash > begin && slash[-1] == '\\') slash--;
+        if ((p - slash) % 2 == 0) return p;
+    }
+    return NULL;
+}
+
 static bool quoted(struct scan *s, struct str *out)
 {
     if (!at(s, '"')) return fail(s, "a quoted string is missing");
     const char *begin = ++s->p;
-    while (s->p < s->end && *s->p != '"') s->p += *s->p == '\\' ? 2 : 1;
-    if (s->p >= s->end) return fail(s, "a quoted string has no end");
+    const char *quote = closing_quote(begin, s->end);
+    if (quote == NULL) return fail(s, "a quoted string has no end");
+    s->p = quote;
     *out = prom_text_unescape((struct str){ begin, (size_t)(s->p - begin) }, s->arena);
     s->p++;
     return true;
@@ -68,8 +82,9 @@ static bool quoted(struct scan *s, struct str *out)
 /* A bare name: everything up to a sign of the grammar; whoever asked checks its letters. */
 static struct str bare(struct scan *s)
 {
+    static const bool is_sign[256] = { [' '] = 1, ['\t'] = 1, ['{'] = 1, ['}'] = 1, ['='] = 1, [','] = 1, ['"'] = 1 };
     const char *begin = s->p;
-    while (s->p < s->end && strchr(" \t{}=,\"", *s->p) == NULL) s->p++;
+    while (s->p < s->end && !is_sign[(unsigned char)*s->p]) s->p++;
     return (struct str){ begin, (size_t)(s->p - begin) };
 }
 

@@ -9,7 +9,7 @@ int prom_write_broken(struct prom_write *w, const struct pb *sub, const char *fi
     return rc;
 }
 
-int prom_write_sample(struct prom_write *w, const struct pb *series, struct str message)
+int prom_write_any_sample(struct prom_write *w, const struct pb *series, struct str message)
 {
     struct pb r = pb_sub(series, message);
     struct pb_field f;

@@ -43,5 +43,24 @@ static inline int prom_write_room(struct prom_write *w)
 int prom_write_broken(struct prom_write *w, const struct pb *sub, const char *field);
 
 /* One sample or histogram message into the series just begun. */
-int prom_write_sample(struct prom_write *w, const struct pb *series, struct str message);
+int prom_write_any_sample(struct prom_write *w, const struct pb *series, struct str message);
 int prom_write_histogram(struct prom_write *w, const struct pb *series, struct str message);
+
+/* Nearly every sample is  09 <8 bytes of value> 10 <time, up to 7 bytes>  and can be read at a glance. */
+static inline int prom_write_sample(struct prom_write *w, const struct pb *series, struct str message)
+{
+    const uint8_t *p = (const uint8_t *)message.p;
+    if (UNLIKELY(message.n < 11 || message.n > 17 || p[0] != PB_I64(1) || p[9] != PB_VARINT(2) || p[message.n - 1] >= 0x80))
+        return prom_write_any_sample(w, series, message);
+
+    uint64_t time = 0;
+    for (size_t i = 10, shift = 0; i < message.n; i++, shift += 7) {
+        if (UNLIKELY(p[i] < 0x80 && i + 1 < message.n)) return prom_write_any_sample(w, series, message); /* more fields */
+        time |= (uint64_t)(p[i] & 0x7f) << shift;
+    }
+    if (UNLIKELY(prom_write_room(w) < 0)) return ERR_LIMIT;
+    double value;
+    memcpy(&value, p + 1, 8);
+    batch_sample(w->batch, (int64_t)time, value);
+    return OK;
+}
