@@ -1,8 +1,9 @@
 /* grpc_call.c - one unary call: headers, one message, one answer.
  *
- * What is wrong is answered as soon as it is known, before the rest of the message has come; the stream is then reset so
- * that the client stops sending. Memory for a message is taken as its bytes come: the declared length is believed up to
- * MESSAGE_FIRST. All messages together have a ceiling; beyond it calls get UNAVAILABLE with RetryInfo. */
+ * What is wrong is answered as soon as it is known, before the rest of the message has come; the stream is
+ * then reset so that the client stops sending. Memory for a message is taken as its bytes come: the declared
+ * length is believed up to MESSAGE_FIRST. All messages together have a ceiling; beyond it calls get
+ * UNAVAILABLE with RetryInfo. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -13,13 +14,16 @@
 #include "net/grpc_private.h"
 
 #define HEADER_BYTES_MAX (16u << 10)
-#define HEADER_OVERHEAD 32 /* RFC 9113, 6.5.2 */
-#define HEADERS_MAX 128
-#define MESSAGE_FIRST (1u << 20)
-#define INFLIGHT_MAX (256u << 20)
-#define TEXT_MAX 2048
-#define BUSY_RETRY_MS 1000
-#define NV(n, v, vn) { (uint8_t *)(uintptr_t)(n), (uint8_t *)(uintptr_t)(v), sizeof(n) - 1, (vn), NGHTTP2_NV_FLAG_NONE }
+#define HEADER_OVERHEAD  32 /* RFC 9113, 6.5.2 */
+#define HEADERS_MAX      128
+#define MESSAGE_FIRST    (1u << 20)
+#define INFLIGHT_MAX     (256u << 20)
+#define TEXT_MAX         2048
+#define BUSY_RETRY_MS    1000
+#define NV(n, v, vn)                                                                                         \
+    {                                                                                                        \
+        (uint8_t *)(uintptr_t)(n), (uint8_t *)(uintptr_t)(v), sizeof(n) - 1, (vn), NGHTTP2_NV_FLAG_NONE      \
+    }
 
 struct grpc_call *grpc_call_new(struct grpc_conn *conn, int32_t stream_id)
 {
@@ -61,8 +65,10 @@ void grpc_call_free(struct grpc_call *c)
 
 void grpc_call_detach(struct grpc_call *c)
 {
-    if (c->prev) c->prev->next = c->next;
-    else c->conn->calls = c->next;
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        c->conn->calls = c->next;
     if (c->next) c->next->prev = c->prev;
     c->conn = NULL;
     if (c->state != GRPC_HANDED) grpc_call_free(c);
@@ -75,7 +81,8 @@ bool grpc_call_header(struct grpc_call *c, struct str name, struct str value)
     c->header_bytes += name.n + value.n + HEADER_OVERHEAD;
     if (c->header_bytes > HEADER_BYTES_MAX || c->n_headers == HEADERS_MAX) return false;
     c->headers = arena_grow(&c->arena, c->headers, c->n_headers, &c->cap_headers, sizeof *c->headers);
-    c->headers[c->n_headers++] = (struct http_pair){ arena_str(&c->arena, name), arena_str(&c->arena, value) };
+    c->headers[c->n_headers++] =
+        (struct http_pair){ arena_str(&c->arena, name), arena_str(&c->arena, value) };
     return true;
 }
 
@@ -108,7 +115,8 @@ void grpc_call_headers_done(struct grpc_call *c)
     int64_t ms;
     struct str timeout = grpc_metadata(c, "grpc-timeout"), encoding = grpc_metadata(c, "grpc-encoding");
     if (timeout.n > 0) {
-        if (!grpc_timeout_read(timeout, &ms)) return grpc_call_refuse(c, GRPC_INVALID_ARGUMENT, "malformed grpc-timeout", 0);
+        if (!grpc_timeout_read(timeout, &ms))
+            return grpc_call_refuse(c, GRPC_INVALID_ARGUMENT, "malformed grpc-timeout", 0);
         c->deadline_ms = s->now_ms + ms;
     }
     c->entry = grpc_find(s, grpc_metadata(c, ":path"));
@@ -163,7 +171,8 @@ void grpc_call_data(struct grpc_call *c, const char *p, size_t n)
     p += k;
     n -= k;
     if (c->state != GRPC_READING || n == 0) return;
-    if (n > c->head.length - c->in_n) return grpc_call_refuse(c, GRPC_INVALID_ARGUMENT, "more than one message", 0);
+    if (n > c->head.length - c->in_n)
+        return grpc_call_refuse(c, GRPC_INVALID_ARGUMENT, "more than one message", 0);
     if (!message_room(c, n)) return;
     memcpy(c->in + c->in_n, p, n);
     c->in_n += n;
@@ -196,7 +205,8 @@ void grpc_call_end(struct grpc_call *c)
         return grpc_call_refuse(c, GRPC_INVALID_ARGUMENT, "message cut short", 0);
     if (c->head.compressed && !unpack(c)) return;
     if (c->deadline_ms > 0 && c->conn->server->now_ms >= c->deadline_ms)
-        return grpc_call_refuse(c, GRPC_DEADLINE_EXCEEDED, "deadline exceeded before the message was complete", 0);
+        return grpc_call_refuse(c, GRPC_DEADLINE_EXCEEDED,
+                                "deadline exceeded before the message was complete", 0);
     c->state = GRPC_HANDED;
     c->entry->method->handle(c, c->entry->ctx);
 }
@@ -213,7 +223,8 @@ struct arena *grpc_arena(struct grpc_call *c)
 
 /* ---- answer ---- */
 
-static void answer_fill(struct grpc_call *c, enum grpc_status status, struct str reply, const char *text, unsigned retry_ms)
+static void answer_fill(struct grpc_call *c, enum grpc_status status, struct str reply, const char *text,
+                        unsigned retry_ms)
 {
     struct str t = str_of(text);
     t.n = MIN(t.n, (size_t)TEXT_MAX);
@@ -234,7 +245,8 @@ void grpc_call_refuse(struct grpc_call *c, enum grpc_status status, const char *
     grpc_call_submit(c);
 }
 
-void grpc_answer(struct grpc_call *c, enum grpc_status status, struct str reply, const char *text, unsigned retry_after_ms)
+void grpc_answer(struct grpc_call *c, enum grpc_status status, struct str reply, const char *text,
+                 unsigned retry_after_ms)
 {
     struct grpc_core *core = c->core;
     check(!atomic_exchange(&c->was_answered, true));
@@ -247,11 +259,14 @@ void grpc_answer(struct grpc_call *c, enum grpc_status status, struct str reply,
     pthread_mutex_lock(&core->mu);
     bool closed = core->closed;
     if (!closed) {
-        if (core->answered_last) core->answered_last->next_answered = c;
-        else core->answered = c;
+        if (core->answered_last)
+            core->answered_last->next_answered = c;
+        else
+            core->answered = c;
         core->answered_last = c;
         uint64_t one = 1;
-        if (!pthread_equal(core->loop, pthread_self())) check(write(core->wake_fd, &one, sizeof one) == sizeof one);
+        if (!pthread_equal(core->loop, pthread_self()))
+            check(write(core->wake_fd, &one, sizeof one) == sizeof one);
     }
     pthread_mutex_unlock(&core->mu);
     if (closed) grpc_call_free(c);
@@ -268,8 +283,8 @@ static size_t trailers(struct grpc_call *c, nghttp2_nv *nv, char status[4])
     return n;
 }
 
-static ssize_t reply_read(nghttp2_session *session, int32_t stream_id, uint8_t *to, size_t room, uint32_t *flags,
-                          nghttp2_data_source *source, void *user)
+static ssize_t reply_read(nghttp2_session *session, int32_t stream_id, uint8_t *to, size_t room,
+                          uint32_t *flags, nghttp2_data_source *source, void *user)
 {
     (void)user;
     struct grpc_call *c = source->ptr;
@@ -281,7 +296,8 @@ static ssize_t reply_read(nghttp2_session *session, int32_t stream_id, uint8_t *
     nghttp2_nv nv[3];
     char status[4];
     *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
-    if (nghttp2_submit_trailer(session, stream_id, nv, trailers(c, nv, status)) != 0) return NGHTTP2_ERR_CALLBACK_FAILURE;
+    if (nghttp2_submit_trailer(session, stream_id, nv, trailers(c, nv, status)) != 0)
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
     return (ssize_t)n;
 }
 

@@ -1,7 +1,7 @@
 /* grpc_conn.c - one HTTP/2 connection: bytes between the socket and nghttp2, frames from nghttp2 to calls.
  *
- * Nothing closes a connection but grpc_conn_flush, which the loop calls for every dirty one after all events of a round:
- * until then a failed connection is only marked dead, so no pointer of that round goes stale. */
+ * Nothing closes a connection but grpc_conn_flush, which the loop calls for every dirty one after all events
+ * of a round: until then a failed connection is only marked dead, so no pointer of that round goes stale. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -14,22 +14,22 @@
 #include "net/grpc_private.h"
 #include "net/tls.h"
 
-#define STREAMS_MAX 256
-#define WINDOW_STREAM (4u << 20)
+#define STREAMS_MAX       256
+#define WINDOW_STREAM     (4u << 20)
 #define WINDOW_CONNECTION (16u << 20)
-#define HEADER_LIST_MAX (16u << 10)
-#define OUTBOUND_ACKS_MAX 256     /* SETTINGS and PING answers a client may leave unread */
-#define RESETS_BURST 500          /* Rapid Reset */
+#define HEADER_LIST_MAX   (16u << 10)
+#define OUTBOUND_ACKS_MAX 256 /* SETTINGS and PING answers a client may leave unread */
+#define RESETS_BURST      500 /* Rapid Reset */
 #define RESETS_PER_SECOND 33
 #define CONTINUATIONS_MAX 8
-#define PINGS_PER_WINDOW 200      /* keepalive needs one in 10 s */
-#define PING_WINDOW_MS 10000
-#define FIRST_WORDS_MS 10000      /* handshake, preface and SETTINGS */
-#define STALLED_MS 60000          /* a message that does not get on */
-#define IDLE_MS (15 * 60 * 1000)
-#define OUT_BYTES (64u << 10)     /* gathered into one write */
-#define IN_BYTES (64u << 10)
-#define ROUND_BYTES (1u << 20)    /* then others have their turn */
+#define PINGS_PER_WINDOW  200 /* keepalive needs one in 10 s */
+#define PING_WINDOW_MS    10000
+#define FIRST_WORDS_MS    10000 /* handshake, preface and SETTINGS */
+#define STALLED_MS        60000 /* a message that does not get on */
+#define IDLE_MS           (15 * 60 * 1000)
+#define OUT_BYTES         (64u << 10) /* gathered into one write */
+#define IN_BYTES          (64u << 10)
+#define ROUND_BYTES       (1u << 20) /* then others have their turn */
 
 /* ---- nghttp2's callbacks ---- */
 
@@ -40,12 +40,13 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *f, vo
     return 0;
 }
 
-static int on_header(nghttp2_session *session, const nghttp2_frame *f, const uint8_t *name, size_t name_n, const uint8_t *value,
-                     size_t value_n, uint8_t flags, void *user)
+static int on_header(nghttp2_session *session, const nghttp2_frame *f, const uint8_t *name, size_t name_n,
+                     const uint8_t *value, size_t value_n, uint8_t flags, void *user)
 {
     (void)flags, (void)user;
     struct grpc_call *c = nghttp2_session_get_stream_user_data(session, f->hd.stream_id);
-    if (c == NULL || c->state != GRPC_READING || f->headers.cat != NGHTTP2_HCAT_REQUEST) return 0; /* trailers say nothing to us */
+    if (c == NULL || c->state != GRPC_READING || f->headers.cat != NGHTTP2_HCAT_REQUEST)
+        return 0; /* trailers say nothing to us */
     if (grpc_call_header(c, str_make(name, name_n), str_make(value, value_n))) return 0;
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* resets the stream */
 }
@@ -59,8 +60,9 @@ static void count_ping(struct grpc_conn *conn)
     }
     if (++conn->pings != PINGS_PER_WINDOW) return;
     static const uint8_t why[] = "too_many_pings";
-    nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(conn->session),
-                          NGHTTP2_ENHANCE_YOUR_CALM, why, sizeof why - 1);
+    nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE,
+                          nghttp2_session_get_last_proc_stream_id(conn->session), NGHTTP2_ENHANCE_YOUR_CALM,
+                          why, sizeof why - 1);
     conn->goaway = true;
 }
 
@@ -80,17 +82,20 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *f, void *user
     return 0;
 }
 
-/* An answer went out before the client had said all: tell it to stop. Not earlier, for a reset overtakes the answer. */
+/* An answer went out before the client had said all: tell it to stop. Not earlier, for a reset overtakes the
+ * answer. */
 static int on_sent(nghttp2_session *session, const nghttp2_frame *f, void *user)
 {
     (void)user;
     if (f->hd.type != NGHTTP2_HEADERS || !(f->hd.flags & NGHTTP2_FLAG_END_STREAM)) return 0;
     struct grpc_call *c = nghttp2_session_get_stream_user_data(session, f->hd.stream_id);
-    if (c != NULL && !c->remote_done) nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, c->stream_id, NGHTTP2_NO_ERROR);
+    if (c != NULL && !c->remote_done)
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, c->stream_id, NGHTTP2_NO_ERROR);
     return 0;
 }
 
-static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, const uint8_t *p, size_t n, void *user)
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, const uint8_t *p, size_t n,
+                   void *user)
 {
     (void)flags, (void)user;
     struct grpc_call *c = nghttp2_session_get_stream_user_data(session, stream_id);
@@ -131,9 +136,10 @@ static bool session_start(struct grpc_conn *conn)
                                                 { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW_STREAM },
                                                 { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEADER_LIST_MAX } };
     struct grpc_server *s = conn->server;
-    return nghttp2_session_server_new2(&conn->session, s->callbacks, conn, s->options) == 0
-        && nghttp2_submit_settings(conn->session, NGHTTP2_FLAG_NONE, settings, COUNT(settings)) == 0
-        && nghttp2_session_set_local_window_size(conn->session, NGHTTP2_FLAG_NONE, 0, (int32_t)WINDOW_CONNECTION) == 0;
+    return nghttp2_session_server_new2(&conn->session, s->callbacks, conn, s->options) == 0 &&
+           nghttp2_submit_settings(conn->session, NGHTTP2_FLAG_NONE, settings, COUNT(settings)) == 0 &&
+           nghttp2_session_set_local_window_size(conn->session, NGHTTP2_FLAG_NONE, 0,
+                                                 (int32_t)WINDOW_CONNECTION) == 0;
 }
 
 static bool tls_start(struct grpc_conn *conn)
@@ -142,9 +148,9 @@ static bool tls_start(struct grpc_conn *conn)
     if (conn->server->credentials == NULL) return true;
     if (gnutls_init(&conn->tls, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) < 0) return false;
     gnutls_transport_set_int(conn->tls, conn->fd);
-    return gnutls_priority_set_direct(conn->tls, TLS_PRIORITIES, NULL) == 0
-        && gnutls_credentials_set(conn->tls, GNUTLS_CRD_CERTIFICATE, conn->server->credentials) == 0
-        && gnutls_alpn_set_protocols(conn->tls, &h2, 1, GNUTLS_ALPN_MANDATORY) == 0;
+    return gnutls_priority_set_direct(conn->tls, TLS_PRIORITIES, NULL) == 0 &&
+           gnutls_credentials_set(conn->tls, GNUTLS_CRD_CERTIFICATE, conn->server->credentials) == 0 &&
+           gnutls_alpn_set_protocols(conn->tls, &h2, 1, GNUTLS_ALPN_MANDATORY) == 0;
 }
 
 void grpc_conn_open(struct grpc_server *s, int fd)
@@ -161,7 +167,8 @@ void grpc_conn_open(struct grpc_server *s, int fd)
     atomic_fetch_add(&s->n_conns, 1);
 
     struct epoll_event ev = { .events = EPOLLIN, .data.ptr = conn };
-    if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 || !tls_start(conn) || !session_start(conn)) conn->dead = true;
+    if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 || !tls_start(conn) || !session_start(conn))
+        conn->dead = true;
     grpc_mark_dirty(conn);
 }
 
@@ -172,8 +179,10 @@ void grpc_conn_close(struct grpc_conn *conn)
     nghttp2_session_del(conn->session);
     if (conn->tls != NULL) gnutls_deinit(conn->tls);
     close(conn->fd);
-    if (conn->prev) conn->prev->next = conn->next;
-    else s->conns = conn->next;
+    if (conn->prev)
+        conn->prev->next = conn->next;
+    else
+        s->conns = conn->next;
     if (conn->next) conn->next->prev = conn->prev;
     atomic_fetch_sub(&s->n_conns, 1);
     mem_free(conn->out);
@@ -184,8 +193,8 @@ void grpc_conn_goaway(struct grpc_conn *conn)
 {
     if (conn->goaway || conn->session == NULL) return;
     conn->goaway = true;
-    nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(conn->session),
-                          NGHTTP2_NO_ERROR, NULL, 0);
+    nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE,
+                          nghttp2_session_get_last_proc_stream_id(conn->session), NGHTTP2_NO_ERROR, NULL, 0);
     grpc_mark_dirty(conn);
 }
 
@@ -205,12 +214,14 @@ static ssize_t plain_result(ssize_t n)
 
 static ssize_t bytes_in(struct grpc_conn *conn, void *p, size_t n)
 {
-    return conn->tls ? tls_result(gnutls_record_recv(conn->tls, p, n)) : plain_result(recv(conn->fd, p, n, 0));
+    return conn->tls ? tls_result(gnutls_record_recv(conn->tls, p, n))
+                     : plain_result(recv(conn->fd, p, n, 0));
 }
 
 static ssize_t bytes_out(struct grpc_conn *conn, const void *p, size_t n)
 {
-    return conn->tls ? tls_result(gnutls_record_send(conn->tls, p, n)) : plain_result(send(conn->fd, p, n, MSG_NOSIGNAL));
+    return conn->tls ? tls_result(gnutls_record_send(conn->tls, p, n))
+                     : plain_result(send(conn->fd, p, n, MSG_NOSIGNAL));
 }
 
 /* False while the handshake is under way, or when it has failed. */
@@ -218,8 +229,10 @@ static bool shake_hands(struct grpc_conn *conn)
 {
     if (conn->tls == NULL || conn->tls_ready) return true;
     int rc = gnutls_handshake(conn->tls);
-    if (rc == GNUTLS_E_SUCCESS) conn->tls_ready = true;
-    else if (gnutls_error_is_fatal(rc)) conn->dead = true;
+    if (rc == GNUTLS_E_SUCCESS)
+        conn->tls_ready = true;
+    else if (gnutls_error_is_fatal(rc))
+        conn->dead = true;
     return conn->tls_ready;
 }
 
@@ -229,7 +242,8 @@ void grpc_conn_readable(struct grpc_conn *conn)
     grpc_mark_dirty(conn);
     if (conn->dead || !shake_hands(conn)) return;
     conn->last_ms = conn->server->now_ms;
-    for (size_t total = 0; total < ROUND_BYTES || (conn->tls && gnutls_record_check_pending(conn->tls) > 0);) {
+    for (size_t total = 0;
+         total < ROUND_BYTES || (conn->tls && gnutls_record_check_pending(conn->tls) > 0);) {
         ssize_t n = bytes_in(conn, in, sizeof in);
         if (n == -1) return;
         if (n <= 0 || nghttp2_session_mem_recv(conn->session, (const uint8_t *)in, (size_t)n) != n) {
@@ -247,7 +261,8 @@ void grpc_conn_readable(struct grpc_conn *conn)
 static void out_fill(struct grpc_conn *conn)
 {
     if (!nghttp2_session_want_write(conn->session)) return;
-    if (conn->out == NULL) conn->out = mem_alloc(OUT_BYTES + (32u << 10)); /* a chunk is at most a frame: 16 KiB and its head */
+    if (conn->out == NULL)
+        conn->out = mem_alloc(OUT_BYTES + (32u << 10)); /* a chunk is at most a frame: 16 KiB and its head */
     while (conn->out_n < OUT_BYTES) {
         const uint8_t *p;
         ssize_t n = nghttp2_session_mem_send(conn->session, &p);
@@ -290,7 +305,8 @@ void grpc_conn_flush(struct grpc_conn *conn)
         out_send(conn);
         if (conn->out_n > 0) break; /* the socket is full */
     }
-    bool more = ready ? conn->out_n > 0 : conn->tls != NULL && !conn->dead && gnutls_record_get_direction(conn->tls) == 1;
+    bool more = ready ? conn->out_n > 0
+                      : conn->tls != NULL && !conn->dead && gnutls_record_get_direction(conn->tls) == 1;
     if (!conn->dead) watch(conn, more);
     if (ready && conn->out_n == 0) {
         mem_free(conn->out); /* idle connections hold no buffer */
@@ -310,7 +326,9 @@ static void calls_tick(struct grpc_conn *conn, int64_t now)
         if (c->state != GRPC_READING) continue;
         bool late = c->deadline_ms > 0 && now >= c->deadline_ms;
         if (late || now - c->last_data_ms > STALLED_MS)
-            grpc_call_refuse(c, GRPC_DEADLINE_EXCEEDED, late ? "deadline exceeded before the message was complete" : "message stalled", 0);
+            grpc_call_refuse(c, GRPC_DEADLINE_EXCEEDED,
+                             late ? "deadline exceeded before the message was complete" : "message stalled",
+                             0);
     }
 }
 

@@ -1,5 +1,6 @@
-/* grpc_private.h - what the files of the gRPC server share (grpc_server: loop and queue, grpc_conn: bytes and frames,
- * grpc_call: one request and its answer). All fields belong to the loop thread unless they say otherwise. */
+/* grpc_private.h - what the files of the gRPC server share (grpc_server: loop and queue, grpc_conn: bytes and
+ * frames, grpc_call: one request and its answer). All fields belong to the loop thread unless they say
+ * otherwise. */
 #pragma once
 #include <gnutls/gnutls.h>
 #include <nghttp2/nghttp2.h>
@@ -34,7 +35,8 @@ struct grpc_entry {
 /*  READING ──whole message──> HANDED ──grpc_answer──> (queue) ──> ANSWERED ──> stream closed, freed
  *     └──refused──> ANSWERED     └──stream closed: conn = NULL; freed when the answer comes
  *
- * From HANDED until it is taken from the queue everything but conn, stream_id, next and prev is the handler's. */
+ * From HANDED until it is taken from the queue everything but conn, stream_id, next and prev is the
+ * handler's. */
 enum grpc_call_state { GRPC_READING, GRPC_HANDED, GRPC_ANSWERED };
 
 struct grpc_call {
@@ -51,9 +53,9 @@ struct grpc_call {
     struct grpc_head head;
     char head_bytes[GRPC_HEAD_BYTES];
     size_t head_n;
-    char *in;            /* the message as it came */
+    char *in; /* the message as it came */
     size_t in_n, in_cap;
-    char *unpacked;      /* when it was compressed */
+    char *unpacked; /* when it was compressed */
     size_t unpacked_n;
     int64_t deadline_ms, last_data_ms; /* monotonic; 0 = none */
     bool remote_done;
@@ -61,8 +63,8 @@ struct grpc_call {
     _Atomic bool was_answered;
     struct grpc_call *next_answered; /* core->mu */
     enum grpc_status status;
-    int http_status;     /* not 0: an answer below gRPC: 405, 415 */
-    struct buf reply;    /* with its head */
+    int http_status;  /* not 0: an answer below gRPC: 405, 415 */
+    struct buf reply; /* with its head */
     size_t reply_sent;
     struct buf text, details; /* encoded */
 };
@@ -75,9 +77,9 @@ struct grpc_conn {
     bool tls_ready;
     nghttp2_session *session;
     struct grpc_call *calls;
-    char *out;            /* bytes for the socket, not yet taken */
+    char *out; /* bytes for the socket, not yet taken */
     size_t out_n, out_at;
-    bool wants_write;     /* registered for EPOLLOUT */
+    bool wants_write; /* registered for EPOLLOUT */
     bool dead, dirty, has_spoken, goaway;
     struct grpc_conn *next_dirty;
     int64_t opened_ms, last_ms, ping_window_ms;

@@ -1,14 +1,16 @@
 /* grpc_server.c - the loop thread, the queue of answers, start and stop.
  *
- * A round of the loop: wait; read what came (calls are handed to their handlers here); take the answers that other threads
- * queued; write to, or close, every connection that was touched. Every TICK_MS deadlines and idle times are looked at.
+ * A round of the loop: wait; read what came (calls are handed to their handlers here); take the answers that
+ * other threads queued; write to, or close, every connection that was touched. Every TICK_MS deadlines and
+ * idle times are looked at.
  *
  * Always true:
- *   1. Connections and sessions are touched by the loop thread only; other threads reach it through core->answered.
+ *   1. Connections and sessions are touched by the loop thread only; other threads reach it through
+ * core->answered.
  *   2. A call is freed by the loop, or by grpc_answer when the loop has gone (core->closed).
  *
- * Stop: the listener closes, every connection gets GOAWAY and goes when its last call is answered; what is left when the
- * grace ends is cut. Late answers then only free their call. */
+ * Stop: the listener closes, every connection gets GOAWAY and goes when its last call is answered; what is
+ * left when the grace ends is cut. Late answers then only free their call. */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -25,10 +27,10 @@
 #include "net/listen.h"
 #include "net/tls.h"
 
-#define MAX_MESSAGE (64u << 20)
+#define MAX_MESSAGE     (64u << 20)
 #define MAX_CONNECTIONS 1024
-#define TICK_MS 100
-#define EVENTS 64
+#define TICK_MS         100
+#define EVENTS          64
 #define ACCEPTS_A_ROUND 64
 
 /* ---- health: grpc.health.v1.Health/Check ---- */
@@ -49,8 +51,11 @@ static void health_check(struct grpc_call *c, void *ctx)
     struct str service;
     if (!grpc_health_service(grpc_message(c), &service))
         grpc_answer(c, GRPC_INVALID_ARGUMENT, STR(""), "malformed HealthCheckRequest", 0);
-    else if (!serves(s, service)) grpc_answer(c, GRPC_NOT_FOUND, STR(""), "unknown service", 0);
-    else grpc_answer(c, GRPC_OK, s->draining ? STR("\x08\x02") : STR("\x08\x01"), NULL, 0); /* status: 1 serving, 2 not */
+    else if (!serves(s, service))
+        grpc_answer(c, GRPC_NOT_FOUND, STR(""), "unknown service", 0);
+    else
+        grpc_answer(c, GRPC_OK, s->draining ? STR("\x08\x02") : STR("\x08\x01"), NULL,
+                    0); /* status: 1 serving, 2 not */
 }
 
 static const struct grpc_method health_methods[] = { { "/grpc.health.v1.Health/Check", health_check } };
@@ -116,15 +121,18 @@ static void method_stats(struct stat **answered, const char *path)
     char labels[256];
     for (int status = 0; status < GRPC_STATUSES; status++) {
         snprintf(labels, sizeof labels, "method=\"%s\",code=\"%d\"", path, status);
-        answered[status] = stat_counter("vedette_grpc_requests_total", "gRPC calls answered, by method and status code.", labels);
+        answered[status] = stat_counter("vedette_grpc_requests_total",
+                                        "gRPC calls answered, by method and status code.", labels);
     }
 }
 
 static void stats_start(struct grpc_server *s)
 {
-    for (size_t i = 0; i < s->n_entries; i++) method_stats(s->entries[i].answered, s->entries[i].method->path);
+    for (size_t i = 0; i < s->n_entries; i++)
+        method_stats(s->entries[i].answered, s->entries[i].method->path);
     method_stats(s->unknown, "");
-    s->asked = stat_ask(STAT_GAUGE, "vedette_grpc_connections", "Open gRPC connections.", NULL, ask_connections, s);
+    s->asked =
+        stat_ask(STAT_GAUGE, "vedette_grpc_connections", "Open gRPC connections.", NULL, ask_connections, s);
 }
 
 /* ---- the loop ---- */
@@ -155,15 +163,18 @@ static void take_answers(struct grpc_server *s)
     pthread_mutex_unlock(&core->mu);
     for (struct grpc_call *next; c != NULL; c = next) {
         next = c->next_answered;
-        if (c->conn != NULL) grpc_call_submit(c);
-        else grpc_call_free(c); /* its stream has gone */
+        if (c->conn != NULL)
+            grpc_call_submit(c);
+        else
+            grpc_call_free(c); /* its stream has gone */
     }
 }
 
 static void listen_watch(struct grpc_server *s, bool on)
 {
     struct epoll_event ev = { .events = EPOLLIN, .data.ptr = &s->listen_fd };
-    if (s->listening != on && epoll_ctl(s->epoll_fd, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, s->listen_fd, &ev) == 0)
+    if (s->listening != on &&
+        epoll_ctl(s->epoll_fd, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, s->listen_fd, &ev) == 0)
         s->listening = on;
 }
 
@@ -172,12 +183,15 @@ static void accept_some(struct grpc_server *s)
     for (int i = 0; i < ACCEPTS_A_ROUND; i++) {
         int fd = accept4(s->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)) return;
-        if (fd < 0) { /* out of descriptors, most likely: look away until the next tick, or the loop would spin */
+        if (fd <
+            0) { /* out of descriptors, most likely: look away until the next tick, or the loop would spin */
             log_warn("grpc", "cannot accept a connection", "error", strerror(errno), NULL);
             return listen_watch(s, false);
         }
-        if (atomic_load(&s->n_conns) < s->max_connections) grpc_conn_open(s, fd);
-        else close(fd);
+        if (atomic_load(&s->n_conns) < s->max_connections)
+            grpc_conn_open(s, fd);
+        else
+            close(fd);
     }
 }
 
@@ -261,13 +275,16 @@ static void *loop(void *arg)
 static int loop_prepare(struct grpc_server *s, const struct grpc_conf *c, struct err *e)
 {
     int rc;
-    if (c->tls_cert_pem != NULL && (rc = tls_credentials_open(c->tls_cert_pem, c->tls_key_pem, &s->credentials, e)) < 0) return rc;
+    if (c->tls_cert_pem != NULL &&
+        (rc = tls_credentials_open(c->tls_cert_pem, c->tls_key_pem, &s->credentials, e)) < 0)
+        return rc;
     if ((rc = grpc_session_setup(s, e)) < 0) return rc;
     if ((s->listen_fd = net_listen(c->listen, &s->port, e)) < 0) return s->listen_fd;
     s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     s->core->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct epoll_event ev = { .events = EPOLLIN, .data.ptr = &s->core->wake_fd };
-    if (s->epoll_fd < 0 || s->core->wake_fd < 0 || epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->core->wake_fd, &ev) < 0)
+    if (s->epoll_fd < 0 || s->core->wake_fd < 0 ||
+        epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->core->wake_fd, &ev) < 0)
         return err_errno(e, ERR_IO, "cannot serve gRPC on %s", c->listen);
     listen_watch(s, true);
     return OK;
@@ -313,7 +330,8 @@ void grpc_server_stop(struct grpc_server *s, unsigned grace_ms)
 {
     if (!s->started) return;
     uint64_t one = 1;
-    pthread_mutex_lock(&s->core->mu); /* or the loop might see stop_ms and close wake_fd before we write to it */
+    pthread_mutex_lock(
+        &s->core->mu); /* or the loop might see stop_ms and close wake_fd before we write to it */
     atomic_store(&s->stop_ms, clock_mono_ns() / 1000000 + grace_ms);
     check(write(s->core->wake_fd, &one, sizeof one) == sizeof one);
     pthread_mutex_unlock(&s->core->mu);

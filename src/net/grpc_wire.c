@@ -29,12 +29,15 @@ bool grpc_timeout_read(struct str s, int64_t *ms)
     static const struct {
         char unit;
         int64_t nanos;
-    } units[] = { { 'H', 3600000000000 }, { 'M', 60000000000 }, { 'S', 1000000000 }, { 'm', 1000000 }, { 'u', 1000 }, { 'n', 1 } };
+    } units[] = { { 'H', 3600000000000 }, { 'M', 60000000000 }, { 'S', 1000000000 },
+                  { 'm', 1000000 },       { 'u', 1000 },        { 'n', 1 } };
     uint64_t v;
-    if (s.n < 2 || s.n > 9 || s.p[0] < '0' || s.p[0] > '9' || !str_to_u64((struct str){ s.p, s.n - 1 }, &v)) return false;
+    if (s.n < 2 || s.n > 9 || s.p[0] < '0' || s.p[0] > '9' || !str_to_u64((struct str){ s.p, s.n - 1 }, &v))
+        return false;
     for (size_t i = 0; i < COUNT(units); i++) {
         if (s.p[s.n - 1] != units[i].unit) continue;
-        *ms = units[i].nanos >= 1000000 ? (int64_t)v * (units[i].nanos / 1000000) : ((int64_t)v * units[i].nanos + 999999) / 1000000;
+        *ms = units[i].nanos >= 1000000 ? (int64_t)v * (units[i].nanos / 1000000)
+                                        : ((int64_t)v * units[i].nanos + 999999) / 1000000;
         return true;
     }
     return false;
@@ -61,7 +64,8 @@ static void base64_write(struct buf *out, struct str in)
     const unsigned char *p = (const unsigned char *)in.p;
     for (size_t i = 0; i < in.n; i += 3) {
         size_t left = MIN(in.n - i, (size_t)3);
-        uint32_t v = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (left > 2 ? p[i + 2] : 0);
+        uint32_t v =
+            (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (left > 2 ? p[i + 2] : 0);
         for (size_t k = 0; k <= left; k++) buf_char(out, digits[v >> (18 - 6 * k) & 63]);
     }
 }
@@ -123,7 +127,8 @@ int grpc_gunzip(struct str in, char *out, size_t n, struct err *e)
     size_t used, got;
     enum libdeflate_result rc = libdeflate_gzip_decompress_ex(d, in.p, in.n, out, n, &used, &got);
     libdeflate_free_decompressor(d);
-    if (rc != LIBDEFLATE_SUCCESS || used != in.n || got != n) return err_set(e, ERR_PARSE, "damaged gzip message");
+    if (rc != LIBDEFLATE_SUCCESS || used != in.n || got != n)
+        return err_set(e, ERR_PARSE, "damaged gzip message");
     return OK;
 }
 

@@ -1,15 +1,16 @@
 /* http_answer.c - what a handler sees of a request, and how its answer takes shape.
  *
- * The response object is made on the answering thread (gzip included: the daemon threads only move bytes), kept in the
- * exchange, and queued by the daemon thread, because libmicrohttpd wants that. */
+ * The response object is made on the answering thread (gzip included: the daemon threads only move bytes),
+ * kept in the exchange, and queued by the daemon thread, because libmicrohttpd wants that. */
 #include "base/check.h"
 #include "base/mem.h"
 #include "net/http_gzip.h"
 #include "net/http_private.h"
 
-static const char page_policy[] = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-                                  "img-src 'self' data:; font-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
-                                  "form-action 'none'";
+static const char page_policy[] =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; font-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'none'";
 
 struct str http_method(const struct http_exchange *x)
 {
@@ -92,7 +93,8 @@ size_t http_params(struct http_exchange *x, const char *name, struct str **out)
 void http_answer_header(struct http_exchange *x, const char *name, struct str value)
 {
     x->extra = arena_grow(&x->arena, x->extra, x->n_extra, &x->cap_extra, sizeof *x->extra);
-    x->extra[x->n_extra++] = (struct http_pair){ arena_str(&x->arena, str_of(name)), arena_str(&x->arena, value) };
+    x->extra[x->n_extra++] =
+        (struct http_pair){ arena_str(&x->arena, str_of(name)), arena_str(&x->arena, value) };
 }
 
 static bool header_given(const struct http_exchange *x, const char *name)
@@ -102,10 +104,13 @@ static bool header_given(const struct http_exchange *x, const char *name)
     return false;
 }
 
-/* A value that came from data must not end its line: libmicrohttpd refuses one with CR or LF, and the header is left out. */
-static void headers_put(struct http_exchange *x, struct MHD_Response *r, const char *type, bool gzipped, bool varies)
+/* A value that came from data must not end its line: libmicrohttpd refuses one with CR or LF, and the header
+ * is left out. */
+static void headers_put(struct http_exchange *x, struct MHD_Response *r, const char *type, bool gzipped,
+                        bool varies)
 {
-    for (size_t i = 0; i < x->n_extra; i++) MHD_add_response_header(r, x->extra[i].name.p, x->extra[i].value.p);
+    for (size_t i = 0; i < x->n_extra; i++)
+        MHD_add_response_header(r, x->extra[i].name.p, x->extra[i].value.p);
     if (type != NULL) MHD_add_response_header(r, "Content-Type", type);
     if (gzipped) MHD_add_response_header(r, "Content-Encoding", "gzip");
     if (varies) MHD_add_response_header(r, "Vary", "Accept-Encoding");
@@ -130,10 +135,12 @@ static void settle(struct http_exchange *x, int status, struct MHD_Response *r)
 
 static bool may_gzip(const struct http_exchange *x, const char *type, size_t n)
 {
-    return n >= HTTP_GZIP_LEAST_BYTES && type != NULL && http_gzip_type(type) && !header_given(x, "Content-Encoding");
+    return n >= HTTP_GZIP_LEAST_BYTES && type != NULL && http_gzip_type(type) &&
+           !header_given(x, "Content-Encoding");
 }
 
-/* When the answer went out gzipped, true. Vary is sent either way: a cache must not give one client the other's bytes. */
+/* When the answer went out gzipped, true. Vary is sent either way: a cache must not give one client the
+ * other's bytes. */
 static bool answer_gzipped(struct http_exchange *x, int status, const char *type, struct str body)
 {
     struct buf packed = BUF_INIT(0);
@@ -192,9 +199,10 @@ static const char *error_type(int status)
 void http_answer_error(struct http_exchange *x, int status, const char *why)
 {
     bool api = str_starts(x->path, "/api/") || str_is(x->path, "/api");
-    struct str text = api ? arena_printf(&x->arena, "{\"status\":\"error\",\"errorType\":\"%s\",\"error\":\"%s\"}",
-                                         error_type(status), why)
-                          : arena_printf(&x->arena, "%s\n", why);
+    struct str text =
+        api ? arena_printf(&x->arena, "{\"status\":\"error\",\"errorType\":\"%s\",\"error\":\"%s\"}",
+                           error_type(status), why)
+            : arena_printf(&x->arena, "%s\n", why);
     if (status == 405) http_answer_header(x, "Allow", str_of(x->match.allow));
     if (status == 503) http_answer_header(x, "Retry-After", STR("1"));
     http_answer(x, status, api ? "application/json" : "text/plain; charset=utf-8", text);

@@ -1,8 +1,8 @@
 /* http_client.c - transfers on one thread.
  *
- * A transfer is a curl handle set up completely on the caller's thread (curl copies every option), put on the list
- * `arrived`, and from then on the client thread's alone: driven by the multi handle, which keeps connections for reuse,
- * and freed after its callback.
+ * A transfer is a curl handle set up completely on the caller's thread (curl copies every option), put on the
+ * list `arrived`, and from then on the client thread's alone: driven by the multi handle, which keeps
+ * connections for reuse, and freed after its callback.
  *
  * Always true:
  *   1. Every transfer that http_client_fetch accepted gets its callback exactly once, on the client thread.
@@ -19,10 +19,10 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-#define ANSWER_MAX (64u << 20)
-#define TIMEOUT_MS 30000
-#define REDIRECTS_MAX 5
-#define IDLE_WAIT_MS 10000 /* curl_multi_poll wakes earlier for its own timers and for wakeups */
+#define ANSWER_MAX       (64u << 20)
+#define TIMEOUT_MS       30000
+#define REDIRECTS_MAX    5
+#define IDLE_WAIT_MS     10000 /* curl_multi_poll wakes earlier for its own timers and for wakeups */
 #define KEPT_CONNECTIONS 256
 
 struct transfer {
@@ -69,7 +69,8 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
     struct transfer *t = arg;
     struct str value, name = str_cut(str_make(p, size * n), ':', &value);
     if (str_is_nocase(name, "x-prometheus-refresh-interval-seconds"))
-        snprintf(t->result.refresh_interval, sizeof t->result.refresh_interval, "%.*s", STR_ARG(str_trim(value)));
+        snprintf(t->result.refresh_interval, sizeof t->result.refresh_interval, "%.*s",
+                 STR_ARG(str_trim(value)));
     return size * n;
 }
 
@@ -137,13 +138,13 @@ static int set_method(struct transfer *t, const struct http_fetch *f, struct err
     return OK;
 }
 
-/* Another name for TLS than the one to connect to: curl only knows the URL's host, so that becomes the name, the connection
- * is sent to the real host, and the Host header stays the real one. */
+/* Another name for TLS than the one to connect to: curl only knows the URL's host, so that becomes the name,
+ * the connection is sent to the real host, and the Host header stays the real one. */
 static void set_server_name(struct transfer *t, const char *name)
 {
     char *host = NULL, *port = NULL;
-    if (curl_url_get(t->url, CURLUPART_HOST, &host, 0) == CURLUE_OK
-        && curl_url_get(t->url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK) {
+    if (curl_url_get(t->url, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+        curl_url_get(t->url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK) {
         struct buf line = BUF_INIT(4096);
         buf_printf(&line, "%s:%s:%s:%s", name, port, host, port);
         slist_add(&t->connect_to, buf_cstr(&line));
@@ -195,7 +196,8 @@ static void set_limits(struct transfer *t, const struct http_fetch *f)
     curl_easy_setopt(t->easy, CURLOPT_FOLLOWLOCATION, f->follow_redirects ? 1L : 0L);
     curl_easy_setopt(t->easy, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
     curl_easy_setopt(t->easy, CURLOPT_UNRESTRICTED_AUTH, 0L);
-    curl_easy_setopt(t->easy, CURLOPT_PROXY, f->proxy_url ? f->proxy_url : ""); /* "": not from the environment either */
+    curl_easy_setopt(t->easy, CURLOPT_PROXY,
+                     f->proxy_url ? f->proxy_url : ""); /* "": not from the environment either */
 }
 
 static void set_results(struct transfer *t, const struct http_fetch *f)
@@ -260,8 +262,10 @@ static void transfer_settle(struct transfer *t, CURLcode rc)
     r->wire_bytes = (size_t)bytes;
     snprintf(r->content_type, sizeof r->content_type, "%s", type ? type : "");
     r->rc = code_of(t, rc);
-    if (t->over) snprintf(r->error, sizeof r->error, "answer larger than %zu bytes", r->body.max);
-    else if (r->rc != OK && r->error[0] == 0) snprintf(r->error, sizeof r->error, "%s", curl_easy_strerror(rc));
+    if (t->over)
+        snprintf(r->error, sizeof r->error, "answer larger than %zu bytes", r->body.max);
+    else if (r->rc != OK && r->error[0] == 0)
+        snprintf(r->error, sizeof r->error, "%s", curl_easy_strerror(rc));
 }
 
 int http_fetch_now(const struct http_fetch *f, struct http_fetched *out, struct err *e)
@@ -289,8 +293,10 @@ static void running_add(struct http_client *c, struct transfer *t)
 
 static void running_remove(struct http_client *c, struct transfer *t)
 {
-    if (t->prev) t->prev->next = t->next;
-    else c->running = t->next;
+    if (t->prev)
+        t->prev->next = t->next;
+    else
+        c->running = t->next;
     if (t->next) t->next->prev = t->prev;
 }
 
@@ -397,7 +403,8 @@ static bool accept_one(struct http_client *c)
     return false;
 }
 
-int http_client_fetch(struct http_client *c, const struct http_fetch *f, http_fetched_fn *done, void *ctx, struct err *e)
+int http_client_fetch(struct http_client *c, const struct http_fetch *f, http_fetched_fn *done, void *ctx,
+                      struct err *e)
 {
     struct transfer *t;
     if (!accept_one(c)) return err_set(e, ERR_BUSY, "%zu transfers under way already", c->max_transfers);
@@ -411,8 +418,10 @@ int http_client_fetch(struct http_client *c, const struct http_fetch *f, http_fe
     pthread_mutex_lock(&c->mu);
     bool stopping = c->stop;
     if (!stopping) {
-        if (c->arrived_last) c->arrived_last->next = t;
-        else c->arrived = t;
+        if (c->arrived_last)
+            c->arrived_last->next = t;
+        else
+            c->arrived = t;
         c->arrived_last = t;
     }
     pthread_mutex_unlock(&c->mu);

@@ -1,6 +1,7 @@
 /* http_client.h - outbound HTTP on libcurl's multi interface: one thread, many transfers, connections reused.
  *
- * Only http and https. No redirects unless asked (credentials never follow to another host). Ceilings on answer size and time. */
+ * Only http and https. No redirects unless asked (credentials never follow to another host). Ceilings on
+ * answer size and time. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,15 +27,15 @@ struct http_fetch {
     const struct http_tls *tls;
     const char *proxy_url;
     bool follow_redirects;
-    bool accept_gzip;           /* decompress the answer (ceiling applies to the result) */
+    bool accept_gzip; /* decompress the answer (ceiling applies to the result) */
     unsigned timeout_ms;
-    size_t max_answer_bytes;    /* after decompression */
+    size_t max_answer_bytes; /* after decompression */
 };
 
 struct http_fetched {
-    int rc;               /* OK when an HTTP answer came, whatever its status; ERR_IO, ERR_TIMEOUT, ERR_LIMIT, ERR_CANCEL */
+    int rc; /* OK when an HTTP answer came, whatever its status; ERR_IO, ERR_TIMEOUT, ERR_LIMIT, ERR_CANCEL */
     long status;
-    struct buf body;      /* yours to take (swap it out), else freed after the callback */
+    struct buf body; /* yours to take (swap it out), else freed after the callback */
     char content_type[256];
     char refresh_interval[32]; /* X-Prometheus-Refresh-Interval-Seconds, for http_sd */
     char error[256];
@@ -48,7 +49,8 @@ struct http_client *http_client_start(size_t max_transfers, struct err *);
 void http_client_stop(struct http_client *); /* transfers under way end with ERR_CANCEL */
 
 /* Everything in the request is copied. ERR_BUSY when max_transfers are queued. */
-int http_client_fetch(struct http_client *, const struct http_fetch *, http_fetched_fn *done, void *ctx, struct err *);
+int http_client_fetch(struct http_client *, const struct http_fetch *, http_fetched_fn *done, void *ctx,
+                      struct err *);
 
 /* On the caller's thread, waiting. The answer is yours: buf_release(&out->body). */
 int http_fetch_now(const struct http_fetch *, struct http_fetched *out, struct err *);

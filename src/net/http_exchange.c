@@ -1,13 +1,15 @@
 /* http_exchange.c - one request, from its target to its last byte on the wire.
  *
- * libmicrohttpd calls: on_target (the raw target), on_request once with the head, then with each piece of the body, then
- * with none; on_completed at the end, always. When the handler has not answered by the time it returns, the connection is
- * suspended, and on_request is called again once the answer has resumed it.
+ * libmicrohttpd calls: on_target (the raw target), on_request once with the head, then with each piece of the
+ * body, then with none; on_completed at the end, always. When the handler has not answered by the time it
+ * returns, the connection is suspended, and on_request is called again once the answer has resumed it.
  *
  * Always true:
  *   1. The handler runs once, with the whole body, and its answer is queued at most once.
- *   2. A connection is suspended only while its exchange is in the list `suspended`; whoever takes it off the list resumes it.
- *   3. Everything a handler may look at is the exchange's own copy: it stays readable when the connection dies first.
+ *   2. A connection is suspended only while its exchange is in the list `suspended`; whoever takes it off the
+ * list resumes it.
+ *   3. Everything a handler may look at is the exchange's own copy: it stays readable when the connection
+ * dies first.
  *   4. `inflight` is the sum of body_cap over all exchanges.
  *
  * Threads: libmicrohttpd's, until the handler answers from elsewhere (states in http_private.h). */
@@ -21,8 +23,8 @@
 #include "net/http_strict.h"
 
 #define ARENA_BUDGET (64u << 20)
-#define BODY_FIRST (1u << 20)   /* a declared length is believed this far; beyond, bytes must come first */
-#define DISCARD_MAX (64u << 20) /* a refused body is read this far for the sake of a readable answer */
+#define BODY_FIRST   (1u << 20)  /* a declared length is believed this far; beyond, bytes must come first */
+#define DISCARD_MAX  (64u << 20) /* a refused body is read this far for the sake of a readable answer */
 
 static struct http_exchange *exchange_new(struct http_core *core, struct MHD_Connection *mhd)
 {
@@ -65,8 +67,8 @@ void *http_on_target(void *cls, const char *uri, struct MHD_Connection *mhd)
 
 /* ---- the head ---- */
 
-static enum MHD_Result field_add(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_n, const char *value,
-                                 size_t value_n)
+static enum MHD_Result field_add(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_n,
+                                 const char *value, size_t value_n)
 {
     (void)kind;
     struct http_exchange *x = cls;
@@ -135,8 +137,9 @@ static void hand_out(struct http_exchange *x)
     atomic_store(&x->state, HTTP_RUNNING);
 }
 
-/* An answer before the body has been read makes libmicrohttpd close the connection afterwards, which is what is wanted for
- * heads that cannot be trusted, and for a client that waits for "100 Continue" with too large a body. */
+/* An answer before the body has been read makes libmicrohttpd close the connection afterwards, which is what
+ * is wanted for heads that cannot be trusted, and for a client that waits for "100 Continue" with too large a
+ * body. */
 static enum MHD_Result answer_early(struct http_exchange *x, struct MHD_Connection *mhd)
 {
     x->close_after = true;
@@ -145,7 +148,8 @@ static enum MHD_Result answer_early(struct http_exchange *x, struct MHD_Connecti
     return http_answer_queue(x, mhd);
 }
 
-static enum MHD_Result head_done(struct http_exchange *x, struct MHD_Connection *mhd, const char *method, const char *version)
+static enum MHD_Result head_done(struct http_exchange *x, struct MHD_Connection *mhd, const char *method,
+                                 const char *version)
 {
     x->begun = true;
     x->conn = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
@@ -232,7 +236,8 @@ static void params_read(struct http_exchange *x)
 {
     struct err e = ERR_INIT;
     int rc = http_params_read(&x->params, x->query, &x->arena, &e);
-    if (rc == OK && x->body_n > 0 && body_is_form(x)) rc = http_params_read(&x->params, http_body(x), &x->arena, &e);
+    if (rc == OK && x->body_n > 0 && body_is_form(x))
+        rc = http_params_read(&x->params, http_body(x), &x->arena, &e);
     if (rc < 0) refuse(x, 400, "too many parameters");
 }
 
@@ -245,9 +250,12 @@ static void answer_options(struct http_exchange *x)
 static void run(struct http_exchange *x)
 {
     if (!x->refused) params_read(x);
-    if (x->refused) http_answer_error(x, x->refused, x->refused_why);
-    else if (x->match.entry == NULL) answer_options(x);
-    else x->match.entry->route->handle(x, x->match.entry->ctx);
+    if (x->refused)
+        http_answer_error(x, x->refused, x->refused_why);
+    else if (x->match.entry == NULL)
+        answer_options(x);
+    else
+        x->match.entry->route->handle(x, x->match.entry->ctx);
 }
 
 static void list_add(struct http_core *core, struct http_exchange *x)
@@ -260,13 +268,15 @@ static void list_add(struct http_core *core, struct http_exchange *x)
 
 static void list_remove(struct http_core *core, struct http_exchange *x)
 {
-    if (x->prev) x->prev->next = x->next;
-    else core->suspended = x->next;
+    if (x->prev)
+        x->prev->next = x->next;
+    else
+        core->suspended = x->next;
     if (x->next) x->next->prev = x->prev;
 }
 
-/* The handler kept the exchange. Under the lock, so that whoever finds SUSPENDED and then takes the lock finds the
- * connection suspended and listed. An answer that was quicker is found here and queued at once. */
+/* The handler kept the exchange. Under the lock, so that whoever finds SUSPENDED and then takes the lock
+ * finds the connection suspended and listed. An answer that was quicker is found here and queued at once. */
 static enum MHD_Result suspend(struct http_exchange *x, struct MHD_Connection *mhd)
 {
     struct http_core *core = x->core;
@@ -318,7 +328,8 @@ static void count(const struct http_exchange *x)
     if (entry) stat_observe(entry->seconds, (double)(clock_mono_ns() - x->begun_ns) / 1e9);
 }
 
-void http_on_completed(void *cls, struct MHD_Connection *mhd, void **exchange, enum MHD_RequestTerminationCode code)
+void http_on_completed(void *cls, struct MHD_Connection *mhd, void **exchange,
+                       enum MHD_RequestTerminationCode code)
 {
     (void)cls, (void)mhd, (void)code;
     struct http_exchange *x = *exchange;

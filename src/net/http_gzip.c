@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 
-#define LEVEL 1
+#define LEVEL   1
 #define LARGEST (256u << 20) /* beyond this an answer goes out plain rather than hold two copies */
 
 /* One compressor a thread, freed with it: making one costs more than compressing a small answer. */
@@ -62,8 +62,8 @@ bool http_gzip_accepted(struct str accept)
 
 bool http_gzip_type(const char *content_type)
 {
-    static const char *const types[] = { "application/json", "application/openmetrics-text", "application/javascript",
-                                         "image/svg+xml" };
+    static const char *const types[] = { "application/json", "application/openmetrics-text",
+                                         "application/javascript", "image/svg+xml" };
     struct str parameters, type = str_trim(str_cut(str_of(content_type), ';', &parameters));
     if (str_starts(type, "text/")) return true;
     for (size_t i = 0; i < COUNT(types); i++)

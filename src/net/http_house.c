@@ -1,17 +1,18 @@
 /* http_house.c - the thread that looks after connections while nobody else does.
  *
- * Every 200 ms it asks the kernel which suspended exchanges have lost their client: libmicrohttpd does not watch a
- * suspended connection, and a query that nobody waits for should stop. A client that only shuts down its sending side
- * counts as gone, too; the flag is advice to the handler, an answer is still sent.
+ * Every 200 ms it asks the kernel which suspended exchanges have lost their client: libmicrohttpd does not
+ * watch a suspended connection, and a query that nobody waits for should stop. A client that only shuts down
+ * its sending side counts as gone, too; the flag is advice to the handler, an answer is still sent.
  *
- * Every second it closes connections that hold a slot without getting on: a head that takes longer than HEAD_MS, a body
- * slower than BODY_FLOOR. Idle ones and stalled readers are libmicrohttpd's own timeout's. Whether a head has begun we
- * learn from the kernel's count of bytes received: it grew, but no request has come of it.
+ * Every second it closes connections that hold a slot without getting on: a head that takes longer than
+ * HEAD_MS, a body slower than BODY_FLOOR. Idle ones and stalled readers are libmicrohttpd's own timeout's.
+ * Whether a head has begun we learn from the kernel's count of bytes received: it grew, but no request has
+ * come of it.
  *
- * Threads: one; `conns` under house_mu. A descriptor stays open while its connection is listed, as libmicrohttpd closes
- * it only after on_connection(CLOSED) has returned. */
-#include <netinet/in.h>
+ * Threads: one; `conns` under house_mu. A descriptor stays open while its connection is listed, as
+ * libmicrohttpd closes it only after on_connection(CLOSED) has returned. */
 #include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -23,12 +24,12 @@
 #include "net/http_private.h"
 #include "net/listen.h"
 
-#define TICK_MS 200
-#define SLOW_EVERY 5 /* ticks */
-#define HEAD_MS 10000
+#define TICK_MS       200
+#define SLOW_EVERY    5 /* ticks */
+#define HEAD_MS       10000
 #define BODY_GRACE_MS 20000
-#define BODY_FLOOR 1024 /* bytes a second, on average, once the grace is over */
-#define POLL_BATCH 256
+#define BODY_FLOOR    1024 /* bytes a second, on average, once the grace is over */
+#define POLL_BATCH    256
 
 /* ---- connections come and go ---- */
 
@@ -36,7 +37,8 @@ static struct http_conn *conn_new(struct http_core *core, struct MHD_Connection 
 {
     struct http_conn *c = mem_alloc_zero(sizeof *c);
     c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    net_peer_text(MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr, c->peer, sizeof c->peer);
+    net_peer_text(MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr, c->peer,
+                  sizeof c->peer);
     c->since_ms = clock_mono_ns() / 1000000;
     pthread_mutex_lock(&core->house_mu);
     c->next = core->conns;
@@ -50,15 +52,18 @@ static struct http_conn *conn_new(struct http_core *core, struct MHD_Connection 
 static void conn_free(struct http_core *core, struct http_conn *c)
 {
     pthread_mutex_lock(&core->house_mu);
-    if (c->prev) c->prev->next = c->next;
-    else core->conns = c->next;
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        core->conns = c->next;
     if (c->next) c->next->prev = c->prev;
     pthread_mutex_unlock(&core->house_mu);
     atomic_fetch_sub(&core->connections, 1);
     mem_free(c);
 }
 
-void http_on_connection(void *cls, struct MHD_Connection *mhd, void **conn, enum MHD_ConnectionNotificationCode code)
+void http_on_connection(void *cls, struct MHD_Connection *mhd, void **conn,
+                        enum MHD_ConnectionNotificationCode code)
 {
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         *conn = conn_new(cls, mhd);
@@ -156,7 +161,8 @@ static bool sleep_tick(struct http_core *core)
     until.tv_nsec %= 1000000000L;
     pthread_mutex_lock(&core->house_mu);
     int rc = 0;
-    while (!core->house_stop && rc == 0) rc = pthread_cond_timedwait(&core->house_wake, &core->house_mu, &until);
+    while (!core->house_stop && rc == 0)
+        rc = pthread_cond_timedwait(&core->house_wake, &core->house_mu, &until);
     bool go_on = !core->house_stop;
     pthread_mutex_unlock(&core->house_mu);
     return go_on;

@@ -31,8 +31,10 @@ struct str http_decode(struct str s, bool plus, struct arena *a)
     size_t n = 0;
     for (size_t i = 0; i < s.n; i++) {
         int byte = s.p[i] == '%' ? escaped(s, i) : -1;
-        if (byte >= 0) i += 2;
-        else byte = plus && s.p[i] == '+' ? ' ' : s.p[i];
+        if (byte >= 0)
+            i += 2;
+        else
+            byte = plus && s.p[i] == '+' ? ' ' : s.p[i];
         out[n++] = (char)byte;
     }
     return (struct str){ out, n };
@@ -43,7 +45,8 @@ int http_params_read(struct http_params *ps, struct str text, struct arena *a, s
     while (text.n > 0) {
         struct str value, pair = str_cut(text, '&', &text);
         if (pair.n == 0) continue;
-        if (ps->n == HTTP_PARAMS_MAX) return err_set(e, ERR_LIMIT, "more than %d parameters", HTTP_PARAMS_MAX);
+        if (ps->n == HTTP_PARAMS_MAX)
+            return err_set(e, ERR_LIMIT, "more than %d parameters", HTTP_PARAMS_MAX);
 
         struct str name = str_cut(pair, '=', &value);
         ps->at = arena_grow(a, ps->at, ps->n, &ps->cap, sizeof *ps->at);

@@ -1,7 +1,9 @@
 /* http_params.h - percent-decoding, and name=value pairs of a query string or a urlencoded form.
  *
- * Order is kept and names may repeat. A '%' that two hex digits do not follow stands for itself (as browsers have it);
- * '+' is a space. Nothing is copied that needs no decoding: values borrow from the text they were read from. */
+ * Order is kept and names may repeat. A '%' that two hex digits do not follow stands for itself (as browsers
+ * have it);
+ * '+' is a space. Nothing is copied that needs no decoding: values borrow from the text they were read from.
+ */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* http_private.h - what the files of the HTTP server share (http_server, http_exchange, http_answer, http_house). */
+/* http_private.h - what the files of the HTTP server share (http_server, http_exchange, http_answer,
+ * http_house). */
 #pragma once
 #include <microhttpd.h>
 #include <pthread.h>
@@ -16,10 +17,10 @@ struct http_conn {
     struct http_conn *next, *prev; /* house.mu */
     int fd;
     char peer[HTTP_PEER_MAX];
-    _Atomic unsigned requests;     /* heads received so far */
-    _Atomic bool in_body;          /* a body is on its way */
-    _Atomic size_t body_bytes;     /* of this body, so far */
-    unsigned seen_requests;        /* the rest is the house thread's notebook */
+    _Atomic unsigned requests; /* heads received so far */
+    _Atomic bool in_body;      /* a body is on its way */
+    _Atomic size_t body_bytes; /* of this body, so far */
+    unsigned seen_requests;    /* the rest is the house thread's notebook */
     uint64_t seen_bytes;
     int64_t since_ms;
     bool seen_body, head_begun;
@@ -28,10 +29,11 @@ struct http_conn {
 /*  NEW ──dispatch──> RUNNING ──answer──────────────────────> ANSWERED ──> queued, sent, freed
  *                       │                                      ↑
  *                       └─handler returned──> SUSPENDED ──answer, resume
- *                                                 └──stop──> ABANDONED (client got 503; a late answer only frees)
+ *                                                 └──stop──> ABANDONED (client got 503; a late answer only
+ * frees)
  *
- * Each arrow is one compare-and-swap; who makes it owns what follows. Two references: libmicrohttpd's (until the request
- * is completed) and the handler's (until it answers). */
+ * Each arrow is one compare-and-swap; who makes it owns what follows. Two references: libmicrohttpd's (until
+ * the request is completed) and the handler's (until it answers). */
 enum http_state { HTTP_NEW, HTTP_RUNNING, HTTP_SUSPENDED, HTTP_ANSWERED, HTTP_ABANDONED };
 
 struct http_core; /* all that an exchange may need after the server was freed */
@@ -56,7 +58,7 @@ struct http_exchange {
     size_t body_n, body_cap, body_declared; /* declared: 0 when unknown */
     size_t body_discarded;
     bool has_body, begun, close_after;
-    int refused;             /* a status: the body is thrown away, then this is answered */
+    int refused; /* a status: the body is thrown away, then this is answered */
     const char *refused_why;
     int64_t begun_ns;
 
@@ -93,8 +95,8 @@ void http_core_unref(struct http_core *);
 
 /* http_exchange.c: libmicrohttpd's callbacks; cls is the core. */
 void *http_on_target(void *cls, const char *uri, struct MHD_Connection *);
-enum MHD_Result http_on_request(void *cls, struct MHD_Connection *, const char *url, const char *method, const char *version,
-                                const char *data, size_t *n, void **exchange);
+enum MHD_Result http_on_request(void *cls, struct MHD_Connection *, const char *url, const char *method,
+                                const char *version, const char *data, size_t *n, void **exchange);
 void http_on_completed(void *cls, struct MHD_Connection *, void **exchange, enum MHD_RequestTerminationCode);
 void http_exchange_unref(struct http_exchange *);
 void http_exchange_drop_body(struct http_exchange *);

@@ -103,8 +103,10 @@ static bool path_fits(const char *pattern, struct str path, struct arena *a, str
         const char *slash = path.n ? memchr(path.p, '/', path.n) : NULL;
         struct str have = { path.p, slash ? (size_t)(slash - path.p) : path.n };
         if (kind == NAME && have.n == 0) return false;
-        if (kind == NAME) capture(m, want, 0, have, a);
-        else if (!str_eq(http_decode(have, false, a), want)) return false;
+        if (kind == NAME)
+            capture(m, want, 0, have, a);
+        else if (!str_eq(http_decode(have, false, a), want))
+            return false;
         path.p += have.n;
         path.n -= have.n;
     }
@@ -138,21 +140,24 @@ static bool settle(struct http_match *m, const struct http_entry *entry, struct 
     return false;
 }
 
-static bool find_literal(const struct http_router *r, struct str method, struct str path, struct http_match *m)
+static bool find_literal(const struct http_router *r, struct str method, struct str path,
+                         struct http_match *m)
 {
     size_t low = 0, high = r->n_literals;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        if (str_cmp(str_of(r->literals[mid].route->path), path) < 0) low = mid + 1;
-        else high = mid;
+        if (str_cmp(str_of(r->literals[mid].route->path), path) < 0)
+            low = mid + 1;
+        else
+            high = mid;
     }
     for (; low < r->n_literals && str_is(path, r->literals[low].route->path); low++)
         if (settle(m, &r->literals[low], method)) return true;
     return false;
 }
 
-static bool find_fitting(const struct http_entry *all, size_t n, struct str method, struct str path, struct arena *a,
-                         struct http_match *m)
+static bool find_fitting(const struct http_entry *all, size_t n, struct str method, struct str path,
+                         struct arena *a, struct http_match *m)
 {
     for (size_t i = 0; i < n; i++)
         if (path_fits(all[i].route->path, path, a, m) && settle(m, &all[i], method)) return true;

@@ -1,8 +1,8 @@
 /* http_router.h - from method and path to a handler.
  *
- * Literal paths are found by binary search; patterns are tried in an order in which a literal segment comes before
- * {name}, and {name} before {rest*}. A segment is percent-decoded after splitting, so a {name} may hold a slash.
- * Filled before the server starts, read-only afterwards: no locks. */
+ * Literal paths are found by binary search; patterns are tried in an order in which a literal segment comes
+ * before {name}, and {name} before {rest*}. A segment is percent-decoded after splitting, so a {name} may
+ * hold a slash. Filled before the server starts, read-only afterwards: no locks. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,13 +19,14 @@ struct stat;
 struct http_entry {
     const struct http_route *route;
     void *ctx;
-    size_t order;                                   /* of registration */
-    struct stat *answered[HTTP_CODE_CLASSES];       /* made at start */
+    size_t order;                             /* of registration */
+    struct stat *answered[HTTP_CODE_CLASSES]; /* made at start */
     struct stat *seconds;
 };
 
 struct http_router {
-    struct http_entry *literals, *patterns; /* literals by path, then order; patterns by precedence, then order */
+    struct http_entry *literals,
+        *patterns; /* literals by path, then order; patterns by precedence, then order */
     size_t n_literals, n_patterns, cap_literals, cap_patterns, n;
 };
 
@@ -42,4 +43,5 @@ void http_router_seal(struct http_router *); /* sort; before the first find */
 void http_router_release(struct http_router *);
 
 /* raw_path as it came, its escapes valid. Captures live in the arena or in raw_path. */
-void http_router_find(const struct http_router *, struct str method, struct str raw_path, struct arena *, struct http_match *);
+void http_router_find(const struct http_router *, struct str method, struct str raw_path, struct arena *,
+                      struct http_match *);

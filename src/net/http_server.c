@@ -1,12 +1,15 @@
 /* http_server.c - listeners and their libmicrohttpd daemons; start and stop.
  *
- * A listener has a daemon with its own pool of threads, each with its own epoll. What exchanges need (router, ceilings,
- * counters, the list of suspended ones) is in the core, which outlives the server while late answers are still out.
+ * A listener has a daemon with its own pool of threads, each with its own epoll. What exchanges need (router,
+ * ceilings, counters, the list of suspended ones) is in the core, which outlives the server while late
+ * answers are still out.
  *
- * Stop: listen no more, let exchanges finish for the grace period, answer 503 to those still suspended, then stop the
- * daemons. A handler may answer an abandoned exchange at any later time, even after http_server_free: that only frees it.
+ * Stop: listen no more, let exchanges finish for the grace period, answer 503 to those still suspended, then
+ * stop the daemons. A handler may answer an abandoned exchange at any later time, even after
+ * http_server_free: that only frees it.
  *
- * Not here: reading requests (http_exchange.c), writing answers (http_answer.c), slow and lost clients (http_house.c). */
+ * Not here: reading requests (http_exchange.c), writing answers (http_answer.c), slow and lost clients
+ * (http_house.c). */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -22,14 +25,15 @@
 #include "net/listen.h"
 #include "net/tls.h"
 
-#define MAX_BODY (64u << 20)
-#define MAX_INFLIGHT (256u << 20)
-#define MAX_CONNECTIONS 4096
-#define IDLE_TIMEOUT_S 120
-/* The head, the receive buffer and the answer's head. libmicrohttpd clears it all for each request, so every connection that
- * was ever used holds this much; bodies of 50 kB take 12 us of CPU with 32/8 KiB, 32 us with 64/16 (tests of 2026). */
+#define MAX_BODY          (64u << 20)
+#define MAX_INFLIGHT      (256u << 20)
+#define MAX_CONNECTIONS   4096
+#define IDLE_TIMEOUT_S    120
+/* The head, the receive buffer and the answer's head. libmicrohttpd clears it all for each request, so every
+ * connection that was ever used holds this much; bodies of 50 kB take 12 us of CPU with 32/8 KiB, 32 us with
+ * 64/16 (tests of 2026). */
 #define CONNECTION_MEMORY (32u << 10)
-#define ARRIVAL_STEP (8u << 10)
+#define ARRIVAL_STEP      (8u << 10)
 
 struct http_listener {
     struct MHD_Daemon *daemon;
@@ -97,7 +101,8 @@ static struct stat *answered_stat(const char *path, int class)
 {
     char labels[256];
     snprintf(labels, sizeof labels, "route=\"%s\",code=\"%dxx\"", path, class);
-    return stat_counter("vedette_http_requests_total", "HTTP requests answered, by route and class of status.", labels);
+    return stat_counter("vedette_http_requests_total",
+                        "HTTP requests answered, by route and class of status.", labels);
 }
 
 static void entry_stats(struct http_entry *entry)
@@ -105,10 +110,12 @@ static void entry_stats(struct http_entry *entry)
     char labels[256];
     snprintf(labels, sizeof labels, "route=\"%s\"", entry->route->path);
     entry->seconds = stat_histogram("vedette_http_request_duration_seconds",
-                                    "From the request line to the last byte of the answer.", labels, seconds_bounds,
-                                    COUNT(seconds_bounds));
-    for (int class = 2; class < HTTP_CODE_CLASSES; class++) entry->answered[class] = answered_stat(entry->route->path, class);
-    entry->answered[0] = entry->answered[1] = entry->answered[5]; /* no handler has any business answering these */
+                                    "From the request line to the last byte of the answer.", labels,
+                                    seconds_bounds, COUNT(seconds_bounds));
+    for (int class = 2; class < HTTP_CODE_CLASSES; class ++)
+        entry->answered[class] = answered_stat(entry->route->path, class);
+    entry->answered[0] = entry->answered[1] =
+        entry->answered[5]; /* no handler has any business answering these */
 }
 
 static double ask_inflight(void *ctx)
@@ -126,13 +133,17 @@ static void stats_start(struct http_server *s)
     struct http_core *core = s->core;
     for (size_t i = 0; i < core->router.n_literals; i++) entry_stats(&core->router.literals[i]);
     for (size_t i = 0; i < core->router.n_patterns; i++) entry_stats(&core->router.patterns[i]);
-    for (int class = 0; class < HTTP_CODE_CLASSES; class++) core->unrouted[class] = answered_stat("", MAX(class, 2));
-    core->refused_inflight = stat_counter("vedette_http_refused_inflight_total",
-                                          "Requests refused because the bodies in flight had reached their ceiling.", NULL);
-    core->slow_closed = stat_counter("vedette_http_slow_closed_total", "Connections closed for sending too slowly.", NULL);
-    s->asked[0] = stat_ask(STAT_GAUGE, "vedette_http_inflight_bytes", "Memory held by request bodies.", NULL, ask_inflight,
-                           core);
-    s->asked[1] = stat_ask(STAT_GAUGE, "vedette_http_connections", "Open HTTP connections.", NULL, ask_connections, core);
+    for (int class = 0; class < HTTP_CODE_CLASSES; class ++)
+        core->unrouted[class] = answered_stat("", MAX(class, 2));
+    core->refused_inflight =
+        stat_counter("vedette_http_refused_inflight_total",
+                     "Requests refused because the bodies in flight had reached their ceiling.", NULL);
+    core->slow_closed =
+        stat_counter("vedette_http_slow_closed_total", "Connections closed for sending too slowly.", NULL);
+    s->asked[0] = stat_ask(STAT_GAUGE, "vedette_http_inflight_bytes", "Memory held by request bodies.", NULL,
+                           ask_inflight, core);
+    s->asked[1] = stat_ask(STAT_GAUGE, "vedette_http_connections", "Open HTTP connections.", NULL,
+                           ask_connections, core);
 }
 
 static void stats_stop(struct http_server *s)
@@ -179,13 +190,14 @@ static struct MHD_Daemon *daemon_start(struct http_core *core, int fd, const str
     }
     OPTION(MHD_OPTION_END, 0, NULL);
 #undef OPTION
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG
-                   | (c->tls_cert_pem ? MHD_USE_TLS : 0);
-    return MHD_start_daemon(flags, 0, NULL, NULL, http_on_request, core, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-                            MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+                     (c->tls_cert_pem ? MHD_USE_TLS : 0);
+    return MHD_start_daemon(flags, 0, NULL, NULL, http_on_request, core, MHD_OPTION_EXTERNAL_LOGGER, on_log,
+                            NULL, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
 
-static int listener_start(struct http_server *s, const char *address, const struct http_conf *c, struct err *e)
+static int listener_start(struct http_server *s, const char *address, const struct http_conf *c,
+                          struct err *e)
 {
     struct http_listener *l = &s->listeners[s->n_listeners];
     l->fd = net_listen(address, &l->port, e);
@@ -203,7 +215,8 @@ static int listener_start(struct http_server *s, const char *address, const stru
 int http_server_start(struct http_server *s, const struct http_conf *c, struct err *e)
 {
     check(s->n_listeners == 0 && !s->core->stopping);
-    if (c->n_listen > COUNT(s->listeners)) return err_set(e, ERR_RANGE, "at most %zu listeners", COUNT(s->listeners));
+    if (c->n_listen > COUNT(s->listeners))
+        return err_set(e, ERR_RANGE, "at most %zu listeners", COUNT(s->listeners));
     s->core->max_body = c->max_body_bytes ? c->max_body_bytes : MAX_BODY;
     s->core->max_inflight = c->max_inflight_bytes ? c->max_inflight_bytes : MAX_INFLIGHT;
     http_router_seal(&s->core->router);

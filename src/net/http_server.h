@@ -1,12 +1,15 @@
-/* http_server.h - HTTP/1.1 on libmicrohttpd: whole requests in, whole answers out, from any thread at any later time.
+/* http_server.h - HTTP/1.1 on libmicrohttpd: whole requests in, whole answers out, from any thread at any
+ * later time.
  *
- * A handler gets an exchange whose body is complete. It answers now, or keeps the exchange and answers later from another
- * thread (a worker, the store's committer): the connection is suspended until then. Exactly one answer per exchange.
- * The server threads only move bytes and run short handlers; long work belongs on a work_pool.
+ * A handler gets an exchange whose body is complete. It answers now, or keeps the exchange and answers later
+ * from another thread (a worker, the store's committer): the connection is suspended until then. Exactly one
+ * answer per exchange. The server threads only move bytes and run short handlers; long work belongs on a
+ * work_pool.
  *
- * Ceilings: body, header, connections in all and per address, bytes of bodies in flight (over: 503 + Retry-After), idle
- * time. Bodies may be chunked. HEAD is answered from GET. Unknown path 404, known path with another method 405 + Allow.
- * Parameters: those of the URL and of a urlencoded form body, merged, URL first, whatever the method. */
+ * Ceilings: body, header, connections in all and per address, bytes of bodies in flight (over: 503 +
+ * Retry-After), idle time. Bodies may be chunked. HEAD is answered from GET. Unknown path 404, known path
+ * with another method 405 + Allow. Parameters: those of the URL and of a urlencoded form body, merged, URL
+ * first, whatever the method. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,19 +26,20 @@ struct http_exchange;
 typedef void http_handler(struct http_exchange *, void *ctx);
 
 struct http_route {
-    const char *method;  /* "GET", "POST", ..., or "*" */
-    const char *path;    /* "/api/v1/query", "/api/v1/label/{name}/values", "/assets/{rest*}" (rest* takes slashes too) */
+    const char *method; /* "GET", "POST", ..., or "*" */
+    const char *path;   /* "/api/v1/query", "/api/v1/label/{name}/values", "/assets/{rest*}" (rest* takes
+                           slashes too) */
     http_handler *handle;
 };
 
 struct http_conf {
-    const char *listen[4];   /* "127.0.0.1:8090", "[::1]:8090"; port 0 picks one */
+    const char *listen[4]; /* "127.0.0.1:8090", "[::1]:8090"; port 0 picks one */
     size_t n_listen;
-    size_t threads;          /* 0 = number of processors */
-    size_t max_body_bytes;   /* 0 = 64 MiB */
-    size_t max_inflight_bytes; /* of all bodies together; 0 = 256 MiB */
-    unsigned max_connections;  /* 0 = 4096 */
-    unsigned idle_timeout_s;   /* 0 = 120 */
+    size_t threads;                         /* 0 = number of processors */
+    size_t max_body_bytes;                  /* 0 = 64 MiB */
+    size_t max_inflight_bytes;              /* of all bodies together; 0 = 256 MiB */
+    unsigned max_connections;               /* 0 = 4096 */
+    unsigned idle_timeout_s;                /* 0 = 120 */
     const char *tls_cert_pem, *tls_key_pem; /* NULL = plain */
 };
 
@@ -50,24 +54,27 @@ void http_server_free(struct http_server *);
 
 /* The request; everything is borrowed until the answer is given. */
 struct str http_method(const struct http_exchange *);
-struct str http_path(const struct http_exchange *);   /* decoded */
-struct str http_target(const struct http_exchange *); /* as it came, with the query */
+struct str http_path(const struct http_exchange *);                     /* decoded */
+struct str http_target(const struct http_exchange *);                   /* as it came, with the query */
 struct str http_header(const struct http_exchange *, const char *name); /* any case; empty when absent */
 struct str http_body(const struct http_exchange *);
-struct str http_peer(const struct http_exchange *);   /* address without port */
+struct str http_peer(const struct http_exchange *);                         /* address without port */
 struct str http_path_param(const struct http_exchange *, const char *name); /* {name}, percent-decoded */
-struct str http_param(struct http_exchange *, const char *name);            /* first value; empty when absent */
+struct str http_param(struct http_exchange *, const char *name); /* first value; empty when absent */
 bool http_has_param(struct http_exchange *, const char *name);
 /* All values of a repeated parameter (match[]), into the exchange's arena. */
 size_t http_params(struct http_exchange *, const char *name, struct str **out);
 struct arena *http_arena(struct http_exchange *); /* lives until the answer is sent */
 
-/* Becomes true when the client has hung up (checked while suspended); stays valid until the answer is given. */
+/* Becomes true when the client has hung up (checked while suspended); stays valid until the answer is given.
+ */
 const _Atomic bool *http_gone(struct http_exchange *);
 
 /* Answer. Headers first, then exactly one of the three; the exchange is gone afterwards.
  * Answers of 1 KiB and more are gzipped when the client accepts that and the type is text or JSON. */
-void http_answer_header(struct http_exchange *, const char *name, struct str value); /* copied */
+void http_answer_header(struct http_exchange *, const char *name, struct str value);             /* copied */
 void http_answer(struct http_exchange *, int status, const char *content_type, struct str body); /* copied */
-void http_answer_buf(struct http_exchange *, int status, const char *content_type, struct buf *body); /* taken; *body is empty after */
-void http_answer_static(struct http_exchange *, int status, const char *content_type, struct str body); /* lives for ever; add Content-Encoding yourself */
+void http_answer_buf(struct http_exchange *, int status, const char *content_type,
+                     struct buf *body); /* taken; *body is empty after */
+void http_answer_static(struct http_exchange *, int status, const char *content_type,
+                        struct str body); /* lives for ever; add Content-Encoding yourself */

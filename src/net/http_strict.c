@@ -1,20 +1,21 @@
 /* http_strict.c - looking at a request's head once more.
  *
- * libmicrohttpd parses in place: names, values, method and version all point into one block, the head as it came, with
- * the two bytes of each CRLF overwritten by NULs. It takes a bare LF for a line end, too, and folds lines, and tells
- * nobody. But the gaps between the pointers it hands out tell:
+ * libmicrohttpd parses in place: names, values, method and version all point into one block, the head as it
+ * came, with the two bytes of each CRLF overwritten by NULs. It takes a bare LF for a line end, too, and
+ * folds lines, and tells nobody. But the gaps between the pointers it hands out tell:
  *
  *     | method SP target SP version .. | name ':' value .. | name ':' value .. | .. |
  *       ^method             ^version ^2  ^name      ^value ^2                     ^2   ^method + head size
  *
- * A line end of one byte was a bare LF; a line that is only half in the block was folded; a longer gap hides a NUL. A
- * libmicrohttpd that copies instead shows lines outside the block: then only the contents are judged.
- * (Newer ones refuse all of this themselves.) Only public calls are used. */
+ * A line end of one byte was a bare LF; a line that is only half in the block was folded; a longer gap hides
+ * a NUL. A libmicrohttpd that copies instead shows lines outside the block: then only the contents are
+ * judged. (Newer ones refuse all of this themselves.) Only public calls are used. */
 #include "net/http_strict.h"
 
 static bool is_token_byte(char c)
 {
-    return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || (c != 0 && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+    return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') ||
+           (c != 0 && strchr("!#$%&'*+-.^_`|~", c) != NULL);
 }
 
 static bool is_token(struct str s)
@@ -63,7 +64,8 @@ static const char *fields_wrong(const struct http_pair *f, size_t n, bool is_htt
     return NULL;
 }
 
-/* Between the end of one thing and the begin of the next lie blanks that were trimmed and the two bytes of a CRLF. */
+/* Between the end of one thing and the begin of the next lie blanks that were trimmed and the two bytes of a
+ * CRLF. */
 static const char *line_end_wrong(const char *end, const char *next)
 {
     while (end < next && (*end == ' ' || *end == '\t')) end++;
@@ -80,8 +82,9 @@ static bool in_head(const struct head *h, struct str s)
     return s.p >= h->begin && s.p + s.n <= h->end;
 }
 
-/* One line: *at, the end of the line before, moves to this one's end. An empty value may point anywhere behind the colon,
- * so the end of its line cannot be judged. A folded line leaves its name or its value elsewhere, not both. */
+/* One line: *at, the end of the line before, moves to this one's end. An empty value may point anywhere
+ * behind the colon, so the end of its line cannot be judged. A folded line leaves its name or its value
+ * elsewhere, not both. */
 static const char *line_wrong(const struct head *h, const struct http_pair *f, const char **at)
 {
     bool value_in = f->value.n == 0 || in_head(h, f->value);
@@ -94,7 +97,8 @@ static const char *line_wrong(const struct head *h, const struct http_pair *f, c
 static const char *layout_wrong(const struct head *h, size_t target_n, const struct http_pair *f, size_t n)
 {
     const char *why, *at = h->version + strlen(h->version);
-    if ((size_t)(h->version - h->begin) != strlen(h->begin) + 1 + target_n + 1) return "request line with odd blanks";
+    if ((size_t)(h->version - h->begin) != strlen(h->begin) + 1 + target_n + 1)
+        return "request line with odd blanks";
     for (size_t i = 0; i < n; i++) {
         if (!in_head(h, f[i].name) && !in_head(h, f[i].value)) return NULL; /* copied: no layout to judge */
         if ((why = line_wrong(h, &f[i], &at)) != NULL) return why;
@@ -102,15 +106,17 @@ static const char *layout_wrong(const struct head *h, size_t target_n, const str
     return at ? line_end_wrong(at, h->end - 2) : NULL; /* then the empty line */
 }
 
-const char *http_strict(struct MHD_Connection *connection, const char *method, struct str target, const char *version,
-                        const struct http_pair *fields, size_t n_fields)
+const char *http_strict(struct MHD_Connection *connection, const char *method, struct str target,
+                        const char *version, const struct http_pair *fields, size_t n_fields)
 {
     const char *why;
-    if (strcmp(version, "HTTP/1.1") != 0 && strcmp(version, "HTTP/1.0") != 0) return "unsupported protocol version";
+    if (strcmp(version, "HTTP/1.1") != 0 && strcmp(version, "HTTP/1.0") != 0)
+        return "unsupported protocol version";
     if (!is_token(str_of(method))) return "method with a byte that is not allowed";
     if ((why = fields_wrong(fields, n_fields, strcmp(version, "HTTP/1.0") == 0)) != NULL) return why;
 
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     if (info == NULL) return NULL;
     struct head head = { method, method + info->header_size, version };
     return in_head(&head, str_of(version)) ? layout_wrong(&head, target.n, fields, n_fields) : NULL;
@@ -119,7 +125,8 @@ const char *http_strict(struct MHD_Connection *connection, const char *method, s
 const char *http_strict_target(struct str target)
 {
     for (size_t i = 0; i < target.n; i++)
-        if ((unsigned char)target.p[i] <= ' ' || target.p[i] == 127) return "request target with a blank or control byte";
+        if ((unsigned char)target.p[i] <= ' ' || target.p[i] == 127)
+            return "request target with a blank or control byte";
     struct str query, path = str_cut(target, '?', &query);
     return http_escapes_valid(path) ? NULL : "request path with a bad %-escape";
 }

@@ -12,11 +12,14 @@
 
 #define BACKLOG 1024 /* the kernel cuts it to net.core.somaxconn */
 
-/* Split at the last colon; brackets around an IPv6 host are required, for its colons would be guessed at otherwise. */
-static int address_split(const char *address, char *host, size_t host_size, char *port, size_t port_size, struct err *e)
+/* Split at the last colon; brackets around an IPv6 host are required, for its colons would be guessed at
+ * otherwise. */
+static int address_split(const char *address, char *host, size_t host_size, char *port, size_t port_size,
+                         struct err *e)
 {
     const char *colon = strrchr(address, ':');
-    if (colon == NULL || colon[1] == 0) return err_set(e, ERR_PARSE, "listen address \"%s\": want host:port", address);
+    if (colon == NULL || colon[1] == 0)
+        return err_set(e, ERR_PARSE, "listen address \"%s\": want host:port", address);
 
     struct str h = { address, (size_t)(colon - address) };
     if (h.n >= 2 && h.p[0] == '[' && h.p[h.n - 1] == ']') {
@@ -26,8 +29,8 @@ static int address_split(const char *address, char *host, size_t host_size, char
         return err_set(e, ERR_PARSE, "listen address \"%s\": write an IPv6 host in brackets", address);
     }
     int64_t number;
-    if (h.n == 0 || h.n >= host_size || strlen(colon + 1) >= port_size || !str_to_i64(str_of(colon + 1), &number)
-        || number < 0 || number > 65535)
+    if (h.n == 0 || h.n >= host_size || strlen(colon + 1) >= port_size ||
+        !str_to_i64(str_of(colon + 1), &number) || number < 0 || number > 65535)
         return err_set(e, ERR_PARSE, "listen address \"%s\": want host:port, port 0 to 65535", address);
     memcpy(host, h.p, h.n);
     host[h.n] = 0;

@@ -1,4 +1,5 @@
-/* The small formats of gRPC; the first byte chooses. What is written by us must hold nothing that a header may not. */
+/* The small formats of gRPC; the first byte chooses. What is written by us must hold nothing that a header
+ * may not. */
 #include <stdint.h>
 
 #include "base/check.h"
@@ -35,9 +36,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     switch (data[0] % 5) {
     case 0: gunzip(in); break;
     case 1: texts(in); break;
-    case 2: if (grpc_timeout_read(in, &ms)) check(ms >= 0); break;
-    case 3: if (grpc_health_service(in, &service)) check(service.n < size); break;
-    default: if (in.n >= GRPC_HEAD_BYTES) grpc_head_read(in.p, &head);
+    case 2:
+        if (grpc_timeout_read(in, &ms)) check(ms >= 0);
+        break;
+    case 3:
+        if (grpc_health_service(in, &service)) check(service.n < size);
+        break;
+    default:
+        if (in.n >= GRPC_HEAD_BYTES) grpc_head_read(in.p, &head);
     }
     return 0;
 }

@@ -1,4 +1,5 @@
-/* Query strings and forms, request paths against a router, Accept-Encoding: all that we read of HTTP by hand. */
+/* Query strings and forms, request paths against a router, Accept-Encoding: all that we read of HTTP by hand.
+ */
 #include <stdint.h>
 
 #include "base/check.h"
@@ -13,9 +14,12 @@ static void handle(struct http_exchange *x, void *ctx)
     (void)x, (void)ctx;
 }
 
-static const struct http_route routes[] = { { "GET", "/api/v1/query", handle },       { "POST", "/api/v1/query", handle },
-                                            { "GET", "/api/v1/label/{name}/values", handle }, { "GET", "/assets/{rest*}", handle },
-                                            { "*", "/{a}/{b}/{c}", handle },          { "GET", "/", handle } };
+static const struct http_route routes[] = { { "GET", "/api/v1/query", handle },
+                                            { "POST", "/api/v1/query", handle },
+                                            { "GET", "/api/v1/label/{name}/values", handle },
+                                            { "GET", "/assets/{rest*}", handle },
+                                            { "*", "/{a}/{b}/{c}", handle },
+                                            { "GET", "/", handle } };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

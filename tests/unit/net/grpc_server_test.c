@@ -18,7 +18,7 @@ struct rpc {
     const char *path, *method, *type, *encoding, *timeout;
     struct buf body; /* with its head */
     size_t sent;
-    bool keep_open;  /* never ends the stream */
+    bool keep_open; /* never ends the stream */
     int32_t id;
     char status[8], http[8], message[256], details[256];
     struct buf reply;
@@ -33,7 +33,8 @@ struct client {
     uint32_t goaway_code;
 };
 
-static ssize_t body_read(nghttp2_session *s, int32_t id, uint8_t *to, size_t room, uint32_t *flags, nghttp2_data_source *src, void *user)
+static ssize_t body_read(nghttp2_session *s, int32_t id, uint8_t *to, size_t room, uint32_t *flags,
+                         nghttp2_data_source *src, void *user)
 {
     (void)s, (void)id, (void)user;
     struct rpc *r = src->ptr;
@@ -45,7 +46,8 @@ static ssize_t body_read(nghttp2_session *s, int32_t id, uint8_t *to, size_t roo
     return (ssize_t)n;
 }
 
-static int on_header(nghttp2_session *s, const nghttp2_frame *f, const uint8_t *name, size_t nn, const uint8_t *v, size_t vn, uint8_t flags, void *user)
+static int on_header(nghttp2_session *s, const nghttp2_frame *f, const uint8_t *name, size_t nn,
+                     const uint8_t *v, size_t vn, uint8_t flags, void *user)
 {
     (void)flags, (void)user, (void)nn;
     struct rpc *r = nghttp2_session_get_stream_user_data(s, f->hd.stream_id);
@@ -54,10 +56,13 @@ static int on_header(nghttp2_session *s, const nghttp2_frame *f, const uint8_t *
         const char *name;
         char *to;
         size_t room;
-    } keep[] = { { ":status", r->http, sizeof r->http }, { "grpc-status", r->status, sizeof r->status },
-                 { "grpc-message", r->message, sizeof r->message }, { "grpc-status-details-bin", r->details, sizeof r->details } };
+    } keep[] = { { ":status", r->http, sizeof r->http },
+                 { "grpc-status", r->status, sizeof r->status },
+                 { "grpc-message", r->message, sizeof r->message },
+                 { "grpc-status-details-bin", r->details, sizeof r->details } };
     for (size_t i = 0; i < 4; i++)
-        if (strcmp((const char *)name, keep[i].name) == 0) snprintf(keep[i].to, keep[i].room, "%.*s", (int)vn, (const char *)v);
+        if (strcmp((const char *)name, keep[i].name) == 0)
+            snprintf(keep[i].to, keep[i].room, "%.*s", (int)vn, (const char *)v);
     return 0;
 }
 
@@ -110,8 +115,12 @@ static void client_close(struct client *c)
 static void client_submit(struct client *c, struct rpc *r)
 {
 #define HEADER(n, v) { (uint8_t *)(uintptr_t)(n), (uint8_t *)(uintptr_t)(v), strlen(n), strlen(v), 0 }
-    nghttp2_nv nv[8] = { HEADER(":method", r->method ? r->method : "POST"), HEADER(":scheme", "http"), HEADER(":path", r->path),
-                         HEADER(":authority", "x"), HEADER("content-type", r->type ? r->type : "application/grpc"), HEADER("te", "trailers") };
+    nghttp2_nv nv[8] = { HEADER(":method", r->method ? r->method : "POST"),
+                         HEADER(":scheme", "http"),
+                         HEADER(":path", r->path),
+                         HEADER(":authority", "x"),
+                         HEADER("content-type", r->type ? r->type : "application/grpc"),
+                         HEADER("te", "trailers") };
     size_t n = 6;
     if (r->encoding) nv[n++] = (nghttp2_nv)HEADER("grpc-encoding", r->encoding);
     if (r->timeout) nv[n++] = (nghttp2_nv)HEADER("grpc-timeout", r->timeout);
@@ -214,7 +223,9 @@ static void keep(struct grpc_call *c, void *ctx)
     atomic_store(&kept, c);
 }
 
-static const struct grpc_method methods[] = { { "/t.T/Echo", echo }, { "/t.T/Fail", answer_busy }, { "/t.T/Later", later }, { "/t.T/Keep", keep } };
+static const struct grpc_method methods[] = {
+    { "/t.T/Echo", echo }, { "/t.T/Fail", answer_busy }, { "/t.T/Later", later }, { "/t.T/Keep", keep }
+};
 static struct grpc_server *server;
 
 static struct grpc_server *start(void)
@@ -243,10 +254,11 @@ static int tear_down(void **state)
     return 0;
 }
 
-#define EXPECT_STATUS(r, want)                                                                                            \
-    do {                                                                                                                  \
-        if (strcmp((r).status, want) != 0) printf("grpc-status %s (%s), want %s\n", (r).status, (r).message, want);       \
-        EXPECT_STR((r).status, want);                                                                                     \
+#define EXPECT_STATUS(r, want)                                                                               \
+    do {                                                                                                     \
+        if (strcmp((r).status, want) != 0)                                                                   \
+            printf("grpc-status %s (%s), want %s\n", (r).status, (r).message, want);                         \
+        EXPECT_STR((r).status, want);                                                                        \
     } while (0)
 
 /* ---- tests ---- */
@@ -315,14 +327,19 @@ TEST(bad_calls_get_the_status_that_stops_retries)
         { "cut message", "/t.T/Echo", NULL, NULL, "\0\0\0\0\5abc", 8, "3" },
         { "two messages", "/t.T/Echo", NULL, NULL, "\0\0\0\0\1a\0\0\0\0\1b", 12, "3" },
         { "flag 2", "/t.T/Echo", NULL, NULL, "\2\0\0\0\0", 5, "3" },
-        { "too large", "/t.T/Echo", NULL, NULL, "\0\x7f\xff\xff\xff" "abc", 8, "8" },
+        { "too large", "/t.T/Echo", NULL, NULL,
+          "\0\x7f\xff\xff\xff"
+          "abc",
+          8, "8" },
         { "compressed without encoding", "/t.T/Echo", NULL, NULL, "\1\0\0\0\1a", 6, "3" },
         { "gzip that is none", "/t.T/Echo", "gzip", NULL, "\1\0\0\0\1a", 6, "3" },
         { "malformed timeout", "/t.T/Echo", NULL, "soon", "\0\0\0\0\0", 5, "3" },
         { "no time at all", "/t.T/Echo", NULL, "0S", "\0\0\0\0\0", 5, "4" },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct rpc r = { .path = bad[i].path, .encoding = bad[i].encoding, .timeout = bad[i].timeout, .body.max = 64 };
+        struct rpc r = {
+            .path = bad[i].path, .encoding = bad[i].encoding, .timeout = bad[i].timeout, .body.max = 64
+        };
         buf_add(&r.body, bad[i].bytes, bad[i].n);
         call(&r);
         if (strcmp(r.status, bad[i].status) != 0) printf("%s: %s %s\n", bad[i].name, r.status, r.message);
@@ -335,7 +352,10 @@ static void rpc_gzip(struct rpc *r, const char *p, size_t n)
 {
     size_t room = compressBound(n) + 64;
     char *packed = malloc(room);
-    z_stream z = { .next_in = (unsigned char *)(uintptr_t)p, .avail_in = (unsigned)n, .next_out = (unsigned char *)packed, .avail_out = (unsigned)room };
+    z_stream z = { .next_in = (unsigned char *)(uintptr_t)p,
+                   .avail_in = (unsigned)n,
+                   .next_out = (unsigned char *)packed,
+                   .avail_out = (unsigned)room };
     deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
     assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
     rpc_body(r, 1, packed, z.total_out);
@@ -435,7 +455,9 @@ TEST(health_is_served)
         const char *bytes;
         size_t n;
         const char *status;
-    } asks[] = { { "", 0, "0" }, { "\x0a\x03t.T", 5, "0" }, { "\x0a\x03t.X", 5, "5" }, { "\x0a\x01t", 3, "5" } };
+    } asks[] = {
+        { "", 0, "0" }, { "\x0a\x03t.T", 5, "0" }, { "\x0a\x03t.X", 5, "5" }, { "\x0a\x01t", 3, "5" }
+    };
     for (size_t i = 0; i < 4; i++) {
         struct rpc r = { .path = "/grpc.health.v1.Health/Check" };
         rpc_body(&r, 0, asks[i].bytes, asks[i].n);

@@ -21,11 +21,14 @@ TEST(timeouts_have_a_unit_and_at_most_eight_digits)
     static const struct {
         const char *text;
         int64_t ms;
-    } good[] = { { "1H", 3600000 }, { "2M", 120000 }, { "3S", 3000 }, { "4m", 4 }, { "1u", 1 }, { "1001u", 2 }, { "1n", 1 },
-                 { "0S", 0 }, { "99999999H", INT64_C(99999999) * 3600000 } };
-    static const char *const bad[] = { "", "1", "S", "-1S", "+1S", "1s", "1h", "100000000S", "1.5S", " 1S", "1SS" };
+    } good[] = { { "1H", 3600000 }, { "2M", 120000 }, { "3S", 3000 },
+                 { "4m", 4 },       { "1u", 1 },      { "1001u", 2 },
+                 { "1n", 1 },       { "0S", 0 },      { "99999999H", INT64_C(99999999) * 3600000 } };
+    static const char *const bad[] = { "",   "1",          "S",    "-1S", "+1S", "1s",
+                                       "1h", "100000000S", "1.5S", " 1S", "1SS" };
     int64_t ms;
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) EXPECT(grpc_timeout_read(str_of(good[i].text), &ms) && ms == good[i].ms);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        EXPECT(grpc_timeout_read(str_of(good[i].text), &ms) && ms == good[i].ms);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) EXPECT(!grpc_timeout_read(str_of(bad[i]), &ms));
 }
 
@@ -39,11 +42,13 @@ TEST(texts_are_percent_encoded)
 
 TEST(details_are_a_status_with_retry_info_in_base64)
 {
-    /* Status{code: 14, message: "busy", details: [Any{type.googleapis.com/google.rpc.RetryInfo, RetryInfo{1.5 s}}]},
-     * put together by hand from the field numbers of google/rpc/status.proto and error_details.proto. */
+    /* Status{code: 14, message: "busy", details: [Any{type.googleapis.com/google.rpc.RetryInfo, RetryInfo{1.5
+     * s}}]}, put together by hand from the field numbers of google/rpc/status.proto and error_details.proto.
+     */
     struct buf b = BUF_INIT(512);
     grpc_details_write(&b, GRPC_UNAVAILABLE, STR("busy"), 1500);
-    EXPECT_STR(buf_cstr(&b), "CA4SBGJ1c3kaNgoodHlwZS5nb29nbGVhcGlzLmNvbS9nb29nbGUucnBjLlJldHJ5SW5mbxIKCggIARCAyrXuAQ");
+    EXPECT_STR(buf_cstr(&b),
+               "CA4SBGJ1c3kaNgoodHlwZS5nb29nbGVhcGlzLmNvbS9nb29nbGUucnBjLlJldHJ5SW5mbxIKCggIARCAyrXuAQ");
     buf_release(&b);
 }
 
@@ -75,7 +80,8 @@ TEST(gzip_messages_unpack_within_their_ceiling)
         int64_t n = grpc_gunzip_size(part, sizeof back, &e);
         if (n >= 0) EXPECT(grpc_gunzip(part, back, (size_t)n, &e) == ERR_PARSE);
     }
-    memcpy(b.p + b.n - 4, "\xff\xff\xff\x00", 4); /* says 16 MB: more than deflate could make of so few bytes */
+    memcpy(b.p + b.n - 4, "\xff\xff\xff\x00",
+           4); /* says 16 MB: more than deflate could make of so few bytes */
     EXPECT_INT(grpc_gunzip_size(buf_view(&b), 1 << 26, &e), ERR_PARSE);
     memcpy(b.p + b.n - 4, "\x00\x00\x01\x00", 4); /* says less than there is: a bomb with a false label */
     EXPECT_INT(grpc_gunzip(buf_view(&b), back, 65536, &e), ERR_PARSE);
@@ -86,12 +92,19 @@ TEST(health_requests_name_a_service_or_none)
 {
     struct str s;
     EXPECT(grpc_health_service(STR(""), &s) && s.n == 0);
-    EXPECT(grpc_health_service(STR("\x0a\x03" "abc"), &s) && str_is(s, "abc"));
-    EXPECT(!grpc_health_service(STR("\x0a\x04" "abc"), &s));
+    EXPECT(grpc_health_service(STR("\x0a\x03"
+                                   "abc"),
+                               &s) &&
+           str_is(s, "abc"));
+    EXPECT(!grpc_health_service(STR("\x0a\x04"
+                                    "abc"),
+                                &s));
     EXPECT(!grpc_health_service(STR("\x0a"), &s));
-    EXPECT(!grpc_health_service(STR("\x12\x01" "a"), &s));
+    EXPECT(!grpc_health_service(STR("\x12\x01"
+                                    "a"),
+                                &s));
 }
 
-TESTS(CASE(heads_are_five_bytes_big_endian), CASE(timeouts_have_a_unit_and_at_most_eight_digits), CASE(texts_are_percent_encoded),
-      CASE(details_are_a_status_with_retry_info_in_base64), CASE(gzip_messages_unpack_within_their_ceiling),
-      CASE(health_requests_name_a_service_or_none))
+TESTS(CASE(heads_are_five_bytes_big_endian), CASE(timeouts_have_a_unit_and_at_most_eight_digits),
+      CASE(texts_are_percent_encoded), CASE(details_are_a_status_with_retry_info_in_base64),
+      CASE(gzip_messages_unpack_within_their_ceiling), CASE(health_requests_name_a_service_or_none))

@@ -21,9 +21,10 @@ static void hello(struct http_exchange *x, void *ctx)
 static void show(struct http_exchange *x, void *ctx)
 {
     (void)ctx;
-    struct str s = arena_printf(http_arena(x), "%.*s auth=%.*s type=%.*s x=%.*s agent=%.*s body=%.*s", STR_ARG(http_method(x)),
-                                STR_ARG(http_header(x, "authorization")), STR_ARG(http_header(x, "content-type")),
-                                STR_ARG(http_header(x, "x-mine")), STR_ARG(http_header(x, "user-agent")), STR_ARG(http_body(x)));
+    struct str s = arena_printf(http_arena(x), "%.*s auth=%.*s type=%.*s x=%.*s agent=%.*s body=%.*s",
+                                STR_ARG(http_method(x)), STR_ARG(http_header(x, "authorization")),
+                                STR_ARG(http_header(x, "content-type")), STR_ARG(http_header(x, "x-mine")),
+                                STR_ARG(http_header(x, "user-agent")), STR_ARG(http_body(x)));
     http_answer(x, 418, "text/plain", s);
 }
 
@@ -65,8 +66,9 @@ static void never(struct http_exchange *x, void *ctx)
     pthread_detach(t);
 }
 
-static const struct http_route routes[] = { { "GET", "/hello", hello }, { "*", "/show", show },   { "GET", "/zeros", zeros },
-                                            { "GET", "/redirect", redirect }, { "GET", "/loop", loop }, { "GET", "/never", never } };
+static const struct http_route routes[] = { { "GET", "/hello", hello }, { "*", "/show", show },
+                                            { "GET", "/zeros", zeros }, { "GET", "/redirect", redirect },
+                                            { "GET", "/loop", loop },   { "GET", "/never", never } };
 static struct http_server *server;
 
 static int set_up(void **state)
@@ -115,8 +117,12 @@ TEST(an_answer_comes_with_status_type_and_body)
 TEST(methods_bodies_and_credentials_go_out_as_asked)
 {
     const char *const headers[] = { "X-Mine: 1", "Content-Type: application/json" };
-    struct http_fetched got = now((struct http_fetch){ .method = "POST", .url = at("/show"), .headers = headers, .n_headers = 2,
-                                                       .body = STR("{}"), .bearer = "abc" });
+    struct http_fetched got = now((struct http_fetch){ .method = "POST",
+                                                       .url = at("/show"),
+                                                       .headers = headers,
+                                                       .n_headers = 2,
+                                                       .body = STR("{}"),
+                                                       .bearer = "abc" });
     EXPECT_INT(got.status, 418);
     EXPECT_STR(buf_cstr(&got.body), "POST auth=Bearer abc type=application/json x=1 agent=vedette body={}");
     buf_release(&got.body);
@@ -129,13 +135,15 @@ TEST(methods_bodies_and_credentials_go_out_as_asked)
 TEST(an_answer_beyond_its_ceiling_is_cut_off_packed_or_not)
 {
     for (int gzip = 0; gzip < 2; gzip++) {
-        struct http_fetched got = now((struct http_fetch){ .url = at("/zeros"), .max_answer_bytes = 100000, .accept_gzip = gzip });
+        struct http_fetched got =
+            now((struct http_fetch){ .url = at("/zeros"), .max_answer_bytes = 100000, .accept_gzip = gzip });
         EXPECT_INT(got.rc, ERR_LIMIT);
         EXPECT(got.body.n <= 100000);
         EXPECT_STR(got.error, "answer larger than 100000 bytes");
         buf_release(&got.body);
     }
-    struct http_fetched got = now((struct http_fetch){ .url = at("/zeros"), .max_answer_bytes = 1 << 20, .accept_gzip = true });
+    struct http_fetched got =
+        now((struct http_fetch){ .url = at("/zeros"), .max_answer_bytes = 1 << 20, .accept_gzip = true });
     EXPECT_INT(got.rc, OK);
     EXPECT_INT(got.body.n, 1 << 20);
     EXPECT(got.wire_bytes < 20000);
@@ -158,9 +166,12 @@ TEST(redirects_are_followed_only_when_asked_and_not_for_ever)
 TEST(what_cannot_be_asked_is_refused_with_a_reason)
 {
     const char *const split[] = { "A: b\r\nC: d" };
-    const struct http_fetch bad[] = { { .url = "file:///etc/passwd" }, { .url = "http://" }, { .url = "gopher://x/" },
+    const struct http_fetch bad[] = { { .url = "file:///etc/passwd" },
+                                      { .url = "http://" },
+                                      { .url = "gopher://x/" },
                                       { .url = "http://x/", .headers = split, .n_headers = 1 },
-                                      { .url = "http://x/", .bearer = "a\nb" }, { .url = "http://x/", .method = "GE T" } };
+                                      { .url = "http://x/", .bearer = "a\nb" },
+                                      { .url = "http://x/", .method = "GE T" } };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct http_fetched got;
         struct err e = ERR_INIT;
@@ -188,9 +199,12 @@ struct tally {
 static void count(struct http_fetched *got, void *ctx)
 {
     struct tally *t = ctx;
-    if (got->rc == OK && str_is(buf_view(&got->body), "hello")) atomic_fetch_add(&t->ok, 1);
-    else if (got->rc == ERR_CANCEL) atomic_fetch_add(&t->cancelled, 1);
-    else atomic_fetch_add(&t->other, 1);
+    if (got->rc == OK && str_is(buf_view(&got->body), "hello"))
+        atomic_fetch_add(&t->ok, 1);
+    else if (got->rc == ERR_CANCEL)
+        atomic_fetch_add(&t->cancelled, 1);
+    else
+        atomic_fetch_add(&t->other, 1);
 }
 
 TEST(many_transfers_share_one_thread)

@@ -33,7 +33,10 @@ TEST(what_is_packed_unpacks_to_the_same)
     EXPECT(http_gzip(str_make(text, sizeof text), &out));
     EXPECT(out.n < sizeof text / 10);
 
-    z_stream z = { .next_in = (unsigned char *)out.p, .avail_in = (unsigned)out.n, .next_out = (unsigned char *)back, .avail_out = sizeof back };
+    z_stream z = { .next_in = (unsigned char *)out.p,
+                   .avail_in = (unsigned)out.n,
+                   .next_out = (unsigned char *)back,
+                   .avail_out = sizeof back };
     EXPECT(inflateInit2(&z, 15 + 16) == Z_OK);
     EXPECT(inflate(&z, Z_FINISH) == Z_STREAM_END && z.total_out == sizeof text);
     inflateEnd(&z);
@@ -45,7 +48,8 @@ TEST(what_does_not_shrink_is_left_alone)
 {
     unsigned char noise[2048];
     uint32_t x = 1;
-    for (size_t i = 0; i < sizeof noise; i++) noise[i] = (unsigned char)((x = x * 1664525 + 1013904223) >> 24);
+    for (size_t i = 0; i < sizeof noise; i++)
+        noise[i] = (unsigned char)((x = x * 1664525 + 1013904223) >> 24);
     struct buf out = BUF_INIT(0);
     EXPECT(!http_gzip(str_make(noise, sizeof noise), &out));
     EXPECT(out.p == NULL);

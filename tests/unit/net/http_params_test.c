@@ -7,7 +7,8 @@ static struct arena arena = ARENA_INIT(1 << 20);
 TEST(pairs_are_read_in_order_and_may_repeat)
 {
     struct http_params p = { 0 };
-    EXPECT(http_params_read(&p, STR("match[]=up&match%5B%5D=a%7Bb%3D%22c%22%7D&time=1+2&flag&=x&&e="), &arena, NULL) == OK);
+    EXPECT(http_params_read(&p, STR("match[]=up&match%5B%5D=a%7Bb%3D%22c%22%7D&time=1+2&flag&=x&&e="), &arena,
+                            NULL) == OK);
     EXPECT_INT(p.n, 6);
     EXPECT(str_is(p.at[0].name, "match[]") && str_is(p.at[0].value, "up"));
     EXPECT(str_is(p.at[1].name, "match[]") && str_is(p.at[1].value, "a{b=\"c\"}"));
@@ -25,7 +26,8 @@ TEST(a_percent_sign_without_digits_stands_for_itself)
     EXPECT(str_is(http_decode(STR("%zz%41"), true, &arena), "%zzA"));
     EXPECT(str_is(http_decode(STR("a+b"), false, &arena), "a+b"));
     EXPECT(str_eq(http_decode(STR("a%00b"), true, &arena), str_make("a\0b", 3)));
-    EXPECT(http_escapes_valid(STR("/a%2Fb")) && !http_escapes_valid(STR("/a%2")) && !http_escapes_valid(STR("/%00")));
+    EXPECT(http_escapes_valid(STR("/a%2Fb")) && !http_escapes_valid(STR("/a%2")) &&
+           !http_escapes_valid(STR("/%00")));
     arena_release(&arena);
 }
 

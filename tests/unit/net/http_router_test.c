@@ -8,17 +8,17 @@ static void h(struct http_exchange *x, void *ctx)
 }
 
 static const struct http_route routes[] = {
-    { "GET", "/api/v1/traces/{id}", h },       /* 0 */
-    { "GET", "/api/v1/traces/stats", h },      /* 1 */
-    { "GET", "/assets/{rest*}", h },           /* 2 */
+    { "GET", "/api/v1/traces/{id}", h },         /* 0 */
+    { "GET", "/api/v1/traces/stats", h },        /* 1 */
+    { "GET", "/assets/{rest*}", h },             /* 2 */
     { "GET", "/api/v1/label/{name}/values", h }, /* 3 */
-    { "POST", "/api/v1/query", h },            /* 4 */
-    { "GET", "/api/v1/query", h },             /* 5 */
-    { "GET", "/", h },                         /* 6 */
-    { "*", "/any/{a}/{b}", h },                /* 7 */
-    { "GET", "/{x}/fixed", h },                /* 8 */
-    { "GET", "/fixed/{x}", h },                /* 9 */
-    { "GET", "/assets/{one}/known", h },       /* 10 */
+    { "POST", "/api/v1/query", h },              /* 4 */
+    { "GET", "/api/v1/query", h },               /* 5 */
+    { "GET", "/", h },                           /* 6 */
+    { "*", "/any/{a}/{b}", h },                  /* 7 */
+    { "GET", "/{x}/fixed", h },                  /* 8 */
+    { "GET", "/fixed/{x}", h },                  /* 9 */
+    { "GET", "/assets/{one}/known", h },         /* 10 */
 };
 
 static struct http_router router;
@@ -95,6 +95,7 @@ int main(void)
 {
     const struct CMUnitTest all[] = { CASE(literal_segments_beat_names_and_names_beat_rest),
                                       CASE(segments_are_decoded_after_splitting),
-                                      CASE(a_known_path_with_another_method_names_those_allowed), CASE(edges_of_paths) };
+                                      CASE(a_known_path_with_another_method_names_those_allowed),
+                                      CASE(edges_of_paths) };
     return cmocka_run_group_tests(all, set_up, tear_down);
 }

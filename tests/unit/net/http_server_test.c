@@ -34,10 +34,11 @@ static void list_params(struct http_exchange *x, void *ctx)
     struct str *a;
     size_t n = http_params(x, "a", &a);
     struct str all = STR("");
-    for (size_t i = 0; i < n; i++) all = arena_printf(http_arena(x), "%.*s[%.*s]", STR_ARG(all), STR_ARG(a[i]));
+    for (size_t i = 0; i < n; i++)
+        all = arena_printf(http_arena(x), "%.*s[%.*s]", STR_ARG(all), STR_ARG(a[i]));
     all = arena_printf(http_arena(x), "%.*s name=%.*s first=%.*s has_b=%d peer=%.*s", STR_ARG(all),
-                       STR_ARG(http_path_param(x, "name")), STR_ARG(http_param(x, "a")), http_has_param(x, "b"),
-                       STR_ARG(http_peer(x)));
+                       STR_ARG(http_path_param(x, "name")), STR_ARG(http_param(x, "a")),
+                       http_has_param(x, "b"), STR_ARG(http_peer(x)));
     http_answer(x, 200, "text/plain", all);
 }
 
@@ -117,9 +118,9 @@ static void keep(struct http_exchange *x, void *ctx)
 }
 
 static const struct http_route routes[] = {
-    { "GET", "/hello", hello },       { "POST", "/echo", echo },          { "POST", "/length", length },
+    { "GET", "/hello", hello },        { "POST", "/echo", echo },          { "POST", "/length", length },
     { "*", "/p/{name}", list_params }, { "GET", "/later/now", later_now }, { "GET", "/later/100", later_100 },
-    { "GET", "/gone", until_gone },   { "GET", "/keep", keep },           { "GET", "/big", big_json },
+    { "GET", "/gone", until_gone },    { "GET", "/keep", keep },           { "GET", "/big", big_json },
     { "GET", "/page", page },
 };
 
@@ -156,10 +157,10 @@ static int tear_down(void **state)
 }
 
 #define ASK(request, until) raw_ask(port, request, sizeof(request) - 1, until)
-#define EXPECT_IN(text, what)                                                  \
-    do {                                                                       \
-        if (strstr(text, what) == NULL) printf("no \"%s\" in: %s\n", what, text); \
-        assert_non_null(strstr(text, what));                                   \
+#define EXPECT_IN(text, what)                                                                                \
+    do {                                                                                                     \
+        if (strstr(text, what) == NULL) printf("no \"%s\" in: %s\n", what, text);                            \
+        assert_non_null(strstr(text, what));                                                                 \
     } while (0)
 
 /* ---- tests ---- */
@@ -216,14 +217,20 @@ TEST(unknown_paths_and_methods_say_so)
 
 TEST(parameters_of_url_and_form_are_merged_url_first)
 {
-    char *t = ASK("POST /p/x%2Fy?a=1&a=2 HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded; charset=utf-8\r\n"
-                  "Content-Length: 9\r\n\r\na=3&b&a=4", "peer=127.0.0.1");
+    char *t = ASK("POST /p/x%2Fy?a=1&a=2 HTTP/1.1\r\nHost: x\r\nContent-Type: "
+                  "application/x-www-form-urlencoded; charset=utf-8\r\n"
+                  "Content-Length: 9\r\n\r\na=3&b&a=4",
+                  "peer=127.0.0.1");
     EXPECT_IN(t, "[1][2][3][4] name=x/y first=1 has_b=1");
     free(t);
-    t = ASK("POST /p/n?a=1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n", "peer");
+    t = ASK(
+        "POST /p/n?a=1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n",
+        "peer");
     EXPECT_IN(t, "[1] name=n");
     free(t);
-    t = ASK("POST /p/n?a=1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 3\r\n\r\na=2", "peer");
+    t = ASK(
+        "POST /p/n?a=1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 3\r\n\r\na=2",
+        "peer");
     EXPECT_IN(t, "[1] name=n"); /* a JSON body is no form */
     EXPECT(strstr(t, "[2]") == NULL);
     free(t);
@@ -231,7 +238,8 @@ TEST(parameters_of_url_and_form_are_merged_url_first)
 
 TEST(a_chunked_body_arrives_whole)
 {
-    char *t = ASK("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n7;ext=1\r\n, world\r\n0\r\n\r\n",
+    char *t = ASK("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+                  "chunked\r\n\r\n5\r\nhello\r\n7;ext=1\r\n, world\r\n0\r\n\r\n",
                   "world");
     EXPECT_IN(t, "\r\n\r\nhello, world");
     free(t);
@@ -242,7 +250,10 @@ TEST(a_client_may_wait_for_100_continue)
     char t[4096];
     char *text = calloc(1, RAW_MAX);
     int fd = raw_connect(port);
-    raw_send(fd, t, (size_t)snprintf(t, sizeof t, "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"));
+    raw_send(fd, t,
+             (size_t)snprintf(
+                 t, sizeof t,
+                 "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"));
     raw_read(fd, text, "100 Continue", 2000);
     EXPECT_IN(text, "HTTP/1.1 100 Continue");
     RAW_SEND(fd, "data");
@@ -251,7 +262,11 @@ TEST(a_client_may_wait_for_100_continue)
     close(fd);
 
     fd = raw_connect(port); /* and hears at once when its body is too large */
-    raw_send(fd, t, (size_t)snprintf(t, sizeof t, "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 99999999\r\n\r\n"));
+    raw_send(
+        fd, t,
+        (size_t)snprintf(
+            t, sizeof t,
+            "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 99999999\r\n\r\n"));
     raw_read(fd, text, NULL, 2000);
     EXPECT_IN(text, "HTTP/1.1 413 ");
     EXPECT(strstr(text, "100 Continue") == NULL);
@@ -314,8 +329,10 @@ TEST(two_hundred_exchanges_wait_at_once)
 static char *ask_with_body(unsigned to, const char *path, size_t n, bool chunked)
 {
     char *request = malloc(n + 512);
-    int head = snprintf(request, 512, chunked ? "POST %s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n"
-                                              : "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", path, n);
+    int head = snprintf(request, 512,
+                        chunked ? "POST %s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n"
+                                : "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n",
+                        path, n);
     memset(request + head, 'b', n);
     size_t all = (size_t)head + n;
     if (chunked) memcpy(request + all, "\r\n0\r\n\r\n", 7), all += 7;
@@ -421,7 +438,8 @@ TEST(a_port_that_is_taken_is_an_error_that_names_it)
     EXPECT_IN(e.text, address);
     http_server_free(s);
 
-    const char *const bad[] = { "8090", "127.0.0.1:", ":80", "127.0.0.1:99999", "::1:80", "127.0.0.1:x", "[::1]" };
+    const char *const bad[] = { "8090",   "127.0.0.1:",  ":80",  "127.0.0.1:99999",
+                                "::1:80", "127.0.0.1:x", "[::1]" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         s = http_server_new();
         c.listen[0] = bad[i];

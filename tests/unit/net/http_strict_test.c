@@ -11,7 +11,9 @@ static void take(struct http_exchange *x, void *ctx)
     http_answer(x, 200, "text/plain", STR("taken"));
 }
 
-static const struct http_route routes[] = { { "GET", "/", take }, { "POST", "/", take }, { "GET", "/p/{x}", take } };
+static const struct http_route routes[] = { { "GET", "/", take },
+                                            { "POST", "/", take },
+                                            { "GET", "/p/{x}", take } };
 
 static struct http_server *server;
 static unsigned port;
@@ -19,7 +21,9 @@ static unsigned port;
 static int set_up(void **state)
 {
     (void)state;
-    struct http_conf c = { .listen = { "127.0.0.1:0" }, .n_listen = 1, .threads = 2, .max_body_bytes = 1 << 20 };
+    struct http_conf c = {
+        .listen = { "127.0.0.1:0" }, .n_listen = 1, .threads = 2, .max_body_bytes = 1 << 20
+    };
     struct err e = ERR_INIT;
     server = http_server_new();
     http_server_routes(server, routes, 3, NULL);
@@ -35,19 +39,24 @@ static int tear_down(void **state)
     return 0;
 }
 
-#define H "Host: x\r\n"
+#define H    "Host: x\r\n"
 #define NEXT "GET /p/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 
 struct wrong {
     const char *name, *bytes;
     size_t n;
 };
-#define W(name, bytes) { name, bytes, sizeof(bytes) - 1 }
+#define W(name, bytes)                                                                                       \
+    {                                                                                                        \
+        name, bytes, sizeof(bytes) - 1                                                                       \
+    }
 
 /* Each must be refused with a 4xx or 5xx, or the connection closed without a word. */
 static const struct wrong refused[] = {
-    W("length and chunked", "POST / HTTP/1.1\r\n" H "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" NEXT),
-    W("chunked and length", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" NEXT),
+    W("length and chunked",
+      "POST / HTTP/1.1\r\n" H "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" NEXT),
+    W("chunked and length",
+      "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" NEXT),
     W("two lengths", "POST / HTTP/1.1\r\n" H "Content-Length: 0\r\nContent-Length: 40\r\n\r\n" NEXT),
     W("two equal lengths", "POST / HTTP/1.1\r\n" H "Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc" NEXT),
     W("length list", "POST / HTTP/1.1\r\n" H "Content-Length: 3, 3\r\n\r\nabc" NEXT),
@@ -58,15 +67,20 @@ static const struct wrong refused[] = {
     W("huge length", "POST / HTTP/1.1\r\n" H "Content-Length: 99999999999999999999999\r\n\r\nabc" NEXT),
     W("length 2^64", "POST / HTTP/1.1\r\n" H "Content-Length: 18446744073709551616\r\n\r\n" NEXT),
     W("empty length", "POST / HTTP/1.1\r\n" H "Content-Length:\r\n\r\n" NEXT),
-    W("chunked and identity", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" NEXT),
+    W("chunked and identity",
+      "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" NEXT),
     W("identity", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: identity\r\n\r\n" NEXT),
     W("xchunked", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" NEXT),
     W("gzip, chunked", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n" NEXT),
-    W("two codings", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" NEXT),
-    W("coding after vertical tab", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: \x0b" "chunked\r\n\r\n0\r\n\r\n" NEXT),
-    W("blank before colon", "POST / HTTP/1.1\r\n" H "Transfer-Encoding : chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" NEXT),
+    W("two codings", "POST / HTTP/1.1\r\n" H
+                     "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" NEXT),
+    W("coding after vertical tab", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: \x0b"
+                                   "chunked\r\n\r\n0\r\n\r\n" NEXT),
+    W("blank before colon",
+      "POST / HTTP/1.1\r\n" H "Transfer-Encoding : chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" NEXT),
     W("blank in name", "GET / HTTP/1.1\r\n" H "Content Length: 5\r\n\r\n" NEXT),
-    W("chunked in 1.0", "POST / HTTP/1.0\r\n" H "Transfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n0\r\n\r\n" NEXT),
+    W("chunked in 1.0",
+      "POST / HTTP/1.0\r\n" H "Transfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n0\r\n\r\n" NEXT),
     W("bare LF after request line", "GET / HTTP/1.1\n" H "\r\n" NEXT),
     W("bare LF after header", "GET / HTTP/1.1\r\nHost: x\nA: b\r\n\r\n" NEXT),
     W("bare LF hides a header", "POST / HTTP/1.1\r\n" H "A: b\nContent-Length: 38\r\n\r\n" NEXT),
@@ -100,12 +114,18 @@ static const struct wrong refused[] = {
     W("HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
     W("TLS hello", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"),
     W("noise", "\xff\xfe\xfd\x00\x01\x02 \r\n\r\n\r\n"),
-    W("chunk size not hex", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n" NEXT),
-    W("chunk size negative", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n-1\r\nabc\r\n0\r\n\r\n" NEXT),
-    W("chunk size 0x", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n0x3\r\nabc\r\n0\r\n\r\n" NEXT),
-    W("chunk size overflow", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n10000000000000003\r\nabc\r\n0\r\n\r\n" NEXT),
-    W("chunk size empty", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n\r\nabc\r\n0\r\n\r\n" NEXT),
-    W("chunk without end", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n3\r\nabcXX0\r\n\r\n" NEXT),
+    W("chunk size not hex",
+      "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n" NEXT),
+    W("chunk size negative",
+      "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n-1\r\nabc\r\n0\r\n\r\n" NEXT),
+    W("chunk size 0x",
+      "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n0x3\r\nabc\r\n0\r\n\r\n" NEXT),
+    W("chunk size overflow",
+      "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n10000000000000003\r\nabc\r\n0\r\n\r\n" NEXT),
+    W("chunk size empty",
+      "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n\r\nabc\r\n0\r\n\r\n" NEXT),
+    W("chunk without end",
+      "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n3\r\nabcXX0\r\n\r\n" NEXT),
 };
 
 static char *ask(const struct wrong *w)
@@ -128,8 +148,9 @@ static void expect_alive(const char *after)
     free(t);
 }
 
-/* libmicrohttpd 0.9.75 writes the head of its own refusals twice when it refuses after the last header line (a length that is
- * no number, no Host). It closes the connection then, and the second head lies within the first's Content-Length. */
+/* libmicrohttpd 0.9.75 writes the head of its own refusals twice when it refuses after the last header line
+ * (a length that is no number, no Host). It closes the connection then, and the second head lies within the
+ * first's Content-Length. */
 static bool is_doubled_head(const char *t)
 {
     const char *first_end = strstr(t, "\r\n\r\n");
@@ -162,15 +183,23 @@ static const struct {
 } allowed[] = {
     { W("plain", NEXT), 1 },
     { W("absolute target", "GET http://x/p/1 HTTP/1.1\r\n" H "\r\n" NEXT), 2 },
-    { W("blanks around values", "POST / HTTP/1.1\r\nHost:  x\t \r\nContent-Length:\t3\r\nA:\r\nB:  \r\nC: \r\n\r\nabc" NEXT), 2 },
+    { W("blanks around values",
+        "POST / HTTP/1.1\r\nHost:  x\t \r\nContent-Length:\t3\r\nA:\r\nB:  \r\nC: \r\n\r\nabc" NEXT),
+      2 },
     { W("empty last value", "GET / HTTP/1.1\r\nHost: x\r\nA:\r\n\r\n" NEXT), 2 },
-    { W("upper-case chunked", "POST / HTTP/1.1\r\n" H "TRANSFER-ENCODING: Chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" NEXT), 2 },
-    { W("chunk with trailer", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\nT: v\r\n\r\n" NEXT), 2 },
+    { W("upper-case chunked",
+        "POST / HTTP/1.1\r\n" H "TRANSFER-ENCODING: Chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" NEXT),
+      2 },
+    { W("chunk with trailer",
+        "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\nT: v\r\n\r\n" NEXT),
+      2 },
     { W("no host in 1.0", "GET / HTTP/1.0\r\n\r\n"), 1 },
     { W("empty lines before", "\r\nGET / HTTP/1.1\r\n" H "\r\n"), 1 },
     { W("query without escapes", "GET /p/1?q={a=\"b\"}&c=100% HTTP/1.1\r\n" H "\r\n"), 1 },
     { W("bytes above 127", "GET /p/\xc3\xa9 HTTP/1.1\r\n" H "A: \xc3\xa9\r\n\r\n"), 1 },
-    { W("many headers", "GET / HTTP/1.1\r\n" H "a: 1\r\nb: 2\r\nc: 3\r\nd: 4\r\ne: 5\r\nf: 6\r\ng: 7\r\nh: 8\r\n\r\n" NEXT), 2 },
+    { W("many headers",
+        "GET / HTTP/1.1\r\n" H "a: 1\r\nb: 2\r\nc: 3\r\nd: 4\r\ne: 5\r\nf: 6\r\ng: 7\r\nh: 8\r\n\r\n" NEXT),
+      2 },
 };
 
 TEST(odd_but_lawful_requests_are_answered)
@@ -192,7 +221,8 @@ TEST(heads_beyond_any_reason_are_refused)
     size_t n = 1 << 20;
     char *request = malloc(n + 1);
     for (int kind = 0; kind < 3; kind++) { /* one long line, many short ones, many parameters */
-        static const char *const starts[] = { "GET / HTTP/1.1\r\nHost: x\r\nA: ", "GET / HTTP/1.1\r\nHost: x\r\n", "GET /?" };
+        static const char *const starts[] = { "GET / HTTP/1.1\r\nHost: x\r\nA: ",
+                                              "GET / HTTP/1.1\r\nHost: x\r\n", "GET /?" };
         static const char *const fills[] = { "aaaaaa", "a: b\r\n", "a=b&c&" };
         size_t at = strlen(starts[kind]);
         memcpy(request, starts[kind], at);
@@ -208,7 +238,8 @@ TEST(heads_beyond_any_reason_are_refused)
 
 TEST(requests_cut_anywhere_do_no_harm)
 {
-    const char whole[] = "POST /?a=1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    const char whole[] =
+        "POST /?a=1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
     for (size_t cut = 0; cut < sizeof whole - 1; cut++) {
         int fd = raw_connect(port);
         raw_send(fd, whole, cut);

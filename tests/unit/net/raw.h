@@ -13,7 +13,9 @@
 static inline int raw_connect(unsigned port)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_port = htons((uint16_t)port),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     if (connect(fd, (struct sockaddr *)&to, sizeof to) == 0) return fd;
     close(fd);
     return -1;
@@ -27,7 +29,8 @@ static inline void raw_send(int fd, const void *p, size_t n)
 
 #define RAW_SEND(fd, literal) raw_send(fd, literal, sizeof(literal) - 1)
 
-/* Read until text holds `until` (NULL: until the end), the end, or timeout_ms of silence. Terminated; true at the end. */
+/* Read until text holds `until` (NULL: until the end), the end, or timeout_ms of silence. Terminated; true at
+ * the end. */
 static inline bool raw_read(int fd, char *text, const char *until, int timeout_ms)
 {
     size_t n = 0;

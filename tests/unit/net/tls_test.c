@@ -18,7 +18,9 @@ static void make_certificate(void)
     gnutls_x509_crt_t crt;
     gnutls_x509_privkey_init(&key);
     gnutls_x509_crt_init(&crt);
-    assert_int_equal(gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0), 0);
+    assert_int_equal(gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA,
+                                                  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0),
+                     0);
     gnutls_x509_crt_set_version(crt, 3);
     gnutls_x509_crt_set_serial(crt, "\1", 1);
     gnutls_x509_crt_set_activation_time(crt, time(NULL) - 3600);
@@ -76,7 +78,11 @@ static int fetch(unsigned port, const struct http_tls *tls, struct http_fetched 
 
 TEST(http_speaks_tls_and_the_client_checks_whom_it_talks_to)
 {
-    struct http_conf c = { .listen = { "127.0.0.1:0" }, .n_listen = 1, .threads = 2, .tls_cert_pem = cert_pem, .tls_key_pem = key_pem };
+    struct http_conf c = { .listen = { "127.0.0.1:0" },
+                           .n_listen = 1,
+                           .threads = 2,
+                           .tls_cert_pem = cert_pem,
+                           .tls_key_pem = key_pem };
     struct http_server *s = http_server_new();
     struct err e = ERR_INIT;
     http_server_routes(s, routes, 1, NULL);
@@ -86,11 +92,14 @@ TEST(http_speaks_tls_and_the_client_checks_whom_it_talks_to)
     struct http_fetched got;
     EXPECT_INT(fetch(port, NULL, &got), ERR_IO); /* nobody vouches for it */
     buf_release(&got.body);
-    EXPECT_INT(fetch(port, &(struct http_tls){ .ca_file = ca_file }, &got), ERR_IO); /* and it is not 127.0.0.1 */
+    EXPECT_INT(fetch(port, &(struct http_tls){ .ca_file = ca_file }, &got),
+               ERR_IO); /* and it is not 127.0.0.1 */
     buf_release(&got.body);
-    EXPECT_INT(fetch(port, &(struct http_tls){ .ca_file = ca_file, .server_name = "other.test" }, &got), ERR_IO);
+    EXPECT_INT(fetch(port, &(struct http_tls){ .ca_file = ca_file, .server_name = "other.test" }, &got),
+               ERR_IO);
     buf_release(&got.body);
-    EXPECT_INT(fetch(port, &(struct http_tls){ .ca_file = ca_file, .server_name = "vedette.test" }, &got), OK);
+    EXPECT_INT(fetch(port, &(struct http_tls){ .ca_file = ca_file, .server_name = "vedette.test" }, &got),
+               OK);
     char host[32];
     snprintf(host, sizeof host, "127.0.0.1:%u", port);
     EXPECT_STR(buf_cstr(&got.body), host); /* the Host header names whom we asked, not the certificate */
@@ -118,8 +127,13 @@ TEST(grpc_speaks_tls_with_alpn_h2)
     message[2] = 0x10;
     snprintf(url, sizeof url, "https://127.0.0.1:%u/t.T/Echo", grpc_server_port(s));
     const char *const headers[] = { "Content-Type: application/grpc", "TE: trailers" };
-    struct http_fetch f = { .method = "POST", .url = url, .headers = headers, .n_headers = 2, .body = { message, n + 5 },
-                            .tls = &(struct http_tls){ .ca_file = ca_file, .server_name = "vedette.test" }, .timeout_ms = 5000 };
+    struct http_fetch f = { .method = "POST",
+                            .url = url,
+                            .headers = headers,
+                            .n_headers = 2,
+                            .body = { message, n + 5 },
+                            .tls = &(struct http_tls){ .ca_file = ca_file, .server_name = "vedette.test" },
+                            .timeout_ms = 5000 };
     struct http_fetched got;
     EXPECT_INT(http_fetch_now(&f, &got, &e), OK);
     EXPECT_INT(got.status, 200);
@@ -141,7 +155,9 @@ TEST(a_certificate_that_is_none_is_refused_at_start)
     struct grpc_server *g = grpc_server_new();
     EXPECT(grpc_server_start(g, &gc, &e) < 0 && e.text[0] != 0);
     grpc_server_free(g);
-    struct http_conf hc = { .listen = { "127.0.0.1:0" }, .n_listen = 1, .tls_cert_pem = "nonsense", .tls_key_pem = key_pem };
+    struct http_conf hc = {
+        .listen = { "127.0.0.1:0" }, .n_listen = 1, .tls_cert_pem = "nonsense", .tls_key_pem = key_pem
+    };
     struct http_server *h = http_server_new();
     EXPECT(http_server_start(h, &hc, &e) < 0 && e.text[0] != 0);
     http_server_free(h);
@@ -149,7 +165,8 @@ TEST(a_certificate_that_is_none_is_refused_at_start)
 
 int main(void)
 {
-    const struct CMUnitTest all[] = { CASE(http_speaks_tls_and_the_client_checks_whom_it_talks_to), CASE(grpc_speaks_tls_with_alpn_h2),
+    const struct CMUnitTest all[] = { CASE(http_speaks_tls_and_the_client_checks_whom_it_talks_to),
+                                      CASE(grpc_speaks_tls_with_alpn_h2),
                                       CASE(a_certificate_that_is_none_is_refused_at_start) };
     return cmocka_run_group_tests(all, set_up, tear_down);
 }
