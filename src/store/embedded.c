@@ -1,0 +1,225 @@
+/* embedded.c - the engine's life and its table of operations; the work is in the files that engine.h lists. */
+#include "store/embedded.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/stat.h"
+#include "store/engine.h"
+
+#define SERIES_RECORDS_MAX (1ull << 30)
+
+static uint64_t engine_caps(struct store *s)
+{
+    (void)s;
+    return 0;
+}
+
+/* ---- status ---- */
+
+static void count_files(const struct version *v, struct store_status *out)
+{
+    for (size_t i = 0; i < v->n; i++) {
+        const struct store_file *f = v->at[i];
+        out->bytes_on_disk += f->bytes;
+        if (f->part == NULL) continue;
+        out->parts++;
+        out->rows_on_disk += f->info.rows;
+        out->min_time_ms = MIN(out->min_time_ms, f->info.min_time_ms);
+        out->max_time_ms = MAX(out->max_time_ms, f->info.max_time_ms);
+    }
+}
+
+static void count_head(struct head *h, struct store_status *out)
+{
+    struct head_pin pin;
+    out->head_rows += head_rows(h);
+    out->head_bytes += head_bytes(h);
+    head_pin(h, 0, UINT32_MAX, &pin);
+    for (size_t i = 0; i < pin.n; i++)
+        for (uint32_t r = 0; r < pin.at[i].rows; r++) {
+            int64_t t = pin.at[i].slab->time_ms[r];
+            out->min_time_ms = MIN(out->min_time_ms, t);
+            out->max_time_ms = MAX(out->max_time_ms, t);
+        }
+    head_unpin(&pin);
+}
+
+static void engine_status(struct store *store, struct store_status *out)
+{
+    struct engine *s = engine_of(store);
+    struct registry_size size;
+    *out = (struct store_status){ .min_time_ms = INT64_MAX, .max_time_ms = INT64_MIN };
+
+    catalog_lock(s->catalog);
+    struct version *v = catalog_pin_locked(s->catalog);
+    struct head *head = head_ref(s->head), *flushing = s->flushing ? head_ref(s->flushing) : NULL;
+    catalog_unlock(s->catalog);
+
+    count_files(v, out);
+    count_head(head, out);
+    if (flushing != NULL) count_head(flushing, out);
+    version_unref(v);
+    head_unref(head);
+    head_unref(flushing);
+
+    registry_size(s->registry, &size);
+    out->series_active = size.series;
+    out->samples_ingested = atomic_load(&s->samples_ingested);
+    out->wal_bytes = s->wal ? wal_bytes(s->wal) : 0;
+    out->read_only = s->wal == NULL || atomic_load(&s->refusal) != OK || wal_ready(s->wal, NULL) == ERR_IO || wal_ready(s->wal, NULL) == ERR_FULL;
+}
+
+static int engine_top(struct store *store, struct call *call, const char *what, size_t limit, struct name_count **out, size_t *n_out, struct err *e)
+{
+    return registry_top(engine_of(store)->registry, call, what, limit, out, n_out, e);
+}
+
+/* ---- administration ---- */
+
+static int engine_admin(struct store *store, enum store_admin op, const void *arg, struct err *e)
+{
+    struct engine *s = engine_of(store);
+    if (s->wal == NULL) return err_set(e, ERR_IO, "the store was opened read-only");
+    switch (op) {
+    case STORE_FLUSH: return engine_flush(s, e);
+    case STORE_MERGE: return MIN(engine_merge(s, true, e), 0);
+    case STORE_RETAIN: return engine_retain(s, e);
+    case STORE_SNAPSHOT: return engine_snapshot(s, arg, e);
+    }
+    return err_set(e, ERR_UNSUPPORTED, "no such operation");
+}
+
+/* ---- life ---- */
+
+static void engine_free(struct engine *s)
+{
+    wal_close(s->wal);
+    flush_job_release(&s->job);
+    head_unref(s->head);
+    catalog_close(s->catalog);
+    registry_free(s->registry);
+    if (s->lock_fd >= 0) file_close(s->lock_fd, NULL);
+    arena_release(&s->scratch);
+    buf_release(&s->series_records);
+    mem_free(s->open_days);
+    mem_free(s->dir);
+    pthread_mutex_destroy(&s->write_mu);
+    pthread_mutex_destroy(&s->flush_mu);
+    pthread_mutex_destroy(&s->merge_mu);
+    pthread_mutex_destroy(&s->idle_mu);
+    pthread_cond_destroy(&s->idle);
+    pthread_rwlock_destroy(&s->days_lock);
+    mem_free(s);
+}
+
+/* A flush is not needed for safety, the WAL has it all: it makes the next start quick. */
+static void engine_close(struct store *store)
+{
+    struct engine *s = engine_of(store);
+    struct err e = ERR_INIT;
+    engine_stop_threads(s);
+    if (s->wal != NULL && engine_flush(s, &e) < 0) log_warn("store", "not flushed at the end; the next start reads the log", "why", e.text, NULL);
+    engine_free(s);
+}
+
+static const struct store_ops ops = {
+    .caps = engine_caps,
+    .close = engine_close,
+    .write = engine_write,
+    .view_open = view_do_open,
+    .view_close = view_do_close,
+    .series = view_do_series,
+    .scan = view_do_scan,
+    .label_names = view_do_label_names,
+    .label_values = view_do_label_values,
+    .status = engine_status,
+    .top = engine_top,
+    .admin = engine_admin,
+};
+
+static void stats_init(struct engine_stats *t)
+{
+    static const double bounds[] = { 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30 };
+    t->samples = stat_counter("vedette_store_samples_total", "Samples kept.", NULL);
+    t->histograms = stat_counter("vedette_store_histograms_total", "Native histogram samples kept.", NULL);
+    t->new_series = stat_counter("vedette_store_series_created_total", "Series seen for the first time.", NULL);
+    t->flushes = stat_counter("vedette_store_flushes_total", "Heads written to parts.", NULL);
+    t->flush_seconds = stat_histogram("vedette_store_flush_seconds", "Duration of a flush.", NULL, bounds, COUNT(bounds));
+    t->flush_bytes = stat_counter("vedette_store_flush_written_bytes_total", "Bytes of parts written by flushes.", NULL);
+    t->merges = stat_counter("vedette_store_merges_total", "Files made by merges.", NULL);
+    t->merge_seconds = stat_counter("vedette_store_merge_seconds_total", "Time spent in merges.", NULL);
+    t->merge_bytes = stat_counter("vedette_store_merge_written_bytes_total", "Bytes written by merges.", NULL);
+    t->scanned = stat_counter("vedette_store_rows_scanned_total", "Rows handed to queries.", NULL);
+    t->files_set_aside = stat_counter("vedette_store_files_set_aside_total", "Files found missing or damaged at the start.", NULL);
+}
+
+static void conf_init(struct engine *s, const struct embedded_conf *conf)
+{
+    s->conf = *conf;
+    s->dir = mem_strdup(conf->dir);
+    s->conf.dir = s->dir;
+    if (s->conf.head_bytes == 0) s->conf.head_bytes = 32u << 20;
+    if (s->conf.head_age_ms == 0) s->conf.head_age_ms = 5 * 60 * 1000;
+    if (s->conf.sync_interval_ms == 0) s->conf.sync_interval_ms = 1000;
+    if (s->conf.max_series == 0) s->conf.max_series = 10 * 1000 * 1000;
+    if (s->conf.min_free_bytes == 0) s->conf.min_free_bytes = 64u << 20;
+}
+
+static struct engine *engine_new(const struct embedded_conf *conf)
+{
+    struct engine *s = mem_alloc_zero(sizeof *s);
+    pthread_condattr_t mono;
+    s->store.ops = &ops;
+    s->lock_fd = -1;
+    s->day_seen = UINT32_MAX;
+    s->scratch = (struct arena)ARENA_INIT(SIZE_MAX);
+    s->series_records = (struct buf)BUF_INIT(SERIES_RECORDS_MAX);
+    conf_init(s, conf);
+    stats_init(&s->stats);
+    pthread_mutex_init(&s->write_mu, NULL);
+    pthread_mutex_init(&s->flush_mu, NULL);
+    pthread_mutex_init(&s->merge_mu, NULL);
+    pthread_mutex_init(&s->idle_mu, NULL);
+    pthread_condattr_init(&mono);
+    pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->idle, &mono);
+    pthread_condattr_destroy(&mono);
+    pthread_rwlock_init(&s->days_lock, NULL);
+    s->registry = registry_new(s->conf.max_series);
+    s->head = head_new();
+    return s;
+}
+
+static int take_directory(struct engine *s, struct err *e)
+{
+    char path[4200];
+    if (s->conf.read_only) return file_exists(s->dir) ? OK : err_set(e, ERR_FIND, "data directory %s is not there", s->dir);
+    int rc = file_mkdirs(s->dir, e);
+    if (rc < 0) return rc;
+    snprintf(path, sizeof path, "%s/lock", s->dir);
+    s->lock_fd = file_lock(path, e);
+    return MIN(s->lock_fd, 0);
+}
+
+int embedded_open(const struct embedded_conf *conf, struct store **out, struct err *e)
+{
+    struct engine *s = engine_new(conf);
+    int rc = take_directory(s, e);
+    if (rc == OK) rc = engine_recover(s, e);
+    if (rc < 0) {
+        err_where(e, "store %s", s->dir);
+        engine_free(s);
+        return rc;
+    }
+    if (!conf->read_only) {
+        engine_check_space(s);
+        engine_start_threads(s);
+    }
+    *out = &s->store;
+    return OK;
+}

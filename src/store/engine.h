@@ -1,0 +1,149 @@
+/* engine.h - the inside of the embedded store, shared by the files that are its parts.
+ *
+ *     write.c     batch -> registry -> head + WAL            under write_mu
+ *     flush.c     head -> part and index file per day        flush thread
+ *     view.c      a moment: files and heads; which series    any thread
+ *     scan.c      rows of series out of a view               any thread
+ *     compact.c   parts -> fewer parts                       merge thread
+ *     retention.c, recover.c, snapshot.c, fsck.c             as their names say
+ *
+ * Locks, in the order in which they may be taken: flush_mu, write_mu, days_lock, catalog_lock, then those inside registry, head
+ * and WAL. No disk is touched under write_mu or catalog_lock.
+ *
+ * Always true:
+ *   1. A published row is in `head`, in `flushing`, or in a part of the current version: in that order, never in none.
+ *   2. A series number met in a row is in the WAL from the floor on, or in an index file, before the row is acknowledged.
+ *   3. A day is open (in `open_days`) from the first row that arrives for it until its rows and series are in files. */
+#pragma once
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "store/catalog.h"
+#include "store/embedded.h"
+#include "store/head.h"
+#include "store/registry.h"
+#include "store/wal.h"
+
+#define TIME_MS_MAX 253402300799999ll /* the year 9999 */
+
+struct open_day {
+    uint32_t day;
+    bool is_whole;    /* the registry knows all series of the day: no index file need be asked */
+    int64_t since_ms; /* wall clock of the last time it was opened or written to */
+};
+
+/* A head on its way to files. Kept, with what was built, until it has worked. */
+struct flush_day {
+    uint32_t day;
+    series_key *fresh; /* series for the index file */
+    size_t n_fresh;
+    bool is_built;
+};
+struct flush_job {
+    struct head *head; /* NULL: no job */
+    uint64_t cut;
+    struct flush_day *days;
+    size_t n_days;
+    struct store_file **files; /* built */
+    size_t n_files, cap_files;
+    uint32_t next_series_no, next_metric_no;
+};
+
+struct engine_stats {
+    struct stat *samples, *histograms, *new_series, *flushes, *flush_seconds, *flush_bytes, *merges, *merge_seconds, *merge_bytes,
+        *scanned, *files_set_aside;
+};
+
+struct engine {
+    struct store store; /* first: this is a struct store */
+    struct embedded_conf conf;
+    char *dir;
+    int lock_fd;
+
+    struct registry *registry;
+    struct wal *wal;          /* NULL when read-only */
+    struct catalog *catalog;
+    uint64_t replaying;       /* recovery: the WAL segment being read, which no flush may drop */
+
+    pthread_mutex_t write_mu;
+    struct arena scratch;     /* write_mu */
+    struct buf series_records; /* write_mu */
+    uint32_t day_seen;        /* write_mu: the day whose openness was checked last */
+    _Atomic uint64_t samples_ingested;
+
+    struct head *head;        /* catalog_lock; changed under write_mu too */
+    struct head *flushing;    /* catalog_lock */
+
+    pthread_rwlock_t days_lock;
+    struct open_day *open_days; /* sorted */
+    size_t n_open, cap_open;
+
+    pthread_mutex_t flush_mu; /* one flush at a time */
+    struct flush_job job;     /* flush_mu */
+    pthread_mutex_t merge_mu; /* one merge at a time */
+
+    /* Background threads. */
+    pthread_mutex_t idle_mu;
+    pthread_cond_t idle;
+    bool stop;                /* idle_mu */
+    bool want_flush;          /* idle_mu */
+    bool has_threads;
+    pthread_t keeper, merger;
+    atomic_bool stopping;
+    atomic_int refusal;       /* ERR_FULL: too little free space */
+
+    struct engine_stats stats;
+};
+
+static inline struct engine *engine_of(struct store *s)
+{
+    return (struct engine *)(void *)s;
+}
+static inline uint32_t day_of_ms(int64_t time_ms)
+{
+    return (uint32_t)(time_ms / DAY_MS);
+}
+
+/* write.c */
+int engine_write(struct store *, const struct batch *, enum store_ack, struct write_result *, store_done *, void *ctx, struct err *);
+
+/* days.c */
+void days_open(struct engine *, uint32_t day);      /* write_mu; on the first row of a series in a day */
+bool days_are_whole(struct engine *, uint32_t day); /* days_lock held: the registry alone can answer for it */
+bool days_are_open(struct engine *, uint32_t day);  /* days_lock held */
+void days_close_idle(struct engine *);              /* what is in files and not recent leaves the registry */
+void days_add(struct engine *, uint32_t day, bool is_whole); /* recovery */
+
+/* flush.c */
+int engine_flush(struct engine *, struct err *); /* everything written before the call is in files when OK */
+void flush_job_release(struct flush_job *);
+
+/* compact.c */
+int engine_merge(struct engine *, bool all, struct err *); /* one merge, if one is due; all: until there is none. > 0: did something */
+
+/* retention.c */
+int64_t engine_oldest_ms(const struct engine *); /* rows before are refused */
+int engine_retain(struct engine *, struct err *);
+void engine_check_space(struct engine *);
+
+/* recover.c */
+int engine_recover(struct engine *, struct err *);
+
+/* snapshot.c */
+int engine_snapshot(struct engine *, const char *dir, struct err *);
+
+/* keeper.c */
+void engine_start_threads(struct engine *);
+void engine_stop_threads(struct engine *);
+void engine_wake(struct engine *);
+
+/* view.c, scan.c, labels.c */
+int view_do_open(struct store *, int64_t from_ms, int64_t to_ms, struct store_view **, struct err *);
+void view_do_close(struct store_view *);
+int view_do_series(struct store_view *, struct call *, const struct matcher *, size_t n, size_t limit, struct series_set *, struct err *);
+int view_do_scan(struct store_view *, struct call *, const struct series_ref *, size_t n, int64_t from_ms, int64_t to_ms, series_sink *,
+                 void *ctx, struct err *);
+int view_do_label_names(struct store_view *, struct call *, const struct matcher *, size_t n, size_t limit, struct str **out, size_t *n_out,
+                        struct err *);
+int view_do_label_values(struct store_view *, struct call *, struct str name, const struct matcher *, size_t n, size_t limit, struct str **out,
+                         size_t *n_out, struct err *);

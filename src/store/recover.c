@@ -1,0 +1,363 @@
+/* recover.c - from a directory to a running engine, whatever state the last run left it in.
+ *
+ *     1. MANIFEST up to its last good record
+ *     2. files it does not list go; unless the manifest was damaged: then every readable one is taken in, since a row
+ *        found twice does no harm and a row lost does
+ *     3. listed files are opened; a damaged one is renamed to NAME.damaged and left out
+ *     4. the registry learns the series of today and yesterday from their index files
+ *     5. the WAL from the floor on goes into the head, which is flushed on the way as in normal running
+ *
+ * Only errors of the disk and a foreign or locked directory stop a start. Threads: none yet. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/stat.h"
+#include "store/engine.h"
+
+struct recovery {
+    struct engine *s;
+    struct manifest_state state;
+    struct store_file **files;
+    size_t n_files, cap_files;
+    const char *day_name; /* of the directory being walked */
+    struct map known;     /* keys that the registry has: by hash */
+    struct arena arena;   /* histograms and labels on their way */
+    uint64_t rows, lost_rows;
+    struct err *e;
+};
+
+/* ---- 2: files that are there ---- */
+
+static bool is_listed(const struct manifest_state *m, const struct file_id *id)
+{
+    for (size_t low = 0, high = m->n; low < high;) {
+        size_t mid = low + (high - low) / 2;
+        int c = file_id_cmp(&m->files[mid], id);
+        if (c == 0) return true;
+        if (c < 0) low = mid + 1;
+        else high = mid;
+    }
+    return false;
+}
+
+static void adopt(struct recovery *r, const struct file_id *id)
+{
+    struct manifest_state *m = &r->state;
+    m->files = mem_grow(m->files, m->n, &m->cap, sizeof m->files[0]);
+    m->files[m->n++] = *id; /* sorted again after the walk */
+    m->next_sequence = MAX(m->next_sequence, id->sequence + 1);
+}
+
+static bool is_readable(const char *dir, const struct file_id *id)
+{
+    struct store_file *f;
+    if (store_file_open(dir, id, &f, NULL) < 0) return false;
+    store_file_unref(f);
+    return true;
+}
+
+static int walk_file(const char *name, bool is_dir, void *ctx)
+{
+    struct recovery *r = ctx;
+    struct file_id id;
+    char path[4200];
+    if (is_dir || str_ends(str_of(name), ".damaged")) return 0;
+    snprintf(path, sizeof path, "%s/metrics/%s/%s", r->s->dir, r->day_name, name);
+
+    bool is_ours = file_id_parse(r->day_name, name, &id);
+    if (is_ours && is_listed(&r->state, &id)) return 0;
+    if (is_ours && r->state.is_damaged && is_readable(r->s->dir, &id)) {
+        log_warn("store", "a file that the damaged manifest does not list is taken in", "path", path, NULL);
+        adopt(r, &id);
+    } else if (file_unlink(path, NULL) == OK) {
+        log_info("store", "a file that is not part of the store is removed", "path", path, NULL);
+    }
+    return 0;
+}
+
+static int walk_day(const char *name, bool is_dir, void *ctx)
+{
+    struct recovery *r = ctx;
+    char path[4200];
+    if (!is_dir) return 0;
+    snprintf(path, sizeof path, "%s/metrics/%s", r->s->dir, name);
+    r->day_name = name;
+    return file_list(path, walk_file, r, r->e);
+}
+
+static int by_id(const void *a, const void *b)
+{
+    return file_id_cmp(a, b);
+}
+
+static int walk(struct recovery *r)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%s/metrics", r->s->dir);
+    struct manifest_state before = r->state;
+    int rc = file_list(path, walk_day, r, r->e);
+    if (rc == ERR_FIND) rc = OK;
+    if (r->state.n != before.n) qsort(r->state.files, r->state.n, sizeof r->state.files[0], by_id);
+    return rc;
+}
+
+/* ---- 3: files that should be there ---- */
+
+static void set_aside(struct recovery *r, const struct file_id *id, const char *why)
+{
+    char path[4200], aside[4300];
+    file_id_path(path, sizeof path, r->s->dir, id);
+    snprintf(aside, sizeof aside, "%s.damaged", path);
+    if (!r->s->conf.read_only) file_rename(path, aside, NULL);
+    stat_add(r->s->stats.files_set_aside, 1);
+    log_error("store", "a file is missing or damaged and left out", "path", path, "why", why, NULL);
+}
+
+static int open_listed(struct recovery *r)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < r->state.n; i++) {
+        struct store_file *f;
+        struct err why = ERR_INIT;
+        int rc = store_file_open(r->s->dir, &r->state.files[i], &f, &why);
+        if (rc == ERR_CORRUPT || rc == ERR_FIND || rc == ERR_UNSUPPORTED) {
+            set_aside(r, &r->state.files[i], why.text);
+            r->state.is_damaged = true; /* so that the manifest is written anew, without it */
+            continue;
+        }
+        if (rc < 0) return err_set(r->e, rc, "%s", why.text);
+        r->files = mem_grow(r->files, r->n_files, &r->cap_files, sizeof r->files[0]);
+        r->files[r->n_files++] = f;
+        r->state.files[kept++] = r->state.files[i];
+    }
+    r->state.n = kept;
+    return OK;
+}
+
+static int open_catalog(struct recovery *r)
+{
+    bool read_only = r->s->conf.read_only;
+    int rc = manifest_load(r->s->dir, &r->state, r->e);
+    if (rc == OK && r->state.is_damaged && r->state.bytes > 0)
+        log_warn("store", "the manifest is damaged: what follows its last good record is cut off", "bytes", log_num((int64_t)r->state.bytes), NULL);
+    if (rc == OK && !read_only) rc = walk(r);
+    if (rc == OK) rc = open_listed(r);
+    if (rc < 0) return rc;
+
+    registry_reserve(r->s->registry, r->state.next_series_no, r->state.next_metric_no);
+    r->s->replaying = r->state.wal_floor;
+    rc = catalog_open(r->s->dir, &r->state, r->files, r->n_files, read_only, &r->s->catalog, r->e);
+    if (rc == OK) r->n_files = 0;
+    return rc;
+}
+
+/* ---- 4: series of the open days ---- */
+
+static bool same_key(void *ctx, uint64_t value)
+{
+    return *(const series_key *)ctx == value;
+}
+
+static bool is_known(const struct recovery *r, series_key key)
+{
+    return map_find(&r->known, hash64(&key, sizeof key), same_key, &key) != NULL;
+}
+
+static bool learn(struct recovery *r, series_key key, struct str packed)
+{
+    struct err why = ERR_INIT;
+    if (is_known(r, key)) return true;
+    if (registry_restore(r->s->registry, key, packed, &why) < 0) {
+        log_warn("store", "a series is left out", "why", why.text, NULL);
+        return false;
+    }
+    map_add(&r->known, hash64(&key, sizeof key), key);
+    return true;
+}
+
+struct indexed {
+    struct recovery *r;
+    uint32_t day;
+};
+
+static int learn_indexed(void *ctx, series_key key, struct str packed)
+{
+    struct indexed *x = ctx;
+    if (learn(x->r, key, packed)) registry_mark_indexed(x->r->s->registry, x->day, key);
+    return OK;
+}
+
+static void load_day(struct recovery *r, uint32_t day)
+{
+    size_t n;
+    struct version *v = catalog_pin(r->s->catalog);
+    struct store_file *const *files = version_day(v, day, FILE_INDEX, &n);
+    bool is_whole = true;
+    for (size_t i = 0; i < n; i++) {
+        struct err why = ERR_INIT;
+        struct indexed x = { r, day };
+        if (day_index_each(files[i]->index, learn_indexed, &x, &why) >= 0) continue;
+        is_whole = false;
+        log_error("store", "a series index is damaged", "path", files[i]->path, "why", why.text, NULL);
+    }
+    version_unref(v);
+    days_add(r->s, day, is_whole);
+}
+
+/* ---- 5: the WAL ---- */
+
+/* A series that is in neither of the open days nor in the WAL: some older day's index has its labels. */
+static bool find_elsewhere(struct recovery *r, series_key key)
+{
+    bool found = false;
+    struct version *v = catalog_pin(r->s->catalog);
+    for (size_t i = v->n; i-- > 0 && !found;) {
+        struct labels l;
+        if (v->at[i]->id.kind != FILE_INDEX || day_index_labels(v->at[i]->index, key, &r->arena, &l, NULL) < 0) continue;
+        struct buf packed = BUF_INIT(64u << 20);
+        labels_pack(&packed, l);
+        found = learn(r, key, buf_view(&packed));
+        buf_release(&packed);
+    }
+    version_unref(v);
+    arena_reset(&r->arena);
+    return found;
+}
+
+static int on_series(void *ctx, series_key key, struct str packed)
+{
+    learn(ctx, key, packed);
+    return OK;
+}
+
+static int keep_memory_bounded(struct recovery *r)
+{
+    struct engine *s = r->s;
+    if (head_bytes(s->head) <= s->conf.head_bytes || s->conf.read_only) return OK;
+    head_publish(s->head);
+    return engine_flush(s, r->e);
+}
+
+static int on_row(void *ctx, enum row_kind kind, series_key key, int64_t time_ms, uint64_t bits, struct str packed)
+{
+    struct recovery *r = ctx;
+    struct engine *s = r->s;
+    if (time_ms < 0 || time_ms > TIME_MS_MAX || (!is_known(r, key) && !find_elsewhere(r, key))) {
+        r->lost_rows++;
+        return OK;
+    }
+    if (kind == ROW_HISTOGRAM) {
+        struct histogram *h;
+        if (histogram_unpack(packed, &r->arena, &h, NULL) < 0) {
+            r->lost_rows++;
+            return OK;
+        }
+        bits = head_keep(s->head, h);
+        arena_reset(&r->arena);
+    }
+    uint32_t day = day_of_ms(time_ms);
+    if (registry_mark(s->registry, day, key)) days_open(s, day);
+    head_add(s->head, kind, key, time_ms, bits);
+    return ++r->rows % 4096 == 0 ? keep_memory_bounded(r) : OK;
+}
+
+static int on_exemplar(void *ctx, const struct wal_exemplar *x)
+{
+    (void)ctx, (void)x;
+    return OK;
+}
+
+static int on_metadata(void *ctx, const struct wal_metadata *m)
+{
+    (void)ctx, (void)m;
+    return OK;
+}
+
+struct kept_segments { /* for wal_adopt, once there is a WAL */
+    struct recovery r;
+    struct { uint64_t number, bytes; } *at;
+    size_t n, cap;
+};
+
+static int on_segment(void *ctx, uint64_t segment, uint64_t bytes)
+{
+    struct kept_segments *k = ctx;
+    k->at = mem_grow(k->at, k->n, &k->cap, sizeof k->at[0]);
+    k->at[k->n].number = segment;
+    k->at[k->n++].bytes = bytes;
+    k->r.s->replaying = segment;
+    return OK;
+}
+
+static void on_text(void *ctx, const char *text)
+{
+    (void)ctx;
+    log_warn("wal", text, NULL);
+}
+
+static int open_wal(struct kept_segments *k, const char *dir, const struct wal_report *report, struct err *e)
+{
+    struct engine *s = k->r.s;
+    uint64_t next = MAX(report->last_segment + 1, s->replaying);
+    int rc = wal_open(&(struct wal_conf){ .dir = dir, .sync_interval_ms = s->conf.sync_interval_ms, .next_segment = next,
+                                          .next_lsn = report->next_lsn }, &s->wal, e);
+    for (size_t i = 0; rc == OK && i < k->n; i++) wal_adopt(s->wal, k->at[i].number, k->at[i].bytes);
+    return rc;
+}
+
+static int drop_segment(const char *name, bool is_dir, void *ctx)
+{
+    const struct recovery *r = ctx;
+    char path[4200];
+    uint64_t number;
+    if (is_dir || !wal_segment_number(name, &number) || number >= r->s->replaying) return 0;
+    snprintf(path, sizeof path, "%s/wal/%s", r->s->dir, name);
+    file_unlink(path, NULL); /* below the floor: its rows are in parts */
+    return 0;
+}
+
+static int replay(struct kept_segments *k)
+{
+    struct recovery *r = &k->r;
+    struct engine *s = r->s;
+    struct wal_report report;
+    char dir[4096];
+    snprintf(dir, sizeof dir, "%s/wal", s->dir);
+    struct wal_reader reader = { { on_series, on_row, on_exemplar, on_metadata, k }, on_segment, on_text, !s->conf.read_only };
+
+    int64_t t0 = clock_mono_ns();
+    if (!s->conf.read_only) file_list(dir, drop_segment, r, NULL);
+    int rc = wal_replay(dir, s->replaying, &reader, &report, r->e);
+    head_publish(s->head);
+    if (rc < 0) return rc;
+    if (report.frames > 0 || r->lost_rows > 0)
+        log_info("store", "write-ahead log read", "rows", log_num((int64_t)r->rows), "frames", log_num((int64_t)report.frames), "damaged places",
+                 log_num((int64_t)report.holes), "missing frames", log_num((int64_t)report.missing), "rows without a series",
+                 log_num((int64_t)r->lost_rows), "ms", log_num((clock_mono_ns() - t0) / 1000000), NULL);
+    return s->conf.read_only ? OK : open_wal(k, dir, &report, r->e);
+}
+
+int engine_recover(struct engine *s, struct err *e)
+{
+    struct kept_segments k = { .r = { .s = s, .arena = ARENA_INIT(SIZE_MAX), .e = e } };
+    uint32_t today = day_of_ms(clock_now_ms());
+    int rc = open_catalog(&k.r);
+    if (rc == OK) {
+        load_day(&k.r, today - 1);
+        load_day(&k.r, today);
+        rc = replay(&k);
+    }
+    while (k.r.n_files > 0) store_file_unref(k.r.files[--k.r.n_files]);
+    mem_free(k.r.files);
+    mem_free(k.at);
+    map_release(&k.r.known);
+    arena_release(&k.r.arena);
+    manifest_state_release(&k.r.state);
+    return rc;
+}

@@ -1,0 +1,310 @@
+/* scan.c - the rows of series, out of all parts and slabs of a view.
+ *
+ * Sources stand in the order in which they were written: parts by day and sequence, then the head being flushed, then the
+ * head. Series come by rising key, so each source is read forwards; a source that stands beyond the key is not even asked.
+ * Pieces of several sources are joined by gather.c (later sources win). A scanner holds one thread's cursors and is kept by the
+ * view for the next call. */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/stat.h"
+#include "store/view.h"
+
+#define KINDS 3
+#define CHECK_EVERY 32
+
+struct source {
+    const struct part *part;     /* a part: */
+    struct part_cursor *cursor;  /* made when first needed */
+    struct run_head at;          /* the run under the cursor */
+    bool is_placed, is_at_end;
+    series_key sought;           /* the cursor was sent to the first run with this key or a higher one */
+
+    struct slab *slab;           /* or a sorted slab: a reference */
+    uint32_t row;                /* all rows before have keys below `sought` */
+
+    int64_t min_ms, max_ms;
+    bool is_in_window;
+};
+
+struct scanner {
+    struct scanner *next;
+    struct source *sources;
+    size_t n;
+    struct gather rows[KINDS];
+    struct arena arena; /* histograms of one series */
+    int64_t *time_ms, *start_ms; /* joined columns */
+    double *value;
+    struct histogram **hist;
+    size_t cap;
+};
+
+/* ---- life ---- */
+
+static void add_part(struct scanner *c, const struct store_file *f)
+{
+    c->sources[c->n++] = (struct source){ .part = f->part, .min_ms = f->info.min_time_ms, .max_ms = f->info.max_time_ms };
+}
+
+static void add_slabs(struct scanner *c, const struct head_pin *pin)
+{
+    for (size_t i = 0; i < pin->n; i++) {
+        struct slab *s = slab_sorted(pin->at[i].slab, pin->at[i].rows);
+        c->sources[c->n++] = (struct source){ .slab = s, .min_ms = s->min_ms, .max_ms = s->max_ms };
+    }
+}
+
+static struct scanner *scanner_new(const struct view *v)
+{
+    struct scanner *c = mem_alloc_zero(sizeof *c);
+    uint32_t last = day_of_ms(v->to_ms);
+    c->sources = mem_array(v->version->n + v->flushing.n + v->head.n, sizeof c->sources[0]);
+    c->arena = (struct arena)ARENA_INIT(SIZE_MAX);
+    for (size_t i = version_from(v->version, day_of_ms(v->from_ms)); i < v->version->n && v->version->at[i]->id.day <= last; i++)
+        if (v->version->at[i]->part != NULL) add_part(c, v->version->at[i]);
+    add_slabs(c, &v->flushing);
+    add_slabs(c, &v->head);
+    return c;
+}
+
+void scanner_free(struct scanner *c)
+{
+    for (struct scanner *next; c != NULL; c = next) {
+        next = c->next;
+        for (size_t i = 0; i < c->n; i++) {
+            part_cursor_free(c->sources[i].cursor);
+            slab_unref(c->sources[i].slab);
+        }
+        for (int k = 0; k < KINDS; k++) gather_release(&c->rows[k]);
+        arena_release(&c->arena);
+        mem_free(c->sources);
+        mem_free(c->time_ms);
+        mem_free(c->start_ms);
+        mem_free(c->value);
+        mem_free(c->hist);
+        mem_free(c);
+    }
+}
+
+static struct scanner *scanner_take(struct view *v)
+{
+    pthread_mutex_lock(&v->mu);
+    struct scanner *c = v->idle;
+    if (c != NULL) v->idle = c->next;
+    pthread_mutex_unlock(&v->mu);
+    return c ? c : scanner_new(v);
+}
+
+static void scanner_give_back(struct view *v, struct scanner *c)
+{
+    pthread_mutex_lock(&v->mu);
+    c->next = v->idle;
+    v->idle = c;
+    pthread_mutex_unlock(&v->mu);
+}
+
+/* ---- pieces ---- */
+
+/* The rows of [time, time + n) that lie in the window go to g. */
+static void add_piece(struct gather *g, const int64_t *time_ms, const void *bits, size_t n, int64_t from_ms, int64_t to_ms)
+{
+    size_t first = 0, end = n;
+    if (n > 0 && time_ms[0] < from_ms) { /* first row not before */
+        size_t high = n;
+        while (first < high) {
+            size_t mid = first + (high - first) / 2;
+            if (time_ms[mid] < from_ms) first = mid + 1;
+            else high = mid;
+        }
+    }
+    if (first < n && time_ms[n - 1] > to_ms) { /* first row behind */
+        size_t low = first;
+        while (low < end) {
+            size_t mid = low + (end - low) / 2;
+            if (time_ms[mid] <= to_ms) low = mid + 1;
+            else end = mid;
+        }
+    }
+    if (first < end) gather_add(g, time_ms + first, (const char *)bits + first * 8, end - first);
+}
+
+static int place(struct source *s, series_key key, struct err *e)
+{
+    if (s->is_placed && s->sought <= key && (s->is_at_end || s->at.key >= key)) return OK;
+    if (s->cursor == NULL) s->cursor = part_cursor_new(s->part);
+    int rc = part_cursor_seek(s->cursor, key, e);
+    if (rc == OK) rc = part_cursor_peek(s->cursor, &s->at, e);
+    s->is_placed = rc >= 0;
+    s->is_at_end = rc == 0;
+    s->sought = key;
+    return MIN(rc, 0);
+}
+
+static int step(struct source *s, struct err *e)
+{
+    int rc = part_cursor_peek(s->cursor, &s->at, e);
+    s->is_at_end = rc == 0;
+    s->is_placed = rc >= 0;
+    return MIN(rc, 0);
+}
+
+static const void *column_of(const struct run *r)
+{
+    if (r->kind == ROW_FLOAT) return r->value;
+    if (r->kind == ROW_START) return r->start_ms;
+    return r->hist;
+}
+
+static int part_rows(struct scanner *c, struct source *s, series_key key, int64_t from_ms, int64_t to_ms, struct err *e)
+{
+    int rc = place(s, key, e);
+    while (rc == OK && !s->is_at_end && s->at.key == key) {
+        if (s->at.last_ms < from_ms || s->at.first_ms > to_ms) {
+            rc = part_cursor_skip(s->cursor, e);
+        } else {
+            struct run run;
+            rc = part_cursor_read(s->cursor, from_ms, to_ms, &c->arena, &run, e);
+            if (rc >= 0 && run.n > 0) add_piece(&c->rows[run.kind], run.time_ms, column_of(&run), run.n, from_ms, to_ms);
+        }
+        rc = rc < 0 ? rc : step(s, e);
+    }
+    if (rc == OK) s->sought = key + 1; /* the rows of key are behind the cursor now */
+    return rc;
+}
+
+static void slab_rows(struct scanner *c, struct source *s, series_key key, int64_t from_ms, int64_t to_ms)
+{
+    uint32_t from = s->sought <= key ? s->row : 0;
+    uint32_t begin = slab_find(s->slab, from, key);
+    s->row = begin;
+    s->sought = key;
+    if (begin == s->slab->n || s->slab->key[begin] != key) return;
+    uint32_t end = slab_run_end(s->slab, begin);
+    add_piece(&c->rows[s->slab->kind], s->slab->time_ms + begin, s->slab->bits + begin, end - begin, from_ms, to_ms);
+}
+
+static int gather_key(struct scanner *c, series_key key, int64_t from_ms, int64_t to_ms, struct err *e)
+{
+    int rc = OK;
+    for (size_t i = 0; rc == OK && i < c->n; i++) {
+        struct source *s = &c->sources[i];
+        if (!s->is_in_window) continue;
+        if (s->slab != NULL) slab_rows(c, s, key, from_ms, to_ms);
+        else rc = part_rows(c, s, key, from_ms, to_ms, e);
+    }
+    return rc;
+}
+
+/* ---- one series ---- */
+
+static void reserve(struct scanner *c, size_t n)
+{
+    if (n <= c->cap) return;
+    c->cap = MAX(n, c->cap * 2);
+    c->time_ms = mem_realloc(c->time_ms, c->cap * sizeof c->time_ms[0]);
+    c->start_ms = mem_realloc(c->start_ms, c->cap * sizeof c->start_ms[0]);
+    c->value = mem_realloc(c->value, c->cap * sizeof c->value[0]);
+    c->hist = mem_realloc(c->hist, c->cap * sizeof c->hist[0]);
+}
+
+/* Floats and histograms into one run by time. A series that changed its kind at the very same millisecond keeps the histogram. */
+static size_t join_kinds(struct scanner *c)
+{
+    const struct gather *f = &c->rows[ROW_FLOAT], *h = &c->rows[ROW_HISTOGRAM];
+    size_t n = 0;
+    for (size_t i = 0, j = 0; i < f->n || j < h->n; n++) {
+        bool is_hist = i == f->n || (j < h->n && h->time_ms[j] <= f->time_ms[i]);
+        if (is_hist && i < f->n && f->time_ms[i] == h->time_ms[j]) i++;
+        c->time_ms[n] = is_hist ? h->time_ms[j] : f->time_ms[i];
+        c->hist[n] = is_hist ? (struct histogram *)(uintptr_t)h->bits[j] : NULL;
+        c->value[n] = is_hist ? c->hist[n]->sum : double_of(f->bits[i]);
+        if (is_hist) j++;
+        else i++;
+    }
+    return n;
+}
+
+static void join_starts(struct scanner *c, const int64_t *time_ms, size_t n)
+{
+    const struct gather *s = &c->rows[ROW_START];
+    for (size_t i = 0, j = 0; i < n; i++) {
+        while (j < s->n && s->time_ms[j] < time_ms[i]) j++;
+        c->start_ms[i] = j < s->n && s->time_ms[j] == time_ms[i] ? (int64_t)s->bits[j] : 0;
+    }
+}
+
+static void join(struct scanner *c, struct series_rows *out)
+{
+    for (int k = 0; k < KINDS; k++) gather_join(&c->rows[k]);
+    const struct gather *f = &c->rows[ROW_FLOAT];
+    const void *bits = f->bits;
+    bool has_hist = c->rows[ROW_HISTOGRAM].n > 0, has_start = c->rows[ROW_START].n > 0;
+    if (has_hist || has_start) reserve(c, f->n + c->rows[ROW_HISTOGRAM].n);
+
+    *out = (struct series_rows){ .series = out->series, .n = f->n, .time_ms = f->time_ms, .value = bits };
+    if (has_hist) {
+        out->n = join_kinds(c);
+        out->time_ms = c->time_ms;
+        out->value = c->value;
+        out->hist = c->hist;
+    }
+    if (has_start) {
+        join_starts(c, out->time_ms, out->n);
+        out->start_ms = c->start_ms;
+    }
+}
+
+static struct key_list keys_of(struct view *v, const struct series_ref *ref, series_key *one)
+{
+    if (!(ref->id & SERIES_HAS_LIST)) {
+        *one = ref->id;
+        return (struct key_list){ one, 1 };
+    }
+    pthread_mutex_lock(&v->mu);
+    check((ref->id & ~SERIES_HAS_LIST) < v->n_lists);
+    struct key_list list = v->lists[ref->id & ~SERIES_HAS_LIST];
+    pthread_mutex_unlock(&v->mu);
+    return list;
+}
+
+static int scan_series(struct view *v, struct scanner *c, const struct series_ref *ref, int64_t from_ms, int64_t to_ms,
+                       struct series_rows *out, struct err *e)
+{
+    series_key one;
+    struct key_list keys = keys_of(v, ref, &one);
+    int rc = OK;
+    for (int k = 0; k < KINDS; k++) gather_clear(&c->rows[k]);
+    if (c->arena.used > 0) arena_reset(&c->arena);
+    for (size_t i = 0; rc == OK && i < keys.n; i++) rc = gather_key(c, keys.at[i], from_ms, to_ms, e);
+    if (rc == OK) join(c, out);
+    return rc;
+}
+
+static void choose_sources(struct scanner *c, int64_t from_ms, int64_t to_ms)
+{
+    for (size_t i = 0; i < c->n; i++) c->sources[i].is_in_window = c->sources[i].min_ms <= to_ms && c->sources[i].max_ms >= from_ms;
+}
+
+int view_do_scan(struct store_view *base, struct call *call, const struct series_ref *refs, size_t n, int64_t from_ms, int64_t to_ms,
+                 series_sink *sink, void *ctx, struct err *e)
+{
+    struct view *v = view_of(base);
+    struct scanner *c = scanner_take(v);
+    uint64_t rows = 0;
+    int rc = OK;
+    from_ms = MAX(from_ms, v->from_ms);
+    to_ms = MIN(to_ms, v->to_ms);
+    choose_sources(c, from_ms, to_ms);
+
+    for (size_t i = 0; rc >= 0 && i < n; i++) {
+        struct series_rows out = { .series = i };
+        rc = i % CHECK_EVERY == 0 ? call_check(call, e) : OK;
+        if (rc == OK) rc = scan_series(v, c, &refs[i], from_ms, to_ms, &out, e);
+        if (rc == OK) rc = sink(ctx, &out);
+        rows += out.n;
+    }
+    stat_add(v->s->stats.scanned, rows);
+    scanner_give_back(v, c);
+    return MIN(rc, 0);
+}

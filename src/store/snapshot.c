@@ -1,0 +1,73 @@
+/* snapshot.c - a copy of the store that costs no copying: a flush, then hard links to all files and a manifest of its own.
+ *
+ * The directory appears under its name when it is complete. It must lie on the same file system as the data. */
+#include <stdio.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "store/engine.h"
+
+static int link_file(const char *dir, const struct store_file *f, uint32_t *made_day, struct err *e)
+{
+    char day_dir[4096], path[4200];
+    int rc = OK;
+    day_dir_path(day_dir, sizeof day_dir, dir, f->id.day);
+    if (*made_day != f->id.day) rc = file_mkdirs(day_dir, e);
+    *made_day = f->id.day;
+    file_id_path(path, sizeof path, dir, &f->id);
+    return rc == OK ? file_link(f->path, path, e) : rc;
+}
+
+static int sync_days(const char *dir, const struct version *v, struct err *e)
+{
+    char path[4300];
+    int rc = OK;
+    for (size_t i = 0; rc == OK && i < v->n; i++) {
+        if (i > 0 && v->at[i]->id.day == v->at[i - 1]->id.day) continue;
+        day_dir_path(path, sizeof path, dir, v->at[i]->id.day);
+        rc = file_sync_dir(path, e);
+    }
+    snprintf(path, sizeof path, "%s/metrics", dir);
+    return rc == OK ? file_sync_dir(path, e) : rc;
+}
+
+static int write_manifest(struct engine *s, const char *dir, const struct version *v, struct err *e)
+{
+    struct registry_size size;
+    registry_size(s->registry, &size);
+    struct manifest_state state = { .n = v->n, .cap = v->n, .wal_floor = 1, .next_series_no = size.next_series_no,
+                                    .next_metric_no = size.next_metric_no, .next_sequence = catalog_sequence(s->catalog) };
+    state.files = mem_array(v->n, sizeof state.files[0]);
+    for (size_t i = 0; i < v->n; i++) state.files[i] = v->at[i]->id;
+    int rc = manifest_write(dir, &state, e);
+    manifest_state_release(&state);
+    return rc;
+}
+
+static int fill(struct engine *s, const char *dir, const struct version *v, struct err *e)
+{
+    char path[4300];
+    uint32_t made_day = UINT32_MAX;
+    snprintf(path, sizeof path, "%s/metrics", dir);
+    int rc = file_mkdirs(path, e);
+    for (size_t i = 0; rc == OK && i < v->n; i++) rc = link_file(dir, v->at[i], &made_day, e);
+    if (rc == OK) rc = sync_days(dir, v, e);
+    if (rc == OK) rc = write_manifest(s, dir, v, e);
+    return rc;
+}
+
+int engine_snapshot(struct engine *s, const char *dir, struct err *e)
+{
+    char partial[4200];
+    if (file_exists(dir)) return err_set(e, ERR_RANGE, "snapshot: %s exists already", dir);
+    snprintf(partial, sizeof partial, "%s.partial", dir);
+    if (file_exists(partial)) return err_set(e, ERR_RANGE, "snapshot: %s is left from an attempt that failed; remove it", partial);
+
+    int rc = s->wal ? engine_flush(s, e) : OK;
+    struct version *v = catalog_pin(s->catalog);
+    if (rc == OK) rc = fill(s, partial, v, e);
+    version_unref(v);
+    if (rc == OK) rc = file_rename(partial, dir, e);
+    if (rc < 0) err_where(e, "snapshot");
+    return rc;
+}
