@@ -22,6 +22,9 @@ struct promql_function {
     bool experimental;
     promql_call_fn *call;
     const char *help; /* one sentence */
+    double (*map)(double);           /* functions of one float (abs, ln, ...) */
+    const struct window_def *window; /* functions of a range vector; window.h */
+    bool uses_time;                  /* the value depends on the evaluation time, whatever the arguments */
 };
 
 const struct promql_function *promql_function_find(struct str name); /* NULL when unknown */
