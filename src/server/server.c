@@ -1,0 +1,256 @@
+/* server.c - see server.h. The order of opening: store, workers, engine, then the doors, then what feeds itself. */
+#include "server/server.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/duration.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "server/version.h"
+#include "tell/page.h"
+
+#define QUERY_QUEUE 256 /* requests waiting for a worker; beyond, 503 */
+#define STOP_GRACE_MS 5000
+#define OUTBOUND_MAX 1024
+#define PEM_MAX (1u << 20)
+
+/* ---- what the API asks of the server ---- */
+
+static void api_flags(void *ctx, void (*visit)(const char *, const char *, void *), void *arg)
+{
+    options_each(&((struct server *)ctx)->options, visit, arg);
+}
+
+static int api_reload(void *ctx, struct err *e)
+{
+    return server_reload(ctx, e);
+}
+
+static void api_components(void *ctx, void (*visit)(const struct component *, void *), void *arg)
+{
+    struct server *s = ctx;
+    struct store_status status;
+    store_status(s->store, &status);
+    const struct component parts[] = {
+        { "store", status.read_only ? "degraded" : "ok", status.read_only ? STR("writes are refused: disk full or failing") : STR("") },
+        { "query", "ok", STR("") },
+        { "http", "ok", STR("") },
+        { "grpc", "ok", STR("") },
+    };
+    for (size_t i = 0; i < COUNT(parts); i++)
+        if (s->grpc != NULL || i != 3) visit(&parts[i], arg);
+}
+
+/* ---- opening ---- */
+
+static bool is_loopback(const char *listen)
+{
+    return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "localhost:", 10) == 0 || strncmp(listen, "[::1]:", 6) == 0 ||
+           strcmp(listen, "none") == 0;
+}
+
+static int listeners_check(const struct options *o, struct err *e)
+{
+    const char *all[] = { o->listen, o->listen_otlp, o->listen_grpc };
+    for (size_t i = 0; i < COUNT(all); i++)
+        if (!is_loopback(all[i]) && !o->allow_insecure_listen)
+            return err_set(e, ERR_RANGE, "%s is not a loopback address and there is no authentication yet: put a proxy with one in front, "
+                           "or say --allow-insecure-listen", all[i]);
+    if ((o->tls_cert_file[0] == 0) != (o->tls_key_file[0] == 0)) return err_set(e, ERR_RANGE, "TLS wants both --tls-cert-file and --tls-key-file");
+    return OK;
+}
+
+static int read_pem(const char *path, char **out, struct err *e)
+{
+    if (path[0] == 0) return OK;
+    struct buf pem = BUF_INIT(PEM_MAX);
+    int rc = file_slurp(path, &pem, e);
+    if (rc == OK) *out = str_dup(buf_view(&pem));
+    buf_release(&pem);
+    return rc;
+}
+
+static int open_store(struct server *s, struct err *e)
+{
+    const struct options *o = &s->options;
+    struct embedded_conf conf = {
+        .dir = o->data,
+        .retention_ms = o->retention_ms,
+        .retention_bytes = o->retention_bytes,
+        .head_bytes = o->head_bytes,
+        .head_age_ms = o->head_age_ms,
+        .sync_interval_ms = o->sync_interval_ms,
+        .max_series = o->max_series,
+        .min_free_bytes = o->min_free_bytes,
+    };
+    return embedded_open(&conf, &s->store, e);
+}
+
+static void open_engine(struct server *s)
+{
+    const struct options *o = &s->options;
+    size_t processors = (size_t)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1);
+    struct engine_conf conf = {
+        .lookback_ms = o->query_lookback_ms,
+        .timeout_ms = o->query_timeout_ms,
+        .max_samples = o->query_max_samples,
+        .max_memory_bytes = o->query_memory_bytes,
+        .max_concurrent = o->query_concurrency,
+    };
+    s->pool = work_start("query", MAX(processors, 2), QUERY_QUEUE);
+    s->engine = engine_new(s->store, s->pool, &conf);
+}
+
+static void fill_api(struct server *s)
+{
+    struct buf retention = BUF_INIT(sizeof s->retention - 1);
+    if (s->options.retention_ms > 0) duration_print_ms(&retention, s->options.retention_ms);
+    snprintf(s->retention, sizeof s->retention, "%s", retention.n > 0 ? buf_cstr(&retention) : "forever");
+    buf_release(&retention);
+    s->api = (struct prometheus_api){
+        .engine = s->engine,
+        .store = s->store,
+        .pool = s->pool,
+        .version = VEDETTE_VERSION,
+        .prometheus_version = PROMETHEUS_API_VERSION,
+        .data_dir = s->options.data,
+        .retention = s->retention,
+        .started_ms = clock_now_ms(),
+        .lookback_ms = s->options.query_lookback_ms,
+        .timeout_ms = s->options.query_timeout_ms,
+        .memory_bytes = s->options.query_memory_bytes,
+        .admin_enabled = s->options.admin_api,
+        .ctx = s,
+        .each_flag = api_flags,
+        .reload = api_reload,
+        .each_component = api_components,
+    };
+}
+
+/* Grafana users may point a data source at /prometheus: the same handlers below that prefix. */
+static void add_prefixed(struct server *s)
+{
+    s->prefixed = mem_array(prometheus_routes_count, sizeof *s->prefixed);
+    for (size_t i = 0; i < prometheus_routes_count; i++) {
+        s->prefixed[i] = prometheus_routes[i];
+        s->prefixed[i].path = arena_printf(&s->options.arena, "/prometheus%s", prometheus_routes[i].path).p;
+    }
+    http_server_routes(s->http, s->prefixed, prometheus_routes_count, &s->api);
+}
+
+static int open_http(struct server *s, struct err *e)
+{
+    const struct options *o = &s->options;
+    struct limit limit = LIMIT_DEFAULT;
+    limit.body_bytes = (size_t)o->max_body_bytes;
+    push_prom_init(&s->push, s->store, &limit);
+    s->pushgateway = pushgateway_start(s->store, &limit, &(struct pushgateway_conf){ 0 });
+
+    s->http = http_server_new();
+    http_server_routes(s->http, push_prom_routes, push_prom_n_routes, &s->push);
+    http_server_routes(s->http, pushgateway_routes, pushgateway_n_routes, s->pushgateway);
+    http_server_routes(s->http, prometheus_routes, prometheus_routes_count, &s->api);
+    add_prefixed(s);
+    http_server_routes(s->http, page_routes, page_n_routes, NULL);
+
+    struct http_conf conf = {
+        .listen = { o->listen, o->listen_otlp },
+        .n_listen = strcmp(o->listen_otlp, "none") == 0 ? 1 : 2,
+        .threads = (size_t)o->http_threads,
+        .max_body_bytes = (size_t)o->max_body_bytes,
+        .max_inflight_bytes = (size_t)o->max_inflight_bytes,
+        .max_connections = (unsigned)o->max_connections,
+        .tls_cert_pem = s->tls_cert,
+        .tls_key_pem = s->tls_key,
+    };
+    return http_server_start(s->http, &conf, e);
+}
+
+static int open_grpc(struct server *s, struct err *e)
+{
+    const struct options *o = &s->options;
+    if (strcmp(o->listen_grpc, "none") == 0) return OK;
+    struct grpc_conf conf = {
+        .listen = o->listen_grpc,
+        .max_message_bytes = (size_t)o->max_body_bytes,
+        .tls_cert_pem = s->tls_cert,
+        .tls_key_pem = s->tls_key,
+    };
+    s->grpc = grpc_server_new();
+    return grpc_server_start(s->grpc, &conf, e);
+}
+
+static bool real_arrived(void *ctx)
+{
+    const struct server *s = ctx;
+    return stat_value(s->push.write_v1.samples) + stat_value(s->push.write_v2.samples) + stat_value(s->push.import.samples) > 0;
+}
+
+static void open_self(struct server *s)
+{
+    const struct options *o = &s->options;
+    if (o->self_metrics || o->host_metrics) {
+        struct self_conf conf = { o->self_interval_ms, o->self_metrics, o->host_metrics, o->listen };
+        s->self = self_start(s->store, &conf);
+    }
+    if (o->demo) s->demo = demo_start(s->store, real_arrived, s);
+}
+
+int server_open(struct server *s, struct options *o, struct err *e)
+{
+    int rc;
+    *s = (struct server){ .options = *o };
+    *o = (struct options){ 0 };
+
+    if ((rc = listeners_check(&s->options, e)) < 0) goto fail;
+    if ((rc = read_pem(s->options.tls_cert_file, &s->tls_cert, e)) < 0) goto fail;
+    if ((rc = read_pem(s->options.tls_key_file, &s->tls_key, e)) < 0) goto fail;
+    if ((rc = open_store(s, e)) < 0) goto fail;
+    open_engine(s);
+    s->client = http_client_start(OUTBOUND_MAX, e);
+    if (s->client == NULL) {
+        rc = e->code;
+        goto fail;
+    }
+    fill_api(s);
+    if ((rc = open_http(s, e)) < 0) goto fail;
+    if ((rc = open_grpc(s, e)) < 0) goto fail;
+    open_self(s);
+    log_info("server", "ready", "http", s->options.listen, "otlp", s->options.listen_otlp, "grpc", s->options.listen_grpc, "data",
+             s->options.data, "version", VEDETTE_VERSION, NULL);
+    return OK;
+fail:
+    server_close(s);
+    return rc;
+}
+
+int server_reload(struct server *s, struct err *e)
+{
+    if (s->options.config[0] == 0) return OK;
+    (void)e;
+    return OK;
+}
+
+void server_close(struct server *s)
+{
+    demo_stop(s->demo);
+    self_stop(s->self);
+    if (s->grpc != NULL) grpc_server_stop(s->grpc, STOP_GRACE_MS);
+    if (s->http != NULL) http_server_stop(s->http, STOP_GRACE_MS);
+    pushgateway_stop(s->pushgateway);
+    if (s->client != NULL) http_client_stop(s->client);
+    work_stop(s->pool);
+    engine_free(s->engine);
+    store_close(s->store);
+    grpc_server_free(s->grpc);
+    http_server_free(s->http);
+    mem_free(s->prefixed);
+    mem_free(s->tls_cert);
+    mem_free(s->tls_key);
+    options_release(&s->options);
+}

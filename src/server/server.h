@@ -1,0 +1,39 @@
+/* server.h - everything plugged together: opened in the order of the data's way, closed in the opposite one.
+ *
+ * Threads: server_open, server_reload and server_close from the main thread; the modules bring their own. */
+#pragma once
+#include "net/grpc_server.h"
+#include "net/http_client.h"
+#include "receive/demo.h"
+#include "receive/push_prom.h"
+#include "receive/pushgateway.h"
+#include "receive/self.h"
+#include "server/options.h"
+#include "store/embedded.h"
+#include "tell/api_prometheus.h"
+
+struct server {
+    struct options options;
+
+    struct store *store;
+    struct work_pool *pool;
+    struct engine *engine;
+    struct http_client *client;
+    struct http_server *http;
+    struct grpc_server *grpc; /* NULL: --listen-grpc none */
+
+    struct push_prom push;
+    struct pushgateway *pushgateway;
+    struct self *self;
+    struct demo *demo;
+    struct prometheus_api api;
+
+    struct http_route *prefixed; /* prometheus_routes again, below /prometheus */
+    char *tls_cert, *tls_key;    /* PEM, or NULL */
+    char retention[32];
+};
+
+/* o is taken over. On failure everything opened so far is closed again. */
+int server_open(struct server *, struct options *o, struct err *);
+int server_reload(struct server *, struct err *); /* on failure the old configuration stays */
+void server_close(struct server *);
