@@ -2,6 +2,7 @@
 #pragma once
 #include <stdlib.h>
 
+#include "base/check.h"
 #include "model/matcher.h"
 #include "model/store.h"
 #include "unit/test.h"
