@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/float.h"
+#include "base/hash.h"
 #include "query/promql/aggregate.h"
 #include "query/promql/histogram_ops.h"
 #include "query/promql/parse.h"
@@ -157,20 +158,33 @@ static int ratio_wanted(struct aggregation *a, size_t step, double *ratio, struc
     return OK;
 }
 
-/* Where in [0, 1) a series stands: always the same place for the same labels. */
-static double place_of(struct labels l)
+static void add_sized(struct buf *b, struct str s)
 {
-    uint64_t h = labels_hash(l);
-    return (double)(hash64(&h, sizeof h) >> 11) * 0x1p-53;
+    buf_u8(b, s.n < 255 ? (uint8_t)s.n : 255);
+    for (int i = 0; s.n >= 255 && i < 3; i++) buf_u8(b, (uint8_t)(s.n >> (8 * i)));
+    buf_str(b, s);
+}
+
+/* Where in [0, 1] a series stands: the hash Prometheus takes, so that the same series are chosen. */
+static double place_of(struct labels l, struct buf *b)
+{
+    buf_clear(b);
+    for (size_t i = 0; i < l.n; i++) {
+        add_sized(b, l.at[i].name);
+        add_sized(b, l.at[i].value);
+    }
+    return (double)XXH64(b->p, b->n, 0) / (double)UINT64_MAX;
 }
 
 int aggregate_limit_ratio(struct aggregation *a, struct err *e)
 {
     struct taken t = taken_new(a);
-    double *place = arena_array(&a->ev->q->arena, a->in->n, sizeof *place), ratio;
+    double *place = arena_array(&a->ev->q->arena, a->in->n, sizeof *place), ratio = 0;
+    struct buf bytes = BUF_INIT(64u << 20);
     int rc = OK;
 
-    for (size_t s = 0; s < a->in->n; s++) place[s] = place_of(a->in->at[s].labels);
+    for (size_t s = 0; s < a->in->n; s++) place[s] = place_of(a->in->at[s].labels, &bytes);
+    buf_release(&bytes);
     for (size_t i = 0; i < a->ev->n && rc == OK; i++) {
         if ((rc = ratio_wanted(a, i, &ratio, e)) < 0) break;
         for (size_t s = 0; s < a->in->n; s++) {
@@ -237,7 +251,8 @@ int aggregate_count_values(struct aggregation *a, struct err *e)
             for (size_t i = 0; i < a->ev->n; i++) {
                 if (!has_sample(s, i)) continue;
                 struct labels l = labels_set(&q->arena, a->groups[g].labels, a->label, value_text(a, s, i));
-                double *v = &a->out->at[series_index_get(&index, l, a->groups[g].drop_name)].v[i];
+                size_t at = series_index_get(&index, l, a->groups[g].drop_name); /* may move the series */
+                double *v = &a->out->at[at].v[i];
                 *v = is_stale(*v) ? 1 : *v + 1;
             }
             arena_reset(&a->scratch);

@@ -177,6 +177,8 @@ static int set_operator(struct matching *m, struct err *e)
 
 /* ---- one to one, many to one ---- */
 
+/* fill_left and fill_right speak of the many and the one side, also where group_right has turned them round: so does
+ * Prometheus. */
 struct roles {
     int many, one;             /* sides; in one-to-one the left is "many" */
     bool fill_many, fill_one;
@@ -185,10 +187,8 @@ struct roles {
 
 static struct roles roles_of(const struct node *n)
 {
-    struct roles r = { 0, 1, n->has_fill_left, n->has_fill_right, n->fill_left, n->fill_right };
-    if (n->card == CARD_ONE_TO_MANY)
-        r = (struct roles){ 1, 0, n->has_fill_right, n->has_fill_left, n->fill_right, n->fill_left };
-    return r;
+    bool turned = n->card == CARD_ONE_TO_MANY;
+    return (struct roles){ turned, !turned, n->has_fill_left, n->has_fill_right, n->fill_left, n->fill_right };
 }
 
 
@@ -330,7 +330,7 @@ static int match_operator(struct matching *m, struct err *e)
     series_index_init(&m->index, m->ev->q, m->out);
     for (size_t k = 0; k < m->n && rc == OK; k++) {
         const struct match *of = &m->matches[k];
-        uint32_t *who;
+        uint32_t *who = NULL;
         if ((rc = who_is_one(m, of, &r, &who, e)) < 0) break;
         if (of->n[r.one] == 0 && !r.fill_one) continue;
         if (of->n[r.many] == 0 && !r.fill_many) continue;

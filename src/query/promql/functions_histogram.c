@@ -167,7 +167,8 @@ static bool any_float(const struct mseries *s, size_t steps)
 static void put_estimate(struct estimate *x, struct labels l, size_t step, double v)
 {
     if (x->label.n) l = labels_set(&x->ev->q->arena, l, x->label, x->value);
-    x->index.m->at[series_index_get(&x->index, l, true)].v[step] = v;
+    size_t at = series_index_get(&x->index, l, true); /* may move the series */
+    x->index.m->at[at].v[step] = v;
 }
 
 static size_t buckets_at(const struct estimate *x, const struct classic *c, size_t step, struct classic_bucket *out)

@@ -340,8 +340,11 @@ void hist_mean_add(struct hist_mean *m, struct arena *scratch, const struct hist
         hwork_divide(&m->sum, n - 1);
         m->moving = true;
     }
+    struct hwork part; /* divided, not multiplied by 1/n: opposite terms then still cancel */
+    hwork_init(&part, scratch, h);
+    hwork_divide(&part, n);
     hwork_scale(&m->sum, (n - 1) / n);
-    m->told |= hwork_add(&m->sum, h, 1 / n);
+    m->told |= hwork_add_work(&m->sum, &part, 1);
 }
 
 struct histogram *hist_mean_done(struct hist_mean *m, bool mean, struct arena *a)

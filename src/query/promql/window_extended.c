@@ -79,8 +79,9 @@ static double right_float(const struct window_run *r, const struct window *w, co
     const struct rows *s = &r->rows;
     size_t i = e->last;
     if (r->job->extent != EXTENT_SMOOTHED || s->time_ms[i] <= w->end_ms || i == e->first) return s->value[i];
+    bool same_gap = s->time_ms[i - 1] < w->start_ms; /* then both edges lie on the line after a reset, if there is one */
     return interpolate_float(s->value[i - 1], s->value[i], s->time_ms[i - 1], s->time_ms[i], w->end_ms,
-                             r->job->def->is_counter, false);
+                             r->job->def->is_counter, same_gap);
 }
 
 static bool extended_float(struct window_run *r, const struct window *w, const struct edge *e, double *v)
@@ -143,7 +144,7 @@ static bool extended_hist(struct window_run *r, const struct window *w, const st
         left = edge_hist(r, e->first, e->first + 1, w->start_ms, true, &told);
     if (incompatible(r, told)) return false;
     if (smoothed && s->time_ms[e->last] > w->end_ms && e->first < e->last)
-        right = edge_hist(r, e->last - 1, e->last, w->end_ms, false, &told);
+        right = edge_hist(r, e->last - 1, e->last, w->end_ms, s->time_ms[e->last - 1] < w->start_ms, &told);
     if (incompatible(r, told)) return false;
 
     hwork_init(&grown, r->scratch, right);
