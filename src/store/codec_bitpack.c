@@ -1,7 +1,9 @@
-/* codec_bitpack.c - patched bit packing. Value i occupies bits [i * width, (i + 1) * width) of a little-endian bit string.
+/* codec_bitpack.c - patched bit packing. Value i occupies bits [i * width, (i + 1) * width) of a
+ * little-endian bit string.
  *
  * Always true:
- *   1. A value needs a patch exactly when it has more than `width` bits; patches come in rising position.
+ *   1. A value needs a patch exactly when it has more than `width` bits; patches come in rising
+ *      position.
  *   2. Whoever decodes writes at most MINIBLOCK values, whatever the bytes say. */
 #include "store/codec_bitpack.h"
 
@@ -23,7 +25,8 @@ static inline size_t packed_bytes(size_t n, unsigned width)
 
 /* ---- choosing ---- */
 
-/* From the width that fits all downwards: each bit less saves n bits and costs the values that no longer fit. */
+/* From the width that fits all downwards: each bit less saves n bits and costs the values that no
+ * longer fit. */
 struct bitpack_plan bitpack_plan(const uint64_t *v, size_t n)
 {
     uint64_t all = 0;
@@ -108,7 +111,8 @@ void bitpack_put(struct buf *out, const uint64_t *v, size_t n, struct bitpack_pl
 
 /* ---- unpacking ---- */
 
-/* p has 16 readable bytes beyond the packed ones. Any width up to 57 lies within one unaligned word. */
+/* p has 16 readable bytes beyond the packed ones. Any width up to 57 lies within one unaligned
+ * word. */
 static void unpack_narrow(const char *p, uint64_t *v, size_t n, unsigned width)
 {
     const uint64_t mask = (1ull << width) - 1;
@@ -134,8 +138,10 @@ static void unpack(struct str body, uint64_t *v, size_t n, unsigned width, size_
         memset(copy + body.n, 0, 16);
         p = copy;
     }
-    if (width <= 57) unpack_narrow(p, v, n, width);
-    else unpack_wide(p, v, n, width);
+    if (width <= 57)
+        unpack_narrow(p, v, n, width);
+    else
+        unpack_wide(p, v, n, width);
 }
 
 static bool patch(struct str *in, uint64_t *v, size_t n, unsigned width)
@@ -163,8 +169,10 @@ bool bitpack_get(struct str *in, uint64_t *v, size_t n)
     size_t body = packed_bytes(n, width);
     if (width > 64 || body > in->n - 1) return false;
 
-    if (width == 0) memset(v, 0, n * sizeof v[0]);
-    else unpack(str_make(in->p + 1, body), v, n, width, in->n - 1);
+    if (width == 0)
+        memset(v, 0, n * sizeof v[0]);
+    else
+        unpack(str_make(in->p + 1, body), v, n, width, in->n - 1);
     *in = str_make(in->p + 1 + body, in->n - 1 - body);
     return patched ? patch(in, v, n, width) : true;
 }

@@ -1,6 +1,8 @@
-/* codec_bitpack.h - up to 128 unsigned integers in as few bits as most of them need; the few larger ones are patched in.
+/* codec_bitpack.h - up to 128 unsigned integers in as few bits as most of them need; the few larger
+ * ones are patched in.
  *
- *     | width u7, patched u1 | n low parts of `width` bits, LSB first | patched: count u8, positions, high parts |
+ *     | width u7, patched u1 | n low parts of `width` bits, LSB first |
+ *     | patched only: count u8, positions, high parts |
  *
  * The unit beneath every column of numbers (codec_ints.c). Pure functions. */
 #pragma once

@@ -1,10 +1,12 @@
-/* codec_decimal.c - most measured numbers were short decimals once; find the integers they came from.
+/* codec_decimal.c - most measured numbers were short decimals once; find the integers they came
+ * from.
  *
- *     | ints column of i | exceptions only: count varint, gaps between their rows as varints, their bits u64 each |
+ *     | ints column of i | exceptions only: count, gaps between their rows: varints, their bits u64 |
  *
- * A double written as decimal text of up to 15 digits is i / 10^e correctly rounded, because |i| < 2^53 and 10^e, e <= 22,
- * are both exact doubles and IEEE division rounds once. So division restores it to the bit, and fitting is checked by
- * doing exactly that. Multiplying by 10^-e would not be exact. */
+ * A double written as decimal text of up to 15 digits is i / 10^e correctly rounded, because |i| <
+ * 2^53 and 10^e, e <= 22, are both exact doubles and IEEE division rounds once. So division
+ * restores it to the bit, and fitting is checked by doing exactly that. Multiplying by 10^-e would
+ * not be exact. */
 #include <math.h>
 #include <string.h>
 
@@ -26,11 +28,13 @@ static uint64_t bits_of(double v)
 /* i with i / scale == v to the bit; false when there is none. *i is set in either case. */
 static inline bool fits(double v, double scale, int64_t *i)
 {
-    /* Adding 1.5 * 2^52 leaves the nearest integer in the low bits of the mantissa: rounding without a branch.
-     * From 2^51 on the sum would overflow them; such values are whole already, or too large. */
+    /* Adding 1.5 * 2^52 leaves the nearest integer in the low bits of the mantissa: rounding without a
+     * branch. From 2^51 on the sum would overflow them; such values are whole already, or too large. */
     const double magic = 0x1.8p52, wide = v * scale;
-    if (LIKELY(fabs(wide) < 0x1p51)) *i = (int64_t)(bits_of(wide + magic) - bits_of(magic));
-    else *i = fabs(wide) < 0x1p62 ? (int64_t)wide : 0; /* NaN and infinities: 0, which fails below */
+    if (LIKELY(fabs(wide) < 0x1p51))
+        *i = (int64_t)(bits_of(wide + magic) - bits_of(magic));
+    else
+        *i = fabs(wide) < 0x1p62 ? (int64_t)wide : 0; /* NaN and infinities: 0, which fails below */
     return bits_of((double)*i / scale) == bits_of(v);
 }
 
@@ -57,8 +61,9 @@ static bool all_still_bad(const double *v, const size_t *bad, size_t n, int e)
     return n > 0;
 }
 
-/* The smallest exponent that fits all but a twentieth; a larger one only if it saves more in exceptions (72 bits each)
- * than its digits cost (3.32 bits a value and step). Values that beat one exponent are tried first on the next. */
+/* The smallest exponent that fits all but a twentieth; a larger one only if it saves more in
+ * exceptions (72 bits each) than its digits cost (3.32 bits a value and step). Values that beat one
+ * exponent are tried first on the next. */
 struct decimal decimal_fit(const double *v, size_t n)
 {
     struct decimal best = { -1, 0 };
@@ -78,7 +83,8 @@ struct decimal decimal_fit(const double *v, size_t n)
 
 /* ---- writing ---- */
 
-/* Exceptions take the integer before them (the first fitting one for those at the start), so that they cost no bits. */
+/* Exceptions take the integer before them (the first fitting one for those at the start), so that
+ * they cost no bits. */
 static void scale(const double *v, size_t n, double by, int64_t *out)
 {
     int64_t last = 0;
@@ -130,7 +136,8 @@ static bool get_exceptions(struct str *in, double *v, size_t n)
         if (skip >= n || at + skip >= n) return false;
         at += skip;
         uint64_t b = 0;
-        for (int byte = 0; byte < 8; byte++) b |= (uint64_t)(unsigned char)in->p[k * 8 + (uint64_t)byte] << (8 * byte);
+        for (int byte = 0; byte < 8; byte++)
+            b |= (uint64_t)(unsigned char)in->p[k * 8 + (uint64_t)byte] << (8 * byte);
         memcpy(&v[at], &b, 8);
     }
     *in = str_make(in->p + count * 8, in->n - count * 8);

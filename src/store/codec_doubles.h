@@ -1,8 +1,10 @@
-/* codec_doubles.h - the two ways a column of doubles is stored when it is not constant (column.c decides).
+/* codec_doubles.h - the two ways a column of doubles is stored when it is not constant (column.c
+ * decides).
  *
- * Decimal: v = i / 10^e with whole i, e as small as possible; values that do not fit (NaN payloads, -0.0, infinities,
- * results of long sums) are kept by their bits as exceptions. Shuffled: each value XOR the one before, bytes of equal
- * significance side by side for the compressor above. Both are exact to the bit. */
+ * Decimal: v = i / 10^e with whole i, e as small as possible; values that do not fit (NaN payloads,
+ * -0.0, infinities, results of long sums) are kept by their bits as exceptions. Shuffled: each
+ * value XOR the one before, bytes of equal significance side by side for the compressor above. Both
+ * are exact to the bit. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,19 +1,21 @@
 /* codec_ints.c - predict the next integer, pack what the prediction misses.
  *
- *     | mode u3, shifted u1 | shift u8 when shifted | first zigzag varint | mode's own | miniblocks of the rest |
+ *     | mode u3, shifted u1 | shift u8 when shifted | first zigzag varint | mode's own | miniblocks |
  *
- * The column is seen as first + (k << shift): when all values agree in their low bits (memory in KiB, times in whole
- * seconds), those bits are not stored. k starts at 0 and what is packed is, by mode:
+ * The column is seen as first + (k << shift): when all values agree in their low bits (memory in
+ * KiB, times in whole seconds), those bits are not stored. k starts at 0 and what is packed is, by
+ * mode:
  *
  *     CONST    nothing
- *     NEAR     k - base         base = smallest of the miniblock, before it as the zigzag varint of its own delta
+ *     NEAR     k - base         base = smallest of the miniblock, before it as zigzag of its delta
  *     DELTA    zigzag of k's step
- *     CLIMB    k's step - base  likewise; for counters, whose steps are near each other and never negative
+ *     CLIMB    k's step - base  likewise; for counters, whose steps are alike and never negative
  *     DELTA2   zigzag of the step of k's step; the first step as a zigzag varint
- *     GRID     zigzag of k - row * step; step as a zigzag varint: scrape times around their ideal instants
+ *     GRID     zigzag of k - row * step; step as a zigzag varint: times around ideal instants
  *
  * Always true:
- *   1. All arithmetic is modulo 2^64: any sequence survives, whatever is chosen; the choice only costs bytes.
+ *   1. All arithmetic is modulo 2^64: any sequence survives, whatever is chosen; the choice only
+ *      costs bytes.
  *   2. Row 0 is `first`; packed are rows 1.. (DELTA2: 2..), in miniblocks of MINIBLOCK. */
 #include "store/codec_ints.h"
 
@@ -26,7 +28,8 @@ enum mode { CONST, NEAR, DELTA, CLIMB, DELTA2, GRID, MODES };
 struct state {
     enum mode mode;
     unsigned shift;
-    uint64_t first, value, delta, row; /* value = the last k, delta = its last step (DELTA2) or the grid's step */
+    uint64_t first, row;
+    uint64_t value, delta; /* the last k, its last step (DELTA2) or the grid's step */
 };
 
 static uint64_t k_of(const struct state *s, int64_t v)
@@ -55,7 +58,8 @@ static void steps(struct state *s, const int64_t *v, size_t n, uint64_t *out)
     s->value = value;
 }
 
-/* Residuals of the next n <= MINIBLOCK values; the state moves on. Returns the base of NEAR and CLIMB. */
+/* Residuals of the next n <= MINIBLOCK values; the state moves on. Returns the base of NEAR and
+ * CLIMB. */
 static uint64_t residuals(struct state *s, const int64_t *v, size_t n, uint64_t *out)
 {
     switch (s->mode) {
@@ -66,9 +70,7 @@ static uint64_t residuals(struct state *s, const int64_t *v, size_t n, uint64_t 
         steps(s, v, n, out);
         for (size_t i = 0; i < n; i++) out[i] = zigzag(out[i]);
         return 0;
-    case CLIMB:
-        steps(s, v, n, out);
-        return subtract_smallest(out, n);
+    case CLIMB: steps(s, v, n, out); return subtract_smallest(out, n);
     case DELTA2:
         steps(s, v, n, out);
         for (size_t i = 0; i < n; i++) {
@@ -80,8 +82,7 @@ static uint64_t residuals(struct state *s, const int64_t *v, size_t n, uint64_t 
     case GRID:
         for (size_t i = 0; i < n; i++) out[i] = zigzag(k_of(s, v[i]) - s->row++ * s->delta);
         return 0;
-    default:
-        return 0;
+    default: return 0;
     }
 }
 
@@ -103,7 +104,7 @@ static unsigned common_shift(const int64_t *v, size_t n)
 
 static struct state start(enum mode mode, unsigned shift, const int64_t *v, size_t n)
 {
-    struct state s = { mode, shift, (uint64_t)v[0], 0, 0, 1 };
+    struct state s = { .mode = mode, .shift = shift, .first = (uint64_t)v[0], .row = 1 };
     if (mode == DELTA2) s.delta = s.value = k_of(&s, v[1]);
     if (mode == GRID) s.delta = (k_of(&s, v[n - 1]) + (n - 1) / 2) / (n - 1); /* the mean step, rounded */
     return s;
@@ -133,7 +134,8 @@ static uint64_t cost(struct state s, const int64_t *v, size_t n)
     return bits;
 }
 
-/* What is worth trying beside DELTA. Measured on node_exporter and token counters: CLIMB saves most, GRID only on times. */
+/* What is worth trying beside DELTA. Measured on node_exporter and token counters: CLIMB saves
+ * most, GRID only on times. */
 static const enum mode for_values[] = { NEAR, CLIMB, DELTA2 }, for_times[] = { GRID, CLIMB, DELTA2 };
 
 static struct state choose(const int64_t *v, size_t n, const enum mode others[3])
@@ -204,7 +206,8 @@ bool ints_open(struct ints_reader *r, struct str in, size_t n)
 /* Row 0 (DELTA2: rows 0 and 1), which no miniblock holds; CONST: as many as fit. */
 static size_t next_unpacked(struct ints_reader *r, int64_t *v)
 {
-    size_t n = r->mode == CONST ? MIN(r->left, (size_t)MINIBLOCK) : MIN(r->left, first_row((enum mode)r->mode));
+    size_t n =
+        r->mode == CONST ? MIN(r->left, (size_t)MINIBLOCK) : MIN(r->left, first_row((enum mode)r->mode));
     for (size_t i = 0; i < n; i++) v[i] = (int64_t)r->first;
     if (n > 1 && r->mode == DELTA2) {
         r->value = r->delta;
@@ -236,8 +239,7 @@ static void restore(struct ints_reader *r, uint64_t *u, size_t n)
     case GRID:
         for (size_t i = 0; i < n; i++) u[i] = first + ((unzigzag(u[i]) + (r->row + i) * delta) << shift);
         return;
-    default:
-        return;
+    default: return;
     }
     r->value = value;
     r->delta = delta;

@@ -1,9 +1,9 @@
-/* codec_shuffled.c - doubles that are no short decimals: XOR with the one before, then the eight bytes of each sorted into planes.
+/* codec_shuffled.c - doubles that are no short decimals: XOR with the one before, bytes in planes.
  *
- *     | planes u8: bit b set when any value has a non-zero byte b | n bytes for each plane present, lowest first |
+ *     | planes u8: bit b set when any value has a non-zero byte b | n bytes for each bit set |
  *
- * Neighbours share sign, exponent and leading digits, so the high planes are mostly zero and the compressor above
- * sees runs; the low planes are noise and cost what they are. */
+ * Neighbours share sign, exponent and leading digits, so the high planes are mostly zero and the
+ * compressor above sees runs; the low planes are noise and cost what they are. */
 #include <string.h>
 
 #include "store/codec_doubles.h"

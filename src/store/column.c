@@ -4,8 +4,8 @@
  *     ints:     codec_ints.c, as it is
  *     times:    the same; its GRID and DELTA2 modes are there for them
  *
- * Constant doubles that are short decimals go through the integer codec's constant (3 bytes for 0 or 1); the rest,
- * NaNs and all, are one u64 of bits. Empty columns take no bytes. */
+ * Constant doubles that are short decimals go through the integer codec's constant (3 bytes for 0
+ * or 1); the rest, NaNs and all, are one u64 of bits. Empty columns take no bytes. */
 #include "store/column.h"
 
 #include <string.h>

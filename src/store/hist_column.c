@@ -1,13 +1,16 @@
 /* hist_column.c - stretches of equal layout, and under each its numbers as columns.
  *
- *     stretch:  | rows varint | schema zigzag | reset u8 | zero_threshold u64 | spans pos | spans neg | custom bounds | columns |
- *     spans:    | count varint | (offset zigzag, length varint) ... |      bounds: | count varint | u64 ... |
- *     columns:  count, zero_count, sum, each positive bucket, each negative bucket: doubles down the rows (column.h)
+ *     stretch:  | rows varint | schema zigzag | reset u8 | zero_threshold u64 |
+ *               | spans pos | spans neg | custom bounds | columns |
+ *     spans:    | count varint | (offset zigzag, length varint) ... |
+ *     bounds:   | count varint | u64 ... |
+ *     columns:  count, zero_count, sum, each positive, each negative bucket: doubles (column.h)
  *
  * Always true:
- *   1. Rows of one stretch share their spans and bounds in memory too: whoever reads them must not write there.
- *   2. A stretch of several rows holds at most `limit` numbers, a single row at most what the ceilings of histogram.h
- *      allow; so a few damaged bytes cannot ask for gigabytes. */
+ *   1. Rows of one stretch share their spans and bounds in memory too: whoever reads them must not
+ *      write there.
+ *   2. A stretch of several rows holds at most `limit` numbers, a single row at most what the
+ *      ceilings of histogram.h allow; so a few damaged bytes cannot ask for gigabytes. */
 #include "store/hist_column.h"
 
 #include <string.h>
@@ -29,7 +32,8 @@ static bool same_bytes(const void *a, const void *b, size_t n)
 /* By bits, unlike histogram_same_layout: a threshold of -0.0 must come back as such. */
 static bool same_stretch(const struct histogram *a, const struct histogram *b)
 {
-    return a->schema == b->schema && a->reset == b->reset && double_bits(a->zero_threshold) == double_bits(b->zero_threshold) &&
+    return a->schema == b->schema && a->reset == b->reset &&
+           double_bits(a->zero_threshold) == double_bits(b->zero_threshold) &&
            a->n_pos_spans == b->n_pos_spans && a->n_neg_spans == b->n_neg_spans && a->n_pos == b->n_pos &&
            a->n_neg == b->n_neg && a->n_custom == b->n_custom &&
            same_bytes(a->pos_spans, b->pos_spans, a->n_pos_spans * sizeof *a->pos_spans) &&
@@ -109,13 +113,15 @@ static bool get_i32(struct str *in, int32_t *v)
     return wide == *v;
 }
 
-static bool get_spans(struct str *in, struct arena *a, struct hist_span **out, uint32_t *n_out, uint32_t *buckets)
+static bool get_spans(struct str *in, struct arena *a, struct hist_span **out, uint32_t *n_out,
+                      uint32_t *buckets)
 {
     uint64_t n, length, sum = 0;
     if (!varint_get(in, &n) || n > HISTOGRAM_SPANS_MAX || n * 2 > in->n) return false;
     struct hist_span *s = n ? arena_array(a, n, sizeof *s) : NULL;
     for (uint64_t i = 0; i < n; i++) {
-        if (!get_i32(in, &s[i].offset) || !varint_get(in, &length) || length > HISTOGRAM_BUCKETS_MAX) return false;
+        if (!get_i32(in, &s[i].offset) || !varint_get(in, &length) || length > HISTOGRAM_BUCKETS_MAX)
+            return false;
         s[i].length = (uint32_t)length;
         sum += length;
     }
@@ -165,12 +171,13 @@ static void make_rows(const struct histogram *layout, struct histogram **out, si
     }
 }
 
-static int get_stretch(struct str *in, struct histogram **h, size_t n, const struct histogram *layout, double *column,
-                       struct arena *a, struct err *e)
+static int get_stretch(struct str *in, struct histogram **h, size_t n, const struct histogram *layout,
+                       double *column, struct arena *a, struct err *e)
 {
     size_t columns = FIXED + (size_t)layout->n_pos + layout->n_neg;
     if (!arena_fits(a, n * (columns * sizeof(double) + sizeof(struct histogram))))
-        return err_set(e, ERR_LIMIT, "%zu histograms of %zu numbers are more than the memory allowed", n, columns);
+        return err_set(e, ERR_LIMIT, "%zu histograms of %zu numbers are more than the memory allowed", n,
+                       columns);
     make_rows(layout, h, n, a);
     for (size_t c = 0; c < columns; c++) {
         int rc = column_get_doubles(in, column, n, e);
@@ -180,7 +187,8 @@ static int get_stretch(struct str *in, struct histogram **h, size_t n, const str
     return OK;
 }
 
-int hist_column_get(struct str *in, struct histogram **h, size_t n, size_t limit, struct arena *a, struct err *e)
+int hist_column_get(struct str *in, struct histogram **h, size_t n, size_t limit, struct arena *a,
+                    struct err *e)
 {
     double *column = mem_array(n + MINIBLOCK, sizeof *column);
     int rc = OK;

@@ -2,8 +2,8 @@
  *
  * Always true:
  *   1. What page_put wrote, page_get gives back byte for byte.
- *   2. No byte of a page is believed before the checksum over head and body has matched; lengths that say where the
- *      body ends are only compared with what is there.
+ *   2. No byte of a page is believed before the checksum over head and body has matched; lengths
+ *      that say where the body ends are only compared with what is there.
  *   3. Unwrapping never writes past raw_len, and raw_len never exceeds the caller's ceiling. */
 #include "store/page.h"
 
@@ -126,21 +126,27 @@ uint64_t page_bytes(struct str in)
     return in.n < PAGE_HEAD_BYTES ? 0 : PAGE_HEAD_BYTES + (uint64_t)load_u32(in.p + 8);
 }
 
-/* Checks everything that can be checked without unwrapping; *in steps past the page, *body is its body. */
+/* Checks everything that can be checked without unwrapping; *in steps past the page, *body is its
+ * body. */
 static int head_get(struct str *in, uint8_t kind, struct page_head *h, struct str *body, struct err *e)
 {
-    if (in->n < PAGE_HEAD_BYTES) return err_set(e, ERR_CORRUPT, "page: %zu bytes are too few for a head", in->n);
+    if (in->n < PAGE_HEAD_BYTES)
+        return err_set(e, ERR_CORRUPT, "page: %zu bytes are too few for a head", in->n);
     *h = (struct page_head){ (uint8_t)in->p[0], (uint8_t)in->p[1], load_u32(in->p + 4), load_u32(in->p + 8),
                              load_u32(in->p + 12) };
     if (h->stored_len > in->n - PAGE_HEAD_BYTES)
-        return err_set(e, ERR_CORRUPT, "page: body of %u bytes where %zu are left", h->stored_len, in->n - PAGE_HEAD_BYTES);
+        return err_set(e, ERR_CORRUPT, "page: body of %u bytes where %zu are left", h->stored_len,
+                       in->n - PAGE_HEAD_BYTES);
     *body = str_make(in->p + PAGE_HEAD_BYTES, h->stored_len);
-    if (crc32c(crc32c(0, in->p, 12), body->p, body->n) != h->crc) return err_set(e, ERR_CORRUPT, "page: wrong checksum");
+    if (crc32c(crc32c(0, in->p, 12), body->p, body->n) != h->crc)
+        return err_set(e, ERR_CORRUPT, "page: wrong checksum");
     if (h->kind != kind) return err_set(e, ERR_CORRUPT, "page: kind %u where %u belongs", h->kind, kind);
     if (in->p[2] != 0 || in->p[3] != 0) return err_set(e, ERR_CORRUPT, "page: reserved bytes are not zero");
     if (h->wrap > WRAP_ZSTD) return err_set(e, ERR_CORRUPT, "page: unknown compression %u", h->wrap);
-    if (h->raw_len > PAGE_RAW_MAX) return err_set(e, ERR_CORRUPT, "page: %u raw bytes are too many", h->raw_len);
-    if (h->wrap == WRAP_NONE && h->raw_len != h->stored_len) return err_set(e, ERR_CORRUPT, "page: lengths disagree");
+    if (h->raw_len > PAGE_RAW_MAX)
+        return err_set(e, ERR_CORRUPT, "page: %u raw bytes are too many", h->raw_len);
+    if (h->wrap == WRAP_NONE && h->raw_len != h->stored_len)
+        return err_set(e, ERR_CORRUPT, "page: lengths disagree");
     in->p += PAGE_HEAD_BYTES + body->n;
     in->n -= PAGE_HEAD_BYTES + body->n;
     return OK;
@@ -149,11 +155,8 @@ static int head_get(struct str *in, uint8_t kind, struct page_head *h, struct st
 static bool unwrap(struct page_unpacker *u, enum wrap wrap, struct str body, char *to, size_t raw_len)
 {
     switch (wrap) {
-    case WRAP_NONE:
-        memcpy(to, body.p, raw_len);
-        return true;
-    case WRAP_LZ4:
-        return LZ4_decompress_safe(body.p, to, (int)body.n, (int)raw_len) == (int)raw_len;
+    case WRAP_NONE: memcpy(to, body.p, raw_len); return true;
+    case WRAP_LZ4: return LZ4_decompress_safe(body.p, to, (int)body.n, (int)raw_len) == (int)raw_len;
     case WRAP_ZSTD:
         if (u->zstd == NULL) u->zstd = ZSTD_createDCtx();
         check(u->zstd != NULL);
@@ -172,8 +175,11 @@ int page_get(struct page_unpacker *u, struct str *in, uint8_t kind, struct buf *
     buf_clear(out);
     if (h.raw_len > 0) {
         char *to = buf_room(out, h.raw_len);
-        if (to == NULL) return err_set(e, ERR_LIMIT, "page: %u raw bytes are above the ceiling of %zu", h.raw_len, out->max);
-        if (!unwrap(u, h.wrap, body, to, h.raw_len)) return err_set(e, ERR_CORRUPT, "page: body does not decompress");
+        if (to == NULL)
+            return err_set(e, ERR_LIMIT, "page: %u raw bytes are above the ceiling of %zu", h.raw_len,
+                           out->max);
+        if (!unwrap(u, h.wrap, body, to, h.raw_len))
+            return err_set(e, ERR_CORRUPT, "page: body does not decompress");
         buf_added(out, h.raw_len);
     } else if (h.stored_len > 0) {
         return err_set(e, ERR_CORRUPT, "page: lengths disagree");
@@ -182,7 +188,8 @@ int page_get(struct page_unpacker *u, struct str *in, uint8_t kind, struct buf *
     return OK;
 }
 
-int page_read(struct page_unpacker *u, int fd, uint64_t at, size_t n, uint8_t kind, struct buf *out, struct err *e)
+int page_read(struct page_unpacker *u, int fd, uint64_t at, size_t n, uint8_t kind, struct buf *out,
+              struct err *e)
 {
     buf_clear(&u->stored);
     char *to = buf_room(&u->stored, n);

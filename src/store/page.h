@@ -1,10 +1,11 @@
 /* page.h - a stretch of bytes on disk that knows its kind, its length and its checksum.
  *
- *     | kind u8 | wrap u8 | zero u16 | raw_len u32 | stored_len u32 | crc32c u32 | body: stored_len bytes |
+ *     | kind u8 | wrap u8 | zero u16 | raw_len u32 | stored_len u32 | crc32c u32 | body |
  *
- * Little-endian. The checksum covers the first 12 bytes and the body, so a flipped bit anywhere is noticed. `wrap` says how
- * the body is compressed; a page that would not shrink is stored as it is. Readers trust nothing: every length is checked
- * against what is there and against the caller's ceiling before memory is taken. Bytes: docs/format-part.md. */
+ * Little-endian. The checksum covers the first 12 bytes and the body, so a flipped bit anywhere is
+ * noticed. `wrap` says how the body is compressed; a page that would not shrink is stored as it is.
+ * Readers trust nothing: every length is checked against what is there and against the caller's
+ * ceiling before memory is taken. Bytes: docs/format-part.md. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -13,15 +14,16 @@
 #include "base/err.h"
 
 #define PAGE_HEAD_BYTES 16
-#define PAGE_RAW_MAX (64u << 20) /* no page of ours is larger */
+#define PAGE_RAW_MAX    (64u << 20) /* no page of ours is larger */
 
-enum page_kind { /* on disk: never renumber */
-    PAGE_RUNS = 1,     /* part: run directory of a block */
-    PAGE_TIMES = 2,    /* part: time vectors of a block */
-    PAGE_VALUES = 3,   /* part: values of a block */
-    PAGE_INDEX = 4,    /* part: block index */
-    PAGE_TOP = 5,      /* part: the index of the index pages */
-    PAGE_SERIES = 16,  /* 16..31 belong to the series index file (day_index.c) */
+/* On disk: never renumber. */
+enum page_kind {
+    PAGE_RUNS = 1,    /* part: run directory of a block */
+    PAGE_TIMES = 2,   /* part: time vectors of a block */
+    PAGE_VALUES = 3,  /* part: values of a block */
+    PAGE_INDEX = 4,   /* part: block index */
+    PAGE_TOP = 5,     /* part: the index of the index pages */
+    PAGE_SERIES = 16, /* 16..31 belong to the series index file (day_index.c) */
 };
 
 /* ---- making ---- */
@@ -31,7 +33,8 @@ struct page_packer; /* compression state and scratch, reused from page to page; 
 struct page_packer *page_packer_new(int level);
 void page_packer_free(struct page_packer *);
 
-/* Append raw to out as one page. raw.n <= PAGE_RAW_MAX. (out->full tells when out's ceiling was hit.) */
+/* Append raw to out as one page. raw.n <= PAGE_RAW_MAX. (out->full tells when out's ceiling was
+ * hit.) */
 void page_put(struct page_packer *, struct buf *out, uint8_t kind, struct str raw);
 
 /* ---- reading ---- */
@@ -40,15 +43,18 @@ struct page_unpacker; /* likewise; one thread each */
 struct page_unpacker *page_unpacker_new(void);
 void page_unpacker_free(struct page_unpacker *);
 
-/* Bytes of the page that starts `in` (head and body), by its head alone; 0 when in is too short for a head. */
+/* Bytes of the page that starts `in` (head and body), by its head alone; 0 when in is too short for
+ * a head. */
 uint64_t page_bytes(struct str in);
 
-/* The page at the start of *in, checked and unwrapped into out (cleared first; out->max is the ceiling for raw bytes).
- * *in steps past the page. ERR_CORRUPT for anything that is not a whole, sound page of this kind, ERR_LIMIT above the ceiling. */
+/* The page at the start of *in, checked and unwrapped into out (cleared first; out->max is the
+ * ceiling for raw bytes). *in steps past the page. ERR_CORRUPT for anything that is not a whole,
+ * sound page of this kind, ERR_LIMIT above the ceiling. */
 int page_get(struct page_unpacker *, struct str *in, uint8_t kind, struct buf *out, struct err *);
 
 /* Like page_get for a page of exactly n bytes (head and body) at offset `at` of a file. */
-int page_read(struct page_unpacker *, int fd, uint64_t at, size_t n, uint8_t kind, struct buf *out, struct err *);
+int page_read(struct page_unpacker *, int fd, uint64_t at, size_t n, uint8_t kind, struct buf *out,
+              struct err *);
 
 /* Checksum and head only, nothing unwrapped; *in steps past the page. */
 int page_check(struct str *in, uint8_t kind, struct err *);

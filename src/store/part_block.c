@@ -1,17 +1,20 @@
 /* part_block.c - a block of runs as bytes and back.
  *
  *     runs page:    | runs << 1 | has times page: varint | one entry per run |
- *     entry:        | flags u8 | key | rows unless SAME_ROWS | times | value bytes |            all varints
+ *     entry:        | flags u8 | key | rows unless SAME_ROWS | times | value bytes |   all varints
  *     times page:   the vectors that are not evenly spaced, as integer columns, one after the other
  *     values page:  each run's column, one after the other
  *
- * Keys are metric << 32 | series: with SAME_METRIC the gap to the series before, else the gap to the metric before and the
- * zigzag difference of the series. Times: EVEN says first and last, NEW also how many bytes of the times page,
- * AGAIN repeats the run before, EARLIER says which of the block's vectors. first is a difference to the vector made before.
+ * Keys are metric << 32 | series: with SAME_METRIC the gap to the series before, else the gap to
+ * the metric before and the zigzag difference of the series. Times: EVEN says first and last, NEW
+ * also how many bytes of the times page, AGAIN repeats the run before, EARLIER says which of the
+ * block's vectors. first is a difference to the vector made before.
  *
  * Always true:
- *   1. Every entry's rows, vector and bytes are checked against the block's limits before anything is decoded.
- *   2. All bytes of the times and values pages belong to some entry; they follow each other without gaps. */
+ *   1. Every entry's rows, vector and bytes are checked against the block's limits before anything
+ *      is decoded.
+ *   2. All bytes of the times and values pages belong to some entry; they follow each other without
+ *      gaps. */
 #include "store/part_block.h"
 
 #include <string.h>
@@ -81,7 +84,8 @@ bool block_builder_full(const struct block_builder *b)
 
 static bool is_vector(const struct block_builder *b, uint32_t i, const struct run *r)
 {
-    return b->seen[i].n == r->n && memcmp(b->row_times + b->seen[i].at, r->time_ms, r->n * sizeof r->time_ms[0]) == 0;
+    return b->seen[i].n == r->n &&
+           memcmp(b->row_times + b->seen[i].at, r->time_ms, r->n * sizeof r->time_ms[0]) == 0;
 }
 
 /* The number of r's time vector; *fresh when it was not in this block before. */
@@ -147,7 +151,10 @@ static void put_key(struct block_builder *b, series_key key, bool same_metric)
 
 static void widen(struct part_place *p, const struct run *r, bool is_first)
 {
-    if (is_first) *p = (struct part_place){ .first_key = r->key, .min_ms = r->time_ms[0], .max_ms = r->time_ms[r->n - 1] };
+    if (is_first)
+        *p = (struct part_place){ .first_key = r->key,
+                                  .min_ms = r->time_ms[0],
+                                  .max_ms = r->time_ms[r->n - 1] };
     p->last_key = r->key;
     p->min_ms = MIN(p->min_ms, r->time_ms[0]);
     p->max_ms = MAX(p->max_ms, r->time_ms[r->n - 1]);
@@ -167,8 +174,10 @@ void block_builder_add(struct block_builder *b, const struct run *r)
                                (int)times << TIMES_SHIFT));
     put_key(b, r->key, same_metric);
     if (!same_rows) buf_varint(&b->runs, r->n);
-    if (fresh) put_vector(b, r, even);
-    else if (times == EARLIER) buf_varint(&b->runs, vector);
+    if (fresh)
+        put_vector(b, r, even);
+    else if (times == EARLIER)
+        buf_varint(&b->runs, vector);
     put_values(b, r);
 
     widen(&b->place, r, b->n_runs == 0);
@@ -191,7 +200,8 @@ static void forget(struct block_builder *b)
     b->last_first_ms = 0;
 }
 
-void block_builder_finish(struct block_builder *b, struct page_packer *packer, struct buf *out, struct part_place *place)
+void block_builder_finish(struct block_builder *b, struct page_packer *packer, struct buf *out,
+                          struct part_place *place)
 {
     check(b->n_runs > 0 && !b->runs.full && !b->times.full && !b->values.full);
     struct buf directory = BUF_INIT(PAGE_RAW_MAX);
@@ -269,7 +279,8 @@ static bool walk_vector(struct walk *w, struct block_view *v, bool even)
 
     v->vector = mem_grow(v->vector, v->n_vectors, &v->vectors_cap, sizeof *v->vector);
     w->vector = (uint32_t)v->n_vectors;
-    v->vector[v->n_vectors++] = (struct block_vector){ first_ms, last_ms, (uint32_t)w->n, (uint32_t)w->times_at, (uint32_t)bytes };
+    v->vector[v->n_vectors++] =
+        (struct block_vector){ first_ms, last_ms, (uint32_t)w->n, (uint32_t)w->times_at, (uint32_t)bytes };
     w->times_at += bytes;
     return w->times_at <= PART_BLOCK_RAW_MAX;
 }
@@ -305,7 +316,9 @@ static bool walk_run(struct walk *w, struct block_view *v, struct block_run *out
     if (!varint_get(&w->in, &bytes) || bytes > PART_BLOCK_RAW_MAX - w->values_at) return false;
 
     const struct block_vector *t = &v->vector[w->vector];
-    *out = (struct block_run){ { w->key, w->kind, w->n, t->first_ms, t->last_ms }, w->vector, (uint32_t)w->values_at, (uint32_t)bytes };
+    *out = (struct block_run){
+        { w->key, w->kind, w->n, t->first_ms, t->last_ms }, w->vector, (uint32_t)w->values_at, (uint32_t)bytes
+    };
     w->values_at += bytes;
     bool is_first = before.rows == 0;
     return is_first || w->key > before.key || w->kind > before.kind ||
@@ -356,14 +369,16 @@ int block_view_check(const struct block_view *v, const struct part_place *place,
         min_ms = MIN(min_ms, v->run[i].head.first_ms);
         max_ms = MAX(max_ms, v->run[i].head.last_ms);
     }
-    if (v->n_runs != place->runs || rows != place->rows || min_ms != place->min_ms || max_ms != place->max_ms ||
-        v->run[0].head.key != place->first_key || v->run[v->n_runs - 1].head.key != place->last_key)
+    if (v->n_runs != place->runs || rows != place->rows || min_ms != place->min_ms ||
+        max_ms != place->max_ms || v->run[0].head.key != place->first_key ||
+        v->run[v->n_runs - 1].head.key != place->last_key)
         return err_set(e, ERR_CORRUPT, "run directory: it is not what the index says");
     return OK;
 }
 
 /* Unwrap a page of the block when it is first needed. */
-static int unwrap_once(struct page_unpacker *u, struct str stored, uint8_t kind, struct buf *raw, bool *is_there, struct err *e)
+static int unwrap_once(struct page_unpacker *u, struct str stored, uint8_t kind, struct buf *raw,
+                       bool *is_there, struct err *e)
 {
     if (*is_there) return OK;
     int rc = page_get(u, &stored, kind, raw, e);
@@ -399,11 +414,13 @@ static int vector_get(struct block_view *v, struct page_unpacker *u, uint32_t i,
     return OK;
 }
 
-static int values_get(struct block_view *v, struct page_unpacker *u, const struct block_run *r, struct arena *a, struct err *e)
+static int values_get(struct block_view *v, struct page_unpacker *u, const struct block_run *r,
+                      struct arena *a, struct err *e)
 {
     int rc = unwrap_once(u, v->stored_values, PAGE_VALUES, &v->values, &v->has_values, e);
     if (rc < 0) return rc;
-    if ((uint64_t)r->values_at + r->values_bytes > v->values.n) return err_set(e, ERR_CORRUPT, "values page: too short");
+    if ((uint64_t)r->values_at + r->values_bytes > v->values.n)
+        return err_set(e, ERR_CORRUPT, "values page: too short");
     struct str in = str_make(v->values.p + r->values_at, r->values_bytes);
     size_t n = r->head.n;
     if (r->head.kind == ROW_HISTOGRAM) {
@@ -417,7 +434,8 @@ static int values_get(struct block_view *v, struct page_unpacker *u, const struc
         rc = r->head.kind == ROW_FLOAT ? column_get_doubles(&in, v->value, n, e)
                                        : column_get_ints(&in, (int64_t *)(void *)v->value, n, e);
     }
-    if (rc == OK && in.n != 0) return err_set(e, ERR_CORRUPT, "values page: a run has %zu bytes too many", in.n);
+    if (rc == OK && in.n != 0)
+        return err_set(e, ERR_CORRUPT, "values page: a run has %zu bytes too many", in.n);
     return rc;
 }
 
@@ -427,14 +445,16 @@ static size_t row_from(const int64_t *time_ms, size_t n, int64_t t)
     size_t lo = 0, hi = n;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        if (time_ms[mid] < t) lo = mid + 1;
-        else hi = mid;
+        if (time_ms[mid] < t)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return lo;
 }
 
-int block_view_read(struct block_view *v, struct page_unpacker *u, size_t i, int64_t from_ms, int64_t to_ms, struct arena *a,
-                    struct run *out, struct err *e)
+int block_view_read(struct block_view *v, struct page_unpacker *u, size_t i, int64_t from_ms, int64_t to_ms,
+                    struct arena *a, struct run *out, struct err *e)
 {
     const struct block_run *r = &v->run[i];
     *out = (struct run){ .key = r->head.key, .kind = r->head.kind };

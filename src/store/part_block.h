@@ -1,8 +1,9 @@
-/* part_block.h - the runs of one block: gathered and made bytes, or read back run by run; private to part_*.c.
+/* part_block.h - the runs of one block: gathered and made bytes, or read back run by run; private
+ * to part_*.c.
  *
- * A block is three pages: the run directory, the time vectors (none when all are evenly spaced or repeat), the values.
- * Runs of one scrape target share their times, so a vector is stored once per block and referred to. Only the runs that
- * are asked for are decoded. */
+ * A block is three pages: the run directory, the time vectors (none when all are evenly spaced or
+ * repeat), the values. Runs of one scrape target share their times, so a vector is stored once per
+ * block and referred to. Only the runs that are asked for are decoded. */
 #pragma once
 #include "store/page.h"
 #include "store/part.h"
@@ -18,14 +19,16 @@ void block_builder_free(struct block_builder *);
 void block_builder_add(struct block_builder *, const struct run *);
 size_t block_builder_rows(const struct block_builder *);
 bool block_builder_full(const struct block_builder *); /* rows or bytes: write it now */
-/* Append the block's pages to out, fill place (but for `at`), start anew. At least one run must be in it. */
-void block_builder_finish(struct block_builder *, struct page_packer *, struct buf *out, struct part_place *place);
+/* Append the block's pages to out, fill place (but for `at`), start anew. At least one run must be
+ * in it. */
+void block_builder_finish(struct block_builder *, struct page_packer *, struct buf *out,
+                          struct part_place *place);
 
 /* ---- reading ---- */
 
 struct block_run {
     struct run_head head;
-    uint32_t vector;   /* time vector: runs with the same number share their times */
+    uint32_t vector; /* time vector: runs with the same number share their times */
     uint32_t values_at, values_bytes;
 };
 
@@ -50,10 +53,11 @@ struct block_view {
 
 void block_view_init(struct block_view *);
 void block_view_release(struct block_view *);
-/* stored: the block's bytes, which must stay until the next open. Decodes the directory and checks it. */
+/* stored: the block's bytes, which must stay until the next open. Decodes the directory and checks
+ * it. */
 int block_view_open(struct block_view *, struct page_unpacker *, struct str stored, struct err *);
 /* The directory must say of the block what the index says. */
 int block_view_check(const struct block_view *, const struct part_place *, struct err *);
 /* Decode run i. Arrays live until the next read; histograms in the arena. */
-int block_view_read(struct block_view *, struct page_unpacker *, size_t i, int64_t from_ms, int64_t to_ms, struct arena *,
-                    struct run *out, struct err *);
+int block_view_read(struct block_view *, struct page_unpacker *, size_t i, int64_t from_ms, int64_t to_ms,
+                    struct arena *, struct run *out, struct err *);

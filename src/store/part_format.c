@@ -1,4 +1,5 @@
-/* part_format.c - header, footer and index of a part: fixed fields little-endian, lists as integer columns. */
+/* part_format.c - header, footer and index of a part: fixed fields little-endian, lists as integer
+ * columns. */
 #include "store/part_format.h"
 
 #include <string.h>
@@ -50,7 +51,8 @@ int part_head_get(const char from[PART_HEAD_BYTES], struct part_head *h, struct 
 {
     if (memcmp(from, head_magic, 8) != 0) return err_set(e, ERR_CORRUPT, "header: not a part file");
     if (get32(from + 8) != PART_VERSION)
-        return err_set(e, ERR_UNSUPPORTED, "header: format version %u, this program reads %u", get32(from + 8), PART_VERSION);
+        return err_set(e, ERR_UNSUPPORTED, "header: format version %u, this program reads %u",
+                       get32(from + 8), PART_VERSION);
     *h = (struct part_head){ get32(from + 12), (int32_t)get32(from + 24), get64(from + 16) };
     return OK;
 }
@@ -65,7 +67,8 @@ uint64_t part_hash(const char head[PART_HEAD_BYTES], struct str top, const char 
     return XXH3_64bits_digest(&s);
 }
 
-void part_foot_put(char to[PART_FOOT_BYTES], const struct part_foot *f, const char head[PART_HEAD_BYTES], struct str top)
+void part_foot_put(char to[PART_FOOT_BYTES], const struct part_foot *f, const char head[PART_HEAD_BYTES],
+                   struct str top)
 {
     put64(to, f->rows);
     put64(to + 8, (uint64_t)f->min_time_ms);
@@ -80,17 +83,20 @@ void part_foot_put(char to[PART_FOOT_BYTES], const struct part_foot *f, const ch
 
 int part_foot_get(const char from[PART_FOOT_BYTES], struct part_foot *f, struct err *e)
 {
-    if (memcmp(from + 56, foot_magic, 8) != 0) return err_set(e, ERR_CORRUPT, "footer: missing; the file was never finished");
-    *f = (struct part_foot){ get64(from), (int64_t)get64(from + 8), (int64_t)get64(from + 16), get64(from + 24),
-                             get64(from + 32), get32(from + 40), get32(from + 44), get64(from + 48) };
+    if (memcmp(from + 56, foot_magic, 8) != 0)
+        return err_set(e, ERR_CORRUPT, "footer: missing; the file was never finished");
+    *f = (struct part_foot){ get64(from),      (int64_t)get64(from + 8), (int64_t)get64(from + 16),
+                             get64(from + 24), get64(from + 32),         get32(from + 40),
+                             get32(from + 44), get64(from + 48) };
     return OK;
 }
 
 /* ---- places: one integer column per field ---- */
 
 static const size_t place_fields[] = {
-    offsetof(struct part_place, first_key), offsetof(struct part_place, last_key), offsetof(struct part_place, min_ms),
-    offsetof(struct part_place, max_ms),    offsetof(struct part_place, bytes),    offsetof(struct part_place, rows),
+    offsetof(struct part_place, first_key), offsetof(struct part_place, last_key),
+    offsetof(struct part_place, min_ms),    offsetof(struct part_place, max_ms),
+    offsetof(struct part_place, bytes),     offsetof(struct part_place, rows),
     offsetof(struct part_place, runs),      offsetof(struct part_place, blocks),
 };
 
@@ -113,7 +119,8 @@ static int places_check(struct part_place *p, size_t n, uint64_t at, struct err 
         p[i].at = at;
         if (p[i].first_key > p[i].last_key || (i > 0 && p[i].first_key < p[i - 1].last_key))
             return err_set(e, ERR_CORRUPT, "index entry %zu: keys out of order", i);
-        if (p[i].min_ms > p[i].max_ms) return err_set(e, ERR_CORRUPT, "index entry %zu: times out of order", i);
+        if (p[i].min_ms > p[i].max_ms)
+            return err_set(e, ERR_CORRUPT, "index entry %zu: times out of order", i);
         if (p[i].bytes < PAGE_HEAD_BYTES || p[i].bytes > 2 * PAGE_RAW_MAX)
             return err_set(e, ERR_CORRUPT, "index entry %zu: impossible length", i);
         if (p[i].runs == 0 || p[i].runs > p[i].rows || p[i].blocks == 0 || p[i].blocks > PART_INDEX_BLOCKS ||

@@ -1,18 +1,20 @@
 /* part_merge.c - several parts into one, in one pass.
  *
- * Every source has a cursor standing at its lowest run not yet written; the lowest of all is next. Its rows are woven with
- * those of the other sources that have the same series and kind. A block that no other source reaches into goes over as
- * it lies in the file.
+ * Every source has a cursor standing at its lowest run not yet written; the lowest of all is next.
+ * Its rows are woven with those of the other sources that have the same series and kind. A block
+ * that no other source reaches into goes over as it lies in the file.
  *
  * Always true:
- *   1. Sources are ordered by sequence, so of equal (key, kind, time) the last source that has one wins; equal sequences
- *      count in the order they were given.
+ *   1. Sources are ordered by sequence, so of equal (key, kind, time) the last source that has one
+ *      wins; equal sequences count in the order they were given.
  *   2. What is written is a merge of exactly the rows not dropped: no row twice, none lost.
- *   3. Memory is one block for each source and one run of PART_BLOCK_ROWS rows, however large the parts.
+ *   3. Memory is one block for each source and one run of PART_BLOCK_ROWS rows, however large the
+ *      parts.
  *   4. On any error the unfinished file is gone.
  *
- * Copied blocks must not leave ragged ones between them: what is pending is only flushed for a copy when it is at least half
- * a block, or when enough whole blocks went by since the last ragged one (CREDIT). */
+ * Copied blocks must not leave ragged ones between them: what is pending is only flushed for a copy
+ * when it is at least half a block, or when enough whole blocks went by since the last ragged one
+ * (CREDIT). */
 #include <string.h>
 
 #include "base/check.h"
@@ -23,16 +25,16 @@
 
 enum { CREDIT = 4 };
 #define THROTTLE_ROWS 8192
-#define SOURCE_ARENA (64u << 20)
+#define SOURCE_ARENA  (64u << 20)
 
 struct source {
     const struct part *part;
     struct part_cursor *cursor;
-    bool is_open;          /* head is valid: the cursor is not at the end */
-    struct run_head head;  /* under the cursor */
-    struct run run;        /* being woven: rows from `at` on are not written yet */
+    bool is_open;         /* head is valid: the cursor is not at the end */
+    struct run_head head; /* under the cursor */
+    struct run run;       /* being woven: rows from `at` on are not written yet */
     size_t at;
-    struct arena arena;    /* of run's histograms */
+    struct arena arena; /* of run's histograms */
 };
 
 struct merge {
@@ -46,7 +48,7 @@ struct merge {
     size_t rows_since; /* throttle() was asked */
     int credit;
 
-    struct run out;    /* woven, not yet written; n rows in the arrays below */
+    struct run out; /* woven, not yet written; n rows in the arrays below */
     int64_t *time_ms;
     union {
         double *value;
@@ -185,8 +187,8 @@ static int append(struct merge *m, const struct run *r, size_t from, size_t n, s
     return OK;
 }
 
-/* The next piece of the same run, when the one at hand is used up. Its histograms are still wanted by `out`, so that goes
- * out first. */
+/* The next piece of the same run, when the one at hand is used up. Its histograms are still wanted
+ * by `out`, so that goes out first. */
 static int refill(struct merge *m, struct source *s, struct err *e)
 {
     int rc = OK;
@@ -205,8 +207,9 @@ static int64_t next_ms(const struct source *s)
     return s->run.time_ms[s->at];
 }
 
-/* The source whose row is next: the earliest time, of equal ones the newest; older equals step over theirs. *until is
- * the time at which another source has a say: after an equal that is at once, since who stepped over may be due again. */
+/* The source whose row is next: the earliest time, of equal ones the newest; older equals step over
+ * theirs. *until is the time at which another source has a say: after an equal that is at once,
+ * since who stepped over may be due again. */
 static struct source *earliest(struct merge *m, int64_t *until)
 {
     struct source *first = NULL;
@@ -267,8 +270,10 @@ static int merge_all(struct merge *m, struct err *e)
             rc = MIN(rc, 0);
             continue;
         }
-        if (m->drop && m->drop(m->ctx, s->head.key)) rc = drop_key(m, s->head.key, e);
-        else rc = merge_run(m, s->head.key, s->head.kind, e);
+        if (m->drop && m->drop(m->ctx, s->head.key))
+            rc = drop_key(m, s->head.key, e);
+        else
+            rc = merge_run(m, s->head.key, s->head.kind, e);
     }
     return rc;
 }
@@ -281,7 +286,8 @@ static void merge_init(struct merge *m, struct part *const *sources, size_t n)
     m->source = mem_array(n, sizeof *m->source);
     for (size_t i = 0; i < n; i++) {
         size_t at = i; /* insertion sort by sequence, stable */
-        for (; at > 0 && m->source[at - 1].part->info.sequence > sources[i]->info.sequence; at--) m->source[at] = m->source[at - 1];
+        for (; at > 0 && m->source[at - 1].part->info.sequence > sources[i]->info.sequence; at--)
+            m->source[at] = m->source[at - 1];
         m->source[at] = (struct source){ .part = sources[i], .arena = ARENA_INIT(SOURCE_ARENA) };
     }
     for (size_t i = 0; i < n; i++) m->source[i].cursor = part_cursor_new(m->source[i].part);
@@ -300,10 +306,13 @@ static void merge_release(struct merge *m)
     mem_free(m->value);
 }
 
-int part_merge(struct part *const *sources, size_t n, const char *path, uint32_t level, uint64_t sequence, int zstd_level,
-               bool (*drop)(void *ctx, series_key), int (*throttle)(void *ctx), void *ctx, struct part_info *info, struct err *e)
+int part_merge(struct part *const *sources, size_t n, const char *path, uint32_t level, uint64_t sequence,
+               int zstd_level, bool (*drop)(void *ctx, series_key), int (*throttle)(void *ctx), void *ctx,
+               struct part_info *info, struct err *e)
 {
-    struct merge m = { .wrap_level = zstd_level, .drop = drop, .throttle = throttle, .ctx = ctx, .credit = CREDIT };
+    struct merge m = {
+        .wrap_level = zstd_level, .drop = drop, .throttle = throttle, .ctx = ctx, .credit = CREDIT
+    };
     int rc = part_writer_open(path, level, sequence, zstd_level, &m.writer, e);
     if (rc < 0) return rc;
 

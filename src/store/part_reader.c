@@ -1,13 +1,16 @@
 /* part_reader.c - opening a part and walking its runs.
  *
- * Opening reads the header, the footer and the top page; an index page is read when a cursor first needs it, and stays.
- * A cursor reads a block's pages with one call, decodes the run directory, and then only the runs that are asked for.
+ * Opening reads the header, the footer and the top page; an index page is read when a cursor first
+ * needs it, and stays. A cursor reads a block's pages with one call, decodes the run directory, and
+ * then only the runs that are asked for.
  *
  * Always true:
- *   1. header, top page and footer match the footer's hash before any of them is believed; every other page has its checksum.
- *   2. block[] of an index page spans exactly what its entry in the top page says, so a search in the one
- *      is right for the other.
- *   3. Nothing of a part changes once it is open, but for index pages appearing (part_format.h). Threads: many cursors. */
+ *   1. header, top page and footer match the footer's hash before any of them is believed; every
+ *      other page has its checksum.
+ *   2. block[] of an index page spans exactly what its entry in the top page says, so a search in
+ *      the one is right for the other.
+ *   3. Nothing of a part changes once it is open, but for index pages appearing (part_format.h).
+ *      Threads: many cursors. */
 #include <fcntl.h>
 #include <string.h>
 
@@ -35,8 +38,8 @@ static int read_ends(struct part *p, char head[PART_HEAD_BYTES], char foot[PART_
     if ((rc = part_head_get(head, &p->head, e)) < 0) return rc;
     if ((rc = part_foot_get(foot, &p->foot, e)) < 0) return rc;
     uint64_t end = p->info.bytes - PART_FOOT_BYTES;
-    if (p->foot.index_at < PART_HEAD_BYTES || p->foot.top_bytes > end || p->foot.index_at > end - p->foot.top_bytes ||
-        p->foot.top_bytes > PAGE_RAW_MAX)
+    if (p->foot.index_at < PART_HEAD_BYTES || p->foot.top_bytes > end ||
+        p->foot.index_at > end - p->foot.top_bytes || p->foot.top_bytes > PAGE_RAW_MAX)
         return err_set(e, ERR_CORRUPT, "footer: the index is outside of the file");
     return OK;
 }
@@ -60,21 +63,25 @@ static int top_check(const struct part *p, struct err *e)
     uint64_t top_at = p->info.bytes - PART_FOOT_BYTES - p->foot.top_bytes;
     if (p->foot.sequence != p->head.sequence || p->foot.level != p->head.level)
         return err_set(e, ERR_CORRUPT, "header and footer disagree");
-    if (last ? p->top[0].at != p->foot.index_at || last->at + last->bytes != top_at : p->foot.index_at != top_at)
+    if (last ? p->top[0].at != p->foot.index_at || last->at + last->bytes != top_at
+             : p->foot.index_at != top_at)
         return err_set(e, ERR_CORRUPT, "top page: index pages are not where they belong");
-    if (p->info.rows != p->foot.rows) return err_set(e, ERR_CORRUPT, "top page: %llu rows, footer says %llu",
-                                                     (unsigned long long)p->info.rows, (unsigned long long)p->foot.rows);
+    if (p->info.rows != p->foot.rows)
+        return err_set(e, ERR_CORRUPT, "top page: %llu rows, footer says %llu",
+                       (unsigned long long)p->info.rows, (unsigned long long)p->foot.rows);
     return OK;
 }
 
-static int read_top(struct part *p, const char head[PART_HEAD_BYTES], const char foot[PART_FOOT_BYTES], struct err *e)
+static int read_top(struct part *p, const char head[PART_HEAD_BYTES], const char foot[PART_FOOT_BYTES],
+                    struct err *e)
 {
     struct buf raw = BUF_INIT(PAGE_RAW_MAX);
     char *top = mem_alloc(p->foot.top_bytes);
     struct str in = str_make(top, p->foot.top_bytes);
     struct page_unpacker *u = page_unpacker_new();
     int rc = file_read_at(p->fd, top, in.n, p->info.bytes - PART_FOOT_BYTES - in.n, e);
-    if (rc == OK && part_hash(head, in, foot) != p->foot.hash) rc = err_set(e, ERR_CORRUPT, "footer: wrong hash");
+    if (rc == OK && part_hash(head, in, foot) != p->foot.hash)
+        rc = err_set(e, ERR_CORRUPT, "footer: wrong hash");
     if (rc == OK && in.n > 0) {
         rc = page_get(u, &in, PAGE_TOP, &raw, e);
         if (rc == OK && in.n > 0) rc = err_set(e, ERR_CORRUPT, "top page: %zu bytes too many", in.n);
@@ -150,13 +157,15 @@ static int index_check(const struct part *p, size_t i, const struct part_index *
         rows += x->block[k].rows;
         runs += x->block[k].runs;
     }
-    if (x->n != page->blocks || rows != page->rows || runs != page->runs || x->block[0].first_key != page->first_key ||
-        last->last_key != page->last_key || x->block[0].at < PART_HEAD_BYTES || last->at + last->bytes > p->foot.index_at)
+    if (x->n != page->blocks || rows != page->rows || runs != page->runs ||
+        x->block[0].first_key != page->first_key || last->last_key != page->last_key ||
+        x->block[0].at < PART_HEAD_BYTES || last->at + last->bytes > p->foot.index_at)
         return err_set(e, ERR_CORRUPT, "it is not what the top page says");
     return OK;
 }
 
-static int index_load(const struct part *p, struct page_unpacker *u, size_t i, struct part_index **out, struct err *e)
+static int index_load(const struct part *p, struct page_unpacker *u, size_t i, struct part_index **out,
+                      struct err *e)
 {
     struct buf raw = BUF_INIT(PAGE_RAW_MAX);
     struct part_index *x = mem_alloc_zero(sizeof *x);
@@ -173,7 +182,8 @@ static int index_load(const struct part *p, struct page_unpacker *u, size_t i, s
     return OK;
 }
 
-int part_index(const struct part *p, struct page_unpacker *u, size_t i, const struct part_index **out, struct err *e)
+int part_index(const struct part *p, struct page_unpacker *u, size_t i, const struct part_index **out,
+               struct err *e)
 {
     struct part_index *x = atomic_load_explicit(&p->index[i], memory_order_acquire), *none = NULL;
     if (x == NULL) {
@@ -193,9 +203,9 @@ int part_index(const struct part *p, struct page_unpacker *u, size_t i, const st
 struct part_cursor {
     const struct part *part;
     struct page_unpacker *unpacker;
-    size_t page, block, run;       /* where it is: block of index page, run of block */
+    size_t page, block, run;        /* where it is: block of index page, run of block */
     const struct part_index *index; /* of `page`, NULL when not looked up yet */
-    bool is_open;                  /* view holds this block */
+    bool is_open;                   /* view holds this block */
     struct buf stored;
     struct block_view view;
 };
@@ -225,8 +235,10 @@ static size_t place_from(const struct part_place *place, size_t n, series_key ke
     size_t lo = 0, hi = n;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        if (place[mid].last_key < key) lo = mid + 1;
-        else hi = mid;
+        if (place[mid].last_key < key)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return lo;
 }
@@ -236,8 +248,10 @@ static size_t run_from(const struct block_view *v, series_key key)
     size_t lo = 0, hi = v->n_runs;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        if (v->run[mid].head.key < key) lo = mid + 1;
-        else hi = mid;
+        if (v->run[mid].head.key < key)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return lo;
 }
@@ -310,8 +324,10 @@ static int settle(struct part_cursor *c, struct err *e)
         if (rc < 0) return rc;
         if (c->run < c->view.n_runs) return 1;
         c->run = 0;
-        if (c->block + 1 < c->index->n) go_to(c, c->page, c->block + 1);
-        else go_to(c, c->page + 1, 0);
+        if (c->block + 1 < c->index->n)
+            go_to(c, c->page, c->block + 1);
+        else
+            go_to(c, c->page + 1, 0);
     }
     return 0;
 }
@@ -323,7 +339,8 @@ int part_cursor_peek(struct part_cursor *c, struct run_head *out, struct err *e)
     return rc;
 }
 
-int part_cursor_read(struct part_cursor *c, int64_t from_ms, int64_t to_ms, struct arena *a, struct run *out, struct err *e)
+int part_cursor_read(struct part_cursor *c, int64_t from_ms, int64_t to_ms, struct arena *a, struct run *out,
+                     struct err *e)
 {
     int rc = settle(c, e);
     if (rc < 0) return rc;

@@ -1,8 +1,9 @@
 /* part_verify.c - every byte of a part read and every promise of the format held against it.
  *
- * What cannot be opened is one finding. What can is walked block by block: pages, directories, times and values are decoded,
- * order is checked across blocks, and what is there is counted and compared with what index and footer say. A damaged
- * block is reported and the walk goes on behind it. */
+ * What cannot be opened is one finding. What can is walked block by block: pages, directories,
+ * times and values are decoded, order is checked across blocks, and what is there is counted and
+ * compared with what index and footer say. A damaged block is reported and the walk goes on behind
+ * it. */
 #include <stdio.h>
 
 #include "base/check.h"
@@ -48,7 +49,8 @@ static int order_check(struct verify *v, const struct run_head *h, struct err *e
     return ok ? OK : err_set(e, ERR_CORRUPT, "series %llx: out of order", (unsigned long long)h->key);
 }
 
-/* All of it is asked for, so all of it must be there; and nothing beyond the runs may lie in the pages. */
+/* All of it is asked for, so all of it must be there; and nothing beyond the runs may lie in the
+ * pages. */
 static int runs_check(struct verify *v, struct err *e)
 {
     uint64_t values = 0, times = 0;
@@ -74,7 +76,8 @@ static int block_check(struct verify *v, const struct part_place *place, struct 
         return err_set(e, ERR_CORRUPT, "the block before ends at %llu", (unsigned long long)v->next_at);
     buf_clear(&v->stored);
     char *to = buf_room(&v->stored, place->bytes);
-    if (to == NULL) return err_set(e, ERR_CORRUPT, "%llu bytes are too many", (unsigned long long)place->bytes);
+    if (to == NULL)
+        return err_set(e, ERR_CORRUPT, "%llu bytes are too many", (unsigned long long)place->bytes);
     int rc = file_read_at(v->part->fd, to, place->bytes, place->at, e);
     if (rc < 0) return rc;
     if ((rc = block_view_open(&v->view, v->unpacker, str_make(to, place->bytes), e)) < 0) return rc;
@@ -103,7 +106,8 @@ static void totals_check(struct verify *v)
     if (v->found > 0) return; /* the sums are wrong for a reason already told */
     if (v->rows != f->rows || v->min_ms != f->min_time_ms || v->max_ms != f->max_time_ms)
         err_set(&e, ERR_CORRUPT, "rows or times are not what it says");
-    else if (v->next_at != f->index_at) err_set(&e, ERR_CORRUPT, "the blocks end at %llu", (unsigned long long)v->next_at);
+    else if (v->next_at != f->index_at)
+        err_set(&e, ERR_CORRUPT, "the blocks end at %llu", (unsigned long long)v->next_at);
     if (e.code != OK) finding(v, &e, "footer", f->index_at);
 }
 
@@ -118,7 +122,12 @@ int64_t part_verify(const char *path, void (*report)(void *ctx, const char *text
     }
     if (rc < 0) return err_set(e, rc, "%s", why.text);
 
-    struct verify v = { .part = p, .report = report, .ctx = ctx, .next_at = PART_HEAD_BYTES, .min_ms = INT64_MAX, .max_ms = INT64_MIN };
+    struct verify v = { .part = p,
+                        .report = report,
+                        .ctx = ctx,
+                        .next_at = PART_HEAD_BYTES,
+                        .min_ms = INT64_MAX,
+                        .max_ms = INT64_MIN };
     v.unpacker = page_unpacker_new();
     v.stored = (struct buf)BUF_INIT(4 * PART_BLOCK_RAW_MAX);
     v.arena = (struct arena)ARENA_INIT(256u << 20);

@@ -1,9 +1,12 @@
 /* part_writer.c - a part from front to back: header, blocks, index pages, top page, footer.
  *
  * Always true:
- *   1. Until the footer is written the file is not a part; a writer that fails or is abandoned removes it.
- *   2. Keys, kinds and times only rise, checked row by row: what breaks the order is refused and nothing is written.
- *   3. Memory is one block, an output buffer and an index entry for each block (72 bytes for up to 8192 rows). */
+ *   1. Until the footer is written the file is not a part; a writer that fails or is abandoned
+ *      removes it.
+ *   2. Keys, kinds and times only rise, checked row by row: what breaks the order is refused and
+ *      nothing is written.
+ *   3. Memory is one block, an output buffer and an index entry for each block (72 bytes for up to
+ *      8192 rows). */
 #include <fcntl.h>
 #include <string.h>
 
@@ -34,7 +37,8 @@ struct part_writer {
     int64_t last_ms;
 };
 
-int part_writer_open(const char *path, uint32_t level, uint64_t sequence, int zstd_level, struct part_writer **out, struct err *e)
+int part_writer_open(const char *path, uint32_t level, uint64_t sequence, int zstd_level,
+                     struct part_writer **out, struct err *e)
 {
     int fd = file_open(path, O_WRONLY | O_CREAT | O_EXCL, e);
     if (fd < 0) return fd;
@@ -45,8 +49,11 @@ int part_writer_open(const char *path, uint32_t level, uint64_t sequence, int zs
     w->packer = page_packer_new(zstd_level);
     w->block = block_builder_new();
     w->out = (struct buf)BUF_INIT(SIZE_MAX / 4);
-    w->info = (struct part_info){ .min_time_ms = INT64_MAX, .max_time_ms = INT64_MIN, .min_key = UINT64_MAX,
-                                  .level = level, .sequence = sequence };
+    w->info = (struct part_info){ .min_time_ms = INT64_MAX,
+                                  .max_time_ms = INT64_MIN,
+                                  .min_key = UINT64_MAX,
+                                  .level = level,
+                                  .sequence = sequence };
     part_head_put(w->head, &(struct part_head){ level, zstd_level, sequence });
     buf_add(&w->out, w->head, sizeof w->head);
     *out = w;
@@ -111,21 +118,29 @@ static int order_check(const struct part_writer *w, const struct run *r, struct 
 {
     bool falls = false;
     for (size_t i = 1; i < r->n; i++) falls |= r->time_ms[i] <= r->time_ms[i - 1];
-    if (falls) return err_set(e, ERR_ORDER, "series %llx: times do not rise within a run", (unsigned long long)r->key);
+    if (falls)
+        return err_set(e, ERR_ORDER, "series %llx: times do not rise within a run",
+                       (unsigned long long)r->key);
     if (!w->any || r->key > w->last_key) return OK;
     if (r->key == w->last_key && r->kind > w->last_kind) return OK;
     if (r->key == w->last_key && r->kind == w->last_kind && r->time_ms[0] > w->last_ms) return OK;
-    return err_set(e, ERR_ORDER, "series %llx kind %d after series %llx kind %d", (unsigned long long)r->key, (int)r->kind,
-                   (unsigned long long)w->last_key, (int)w->last_kind);
+    return err_set(e, ERR_ORDER, "series %llx kind %d after series %llx kind %d", (unsigned long long)r->key,
+                   (int)r->kind, (unsigned long long)w->last_key, (int)w->last_kind);
 }
 
 static struct run piece_of(const struct run *r, size_t from, size_t n)
 {
-    return (struct run){ r->key, r->kind, n, r->time_ms + from, r->value ? r->value + from : NULL,
-                         r->start_ms ? r->start_ms + from : NULL, r->hist ? r->hist + from : NULL };
+    return (struct run){ r->key,
+                         r->kind,
+                         n,
+                         r->time_ms + from,
+                         r->value ? r->value + from : NULL,
+                         r->start_ms ? r->start_ms + from : NULL,
+                         r->hist ? r->hist + from : NULL };
 }
 
-/* How many rows from `from` on make one piece: equal shares of a long run; histograms are bounded by what they hold as well. */
+/* How many rows from `from` on make one piece: equal shares of a long run; of histograms as
+ * many as do not hold too much. */
 static size_t piece_rows(const struct run *r, size_t from, size_t most)
 {
     size_t left = r->n - from, shares = (left + PART_RUN_ROWS - 1) / PART_RUN_ROWS;
@@ -170,8 +185,8 @@ size_t part_writer_pending(const struct part_writer *w)
     return block_builder_rows(w->block);
 }
 
-int part_writer_copy(struct part_writer *w, struct str stored, const struct part_place *place, const struct run_head *last,
-                     struct err *e)
+int part_writer_copy(struct part_writer *w, struct str stored, const struct part_place *place,
+                     const struct run_head *last, struct err *e)
 {
     int rc = flush_block(w, e);
     if (rc < 0) return rc;
@@ -230,11 +245,18 @@ static int put_end(struct part_writer *w, struct err *e)
 {
     int rc = flush_block(w, e);
     if (rc < 0) return rc;
-    if (w->n_places > (size_t)PART_INDEX_BLOCKS * 65536) return err_set(e, ERR_LIMIT, "part: too many blocks");
+    if (w->n_places > (size_t)PART_INDEX_BLOCKS * 65536)
+        return err_set(e, ERR_LIMIT, "part: too many blocks");
 
     struct buf top = BUF_INIT(PAGE_RAW_MAX);
-    struct part_foot foot = { w->info.rows, w->info.min_time_ms, w->info.max_time_ms, w->written + w->out.n,
-                              w->info.sequence, w->info.level, 0, 0 };
+    struct part_foot foot = { w->info.rows,
+                              w->info.min_time_ms,
+                              w->info.max_time_ms,
+                              w->written + w->out.n,
+                              w->info.sequence,
+                              w->info.level,
+                              0,
+                              0 };
     put_index(w, &top);
     foot.top_bytes = (uint32_t)top.n;
     char bytes[PART_FOOT_BYTES];

@@ -1,10 +1,11 @@
 /* codec_bench.c - what a sample costs in a part: ns to write and to read, bytes on disk.
  *
- *     codec_bench [scrape.txt ...]     files: Prometheus text, one scrape each, in order of time, of one target
+ *     codec_bench [scrape.txt ...]     Prometheus text of one target, a scrape each, in order of time
  *
- * Each line is one kind of data, written as a part of runs of 240 rows (1 h at 15 s) with zstd level 1, times and headers
- * and index included, then read back. Generated kinds are seeded; the last line is what the files hold, replayed at 15 s.
- * Then the life of a row: twelve parts of 20 rows a series (5 min) merged into one, and single series looked up in it. */
+ * Each line is one kind of data, written as a part of runs of 240 rows (1 h at 15 s) with zstd
+ * level 1, times and headers and index included, then read back. Generated kinds are seeded; the
+ * last line is what the files hold, replayed at 15 s. Then the life of a row: twelve parts of 20
+ * rows a series (5 min) merged into one, and single series looked up in it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -88,7 +89,8 @@ static struct data generate(void (*fill)(struct dice *, double *))
 
 /* ---- real scrapes ---- */
 
-/* Samples are matched by their position, which exporters keep; a scrape with another number of lines is left out. */
+/* Samples are matched by their position, which exporters keep; a scrape with another number of
+ * lines is left out. */
 static size_t samples_of(const char *path, double *to, size_t most)
 {
     struct buf text = BUF_INIT(16 << 20);
@@ -140,7 +142,8 @@ static int64_t write_part(const struct data *x, size_t hour, struct part_info *i
     unlink(part_path());
     if (part_writer_open(part_path(), 0, 1, 1, &w, &e) < 0) goto fail;
     for (size_t s = 0; s < x->series; s++) {
-        struct run r = { (uint64_t)(s / 4) << 32 | s, ROW_FLOAT, ROWS, times, x->value + s * x->rows + hour * ROWS, NULL, NULL };
+        struct run r = { (uint64_t)(s / 4) << 32 | s,          ROW_FLOAT, ROWS, times,
+                         x->value + s * x->rows + hour * ROWS, NULL,      NULL };
         if (part_writer_run(w, &r, &e) < 0) goto fail;
     }
     if (part_writer_finish(w, info, &e) < 0) goto fail;
@@ -198,8 +201,8 @@ static void measure(const char *name, struct data x)
         unlink(part_path());
     }
     double n = (double)(x.series * x.rows);
-    printf("%-22s %9.0f  %7.3f %7.3f   %6.1f %6.1f   %6.1f %6.1f\n", name, n, (double)packed / n, (double)bytes / n,
-           (double)encode / n, (double)decode / n, (double)write / n, (double)read / n);
+    printf("%-22s %9.0f  %7.3f %7.3f   %6.1f %6.1f   %6.1f %6.1f\n", name, n, (double)packed / n,
+           (double)bytes / n, (double)encode / n, (double)decode / n, (double)write / n, (double)read / n);
     mem_free(x.value);
 }
 
@@ -227,7 +230,13 @@ static struct part *write_flush(const struct data *x, size_t flush, uint64_t *by
     unlink(path);
     must(part_writer_open(path, 0, flush, 1, &w, &e), &e);
     for (size_t s = 0; s < x->series; s++) {
-        struct run r = { (uint64_t)(s / 4) << 32 | s, ROW_FLOAT, SHORT, times, x->value + s * x->rows + flush * SHORT, NULL, NULL };
+        struct run r = { (uint64_t)(s / 4) << 32 | s,
+                         ROW_FLOAT,
+                         SHORT,
+                         times,
+                         x->value + s * x->rows + flush * SHORT,
+                         NULL,
+                         NULL };
         must(part_writer_run(w, &r, &e), &e);
     }
     must(part_writer_finish(w, &info, &e), &e);
@@ -267,8 +276,8 @@ static void life(const char *name, struct data x)
     int64_t spent = clock_cpu_ns() - before;
     double n = (double)(x.series * ROWS);
     must(part_open(part_path(), &joined, &e), &e);
-    printf("%-22s %9.0f  %7.3f %7.3f   %6.1f          %8lld\n", name, n, (double)bytes / n, (double)info.bytes / n,
-           (double)spent / n, (long long)look_up(joined, x.series, 2000));
+    printf("%-22s %9.0f  %7.3f %7.3f   %6.1f          %8lld\n", name, n, (double)bytes / n,
+           (double)info.bytes / n, (double)spent / n, (long long)look_up(joined, x.series, 2000));
     part_close(joined);
     unlink(part_path());
     for (size_t i = 0; i < FLUSHES; i++) part_close(part[i]);
@@ -280,16 +289,23 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*fill)(struct dice *, double *);
-    } kinds[] = { { "constant", constant },     { "integer walk", integer_walk },     { "gauge, 2 decimals", decimal_gauge },
-                  { "counter", counter },       { "latency bucket", latency_bucket }, { "token counter", tokens },
-                  { "float sum", seconds_sum }, { "computed gauge", computed } };
+    } kinds[] = { { "constant", constant },
+                  { "integer walk", integer_walk },
+                  { "gauge, 2 decimals", decimal_gauge },
+                  { "counter", counter },
+                  { "latency bucket", latency_bucket },
+                  { "token counter", tokens },
+                  { "float sum", seconds_sum },
+                  { "computed gauge", computed } };
 
-    printf("%-22s %9s  %7s %7s   %6s %6s   %6s %6s\n", "", "samples", "packed", "part", "encode", "decode", "write", "read");
+    printf("%-22s %9s  %7s %7s   %6s %6s   %6s %6s\n", "", "samples", "packed", "part", "encode", "decode",
+           "write", "read");
     printf("%-22s %9s  %15s   %13s   %13s\n", "", "", "bytes/sample", "ns, columns", "ns, parts");
     for (size_t i = 0; i < COUNT(kinds); i++) measure(kinds[i].name, generate(kinds[i].fill));
     if (argc > 1) measure("scrapes", load(argv + 1, (size_t)argc - 1));
 
-    printf("\n%-22s %9s  %7s %7s   %6s          %8s\n", "", "samples", "5 min", "merged", "ns", "ns, one series");
+    printf("\n%-22s %9s  %7s %7s   %6s          %8s\n", "", "samples", "5 min", "merged", "ns",
+           "ns, one series");
     life("counter", generate(counter));
     if (argc > 1) life("scrapes", load(argv + 1, (size_t)argc - 1));
     return 0;

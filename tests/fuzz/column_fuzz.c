@@ -1,4 +1,5 @@
-/* Columns both ways: any bytes decode or are refused; any numbers come back to the bit, and so does what was decoded. */
+/* Columns both ways: any bytes decode or are refused; any numbers come back to the bit, and so does
+ * what was decoded. */
 #include <stdint.h>
 #include <string.h>
 
@@ -37,7 +38,8 @@ static void histograms_round(struct histogram **h, size_t n, struct arena *a)
     hist_column_put(&b, h, n);
     struct str in = buf_view(&b);
     int rc = hist_column_get(&in, back, n, 1 << 16, a, NULL);
-    check(rc == OK || rc == ERR_LIMIT || rc == ERR_CORRUPT); /* stretches that were apart may have joined beyond the limits */
+    /* Stretches that were apart may have joined beyond the limits. */
+    check(rc == OK || rc == ERR_LIMIT || rc == ERR_CORRUPT);
     for (size_t i = 0; rc == OK && i < n; i++) {
         buf_clear(&one);
         buf_clear(&two);

@@ -1,5 +1,6 @@
-/* A whole part file of any bytes. Checksums and the footer's hash are put right first, as an attacker would, so that what
- * lies behind them is reached: it is read or refused, and verify never misses what the reader stumbles over. */
+/* A whole part file of any bytes. Checksums and the footer's hash are put right first, as an
+ * attacker would, so that what lies behind them is reached: it is read or refused, and verify never
+ * misses what the reader stumbles over. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,7 +55,8 @@ static int read_all(const char *path, series_key seek)
     part_cursor_free(c);
 
     c = part_cursor_new(p);
-    while ((rc = part_cursor_peek(c, &head, &e)) == 1 && (rc = part_cursor_read(c, INT64_MIN, INT64_MAX, &a, &r, &e)) == OK)
+    while ((rc = part_cursor_peek(c, &head, &e)) == 1 &&
+           (rc = part_cursor_read(c, INT64_MIN, INT64_MAX, &a, &r, &e)) == OK)
         arena_reset(&a);
     part_cursor_free(c);
     part_close(p);

@@ -88,7 +88,7 @@ TEST(times_of_every_shape_survive_and_a_grid_is_nearly_free)
     EXPECT(b.n < 16);
     buf_clear(&b);
 
-    for (int i = 0; i < 240; i++) t[i] += (int64_t)roll_below(&d, 4); /* a scraper that is up to 3 ms late */
+    for (int i = 0; i < 240; i++) t[i] += (int64_t)roll_below(&d, 4); /* up to 3 ms late */
     column_put_times(&b, t, 240);
     EXPECT(b.n <= 16 + 240 * 3 / 8 + 8); /* 3 bits each: zigzag of what is left of the grid */
     expect_times_back(t, 240);
@@ -171,7 +171,8 @@ TEST(histogram_runs_of_changing_layout_survive_to_the_bit)
             struct str in = buf_view(&b);
             EXPECT(hist_column_get(&in, back, n, 1 << 20, &a, NULL) == OK && in.n == 0);
             for (size_t i = 0; i < n; i++) EXPECT(same_histogram(h[i], back[i]));
-            if (n == 240) EXPECT(hist_column_get(&(struct str){ b.p, b.n }, back, n, 100, &a, NULL) == ERR_CORRUPT);
+            if (n == 240)
+                EXPECT(hist_column_get(&(struct str){ b.p, b.n }, back, n, 100, &a, NULL) == ERR_CORRUPT);
             buf_release(&b);
             arena_release(&a);
         }
@@ -204,7 +205,8 @@ TEST(damaged_columns_are_refused_or_decoded_but_never_overrun)
     }
 }
 
-TESTS(CASE(doubles_of_every_shape_and_length_survive_to_the_bit), CASE(integers_of_every_shape_and_length_survive),
+TESTS(CASE(doubles_of_every_shape_and_length_survive_to_the_bit),
+      CASE(integers_of_every_shape_and_length_survive),
       CASE(times_of_every_shape_survive_and_a_grid_is_nearly_free),
       CASE(miniblocks_of_every_width_survive_with_and_without_patches),
       CASE(columns_are_as_small_as_the_format_promises), CASE(a_few_odd_values_do_not_spoil_a_decimal_column),

@@ -31,7 +31,8 @@ TEST(page_gives_back_what_was_put)
                 EXPECT(page_get(u, &in, PAGE_TIMES, &back, NULL) == OK);
                 EXPECT(str_eq(buf_view(&back), STR("next")));
                 EXPECT(in.n == 0);
-                EXPECT(page_check(&again, PAGE_VALUES, NULL) == OK && page_check(&again, PAGE_TIMES, NULL) == OK);
+                EXPECT(page_check(&again, PAGE_VALUES, NULL) == OK &&
+                       page_check(&again, PAGE_TIMES, NULL) == OK);
                 buf_release(&file);
                 buf_release(&back);
             }
@@ -91,4 +92,5 @@ TEST(page_refuses_another_kind_and_more_than_the_ceiling)
 }
 
 TESTS(CASE(page_gives_back_what_was_put), CASE(page_compresses_what_can_be_compressed),
-      CASE(page_notices_every_flipped_bit_and_every_cut), CASE(page_refuses_another_kind_and_more_than_the_ceiling))
+      CASE(page_notices_every_flipped_bit_and_every_cut),
+      CASE(page_refuses_another_kind_and_more_than_the_ceiling))

@@ -64,7 +64,8 @@ static void expect_part_is(const struct part *p, const struct row *row, size_t n
     while (part_cursor_peek(c, &head, NULL) == 1) {
         EXPECT(part_cursor_read(c, INT64_MIN, INT64_MAX, &a, &r, NULL) == OK);
         for (size_t i = 0; i < r.n; i++, at++) {
-            EXPECT(at < n && r.key == row[at].key && r.kind == row[at].kind && r.time_ms[i] == row[at].time_ms);
+            EXPECT(at < n && r.key == row[at].key && r.kind == row[at].kind &&
+                   r.time_ms[i] == row[at].time_ms);
             if (r.kind == ROW_FLOAT) EXPECT(memcmp(&r.value[i], &row[at].bits, 8) == 0);
             if (r.kind == ROW_START) EXPECT(memcmp(&r.start_ms[i], &row[at].bits, 8) == 0);
             if (r.kind == ROW_HISTOGRAM) EXPECT(same_histogram(r.hist[i], row[at].hist));
@@ -111,7 +112,8 @@ static void merge_and_compare(struct dice *d, const struct setting *set)
     n = keep_newest(want, n, drop ? &drop : NULL);
 
     struct part_info info;
-    EXPECT(part_merge(part, set->sources, to, 3, 500, set->level, drop ? is_dropped : NULL, NULL, &drop, &info, NULL) == OK);
+    EXPECT(part_merge(part, set->sources, to, 3, 500, set->level, drop ? is_dropped : NULL, NULL, &drop,
+                      &info, NULL) == OK);
     EXPECT(info.rows == n && info.level == 3 && info.sequence == 500);
     EXPECT(part_verify(to, complain, NULL, NULL) == 0);
     EXPECT(part_open(to, &joined, NULL) == OK);
@@ -130,18 +132,19 @@ static void merge_and_compare(struct dice *d, const struct setting *set)
 TEST(merge_equals_a_sorted_array_whatever_the_sources)
 {
     static const struct setting settings[] = {
-        { 1, 200, 300, 0, false, 0, 1, 1 },      { 2, 100, 300, 0, false, 0, 1, 1 },
-        { 5, 60, 300, 3600000, true, 0, 1, 1 },  { 5, 60, 300, 70, true, 0, 1, 0 },
-        { 3, 40, 300, 0, true, 0, 1, 1 },        { 4, 300, 500, 100000, false, 3, 3, 1 },
-        { 2, 6, 30000, 5000, true, 0, 1, 1 },    { 3, 3000, 4, 7, false, 2, 0, 0 },
-        { 3, 300, 100, 0, false, 1, 1, 1 },      { 2, 0, 1, 0, false, 0, 1, 1 },
+        { 1, 200, 300, 0, false, 0, 1, 1 },     { 2, 100, 300, 0, false, 0, 1, 1 },
+        { 5, 60, 300, 3600000, true, 0, 1, 1 }, { 5, 60, 300, 70, true, 0, 1, 0 },
+        { 3, 40, 300, 0, true, 0, 1, 1 },       { 4, 300, 500, 100000, false, 3, 3, 1 },
+        { 2, 6, 30000, 5000, true, 0, 1, 1 },   { 3, 3000, 4, 7, false, 2, 0, 0 },
+        { 3, 300, 100, 0, false, 1, 1, 1 },     { 2, 0, 1, 0, false, 0, 1, 1 },
     };
     struct dice d = { 21 };
     for (size_t i = 0; i < COUNT(settings); i++)
         for (int again = 0; again < 3; again++) merge_and_compare(&d, &settings[i]);
 }
 
-/* Sources one above the other in key order: nothing has to be decoded, and nothing may be left ragged. */
+/* Sources one above the other in key order: nothing has to be decoded, and nothing may be left
+ * ragged. */
 TEST(merge_copies_blocks_that_nobody_else_reaches_and_keeps_them_full)
 {
     enum { SERIES = 700, ROWS = 240 };
@@ -160,7 +163,8 @@ TEST(merge_copies_blocks_that_nobody_else_reaches_and_keeps_them_full)
         for (uint64_t s = 0; s < SERIES; s++) {
             for (int k = 0; k < ROWS; k++) t[k] = k * 15000;
             shape_values(&d, 3, v, ROWS);
-            EXPECT(part_writer_run(w, &(struct run){ i << 32 | s, ROW_FLOAT, ROWS, t, v, NULL, NULL }, NULL) == OK);
+            EXPECT(part_writer_run(w, &(struct run){ i << 32 | s, ROW_FLOAT, ROWS, t, v, NULL, NULL },
+                                   NULL) == OK);
         }
         EXPECT(part_writer_finish(w, &info, NULL) == OK);
         EXPECT(part_open(from[i], &part[i], NULL) == OK);

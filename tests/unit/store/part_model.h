@@ -36,13 +36,17 @@ static inline struct run model_view(const struct model_run *r)
     return (struct run){ r->key, r->kind, r->n, r->time_ms, r->value, r->start_ms, r->hist };
 }
 
-/* A run of n rows of some shape; times from `from` (or the previous run's when it has as many rows and luck says so). */
-static inline void model_add(struct model *m, struct dice *d, series_key key, enum row_kind kind, size_t n, int64_t from)
+/* A run of n rows of some shape; times from `from` (or the previous run's when it has as many rows
+ * and luck says so). */
+static inline void model_add(struct model *m, struct dice *d, series_key key, enum row_kind kind, size_t n,
+                             int64_t from)
 {
     struct model_run r = { key, kind, n, arena_array(&m->arena, n, 8), NULL, NULL, NULL };
     const struct model_run *before = m->n ? &m->run[m->n - 1] : NULL;
-    if (before && before->n == n && before->time_ms[0] >= from && roll_below(d, 3)) memcpy(r.time_ms, before->time_ms, n * 8);
-    else shape_times(d, (unsigned)roll_below(d, TIME_SHAPES), r.time_ms, n, from);
+    if (before && before->n == n && before->time_ms[0] >= from && roll_below(d, 3))
+        memcpy(r.time_ms, before->time_ms, n * 8);
+    else
+        shape_times(d, (unsigned)roll_below(d, TIME_SHAPES), r.time_ms, n, from);
     switch (kind) {
     case ROW_FLOAT:
         r.value = arena_array(&m->arena, n, 8);
@@ -76,9 +80,12 @@ static inline void model_fill(struct model *m, struct dice *d, size_t runs, size
     for (size_t i = 0; i < runs; i++) {
         enum row_kind kind = any_kind(d);
         model_add(m, d, key, kind, 1 + roll_below(d, roll_below(d, 4) ? rows_max / 8 + 1 : rows_max), from);
-        if (kind == ROW_FLOAT && roll_below(d, 6) == 0) model_add(m, d, key, ROW_START, m->run[m->n - 1].n, from);
-        if (roll_below(d, 4) == 0) key = ((key >> 32) + 1 + roll_below(d, 3)) << 32 | roll_below(d, 1000);
-        else key += 1 + (roll_below(d, 5) ? 0 : roll_below(d, 1 << 20));
+        if (kind == ROW_FLOAT && roll_below(d, 6) == 0)
+            model_add(m, d, key, ROW_START, m->run[m->n - 1].n, from);
+        if (roll_below(d, 4) == 0)
+            key = ((key >> 32) + 1 + roll_below(d, 3)) << 32 | roll_below(d, 1000);
+        else
+            key += 1 + (roll_below(d, 5) ? 0 : roll_below(d, 1 << 20));
     }
 }
 
@@ -92,7 +99,8 @@ static inline const char *test_path(const char *name)
     return p;
 }
 
-static inline struct part_info model_write(const struct model *m, const char *path, uint64_t sequence, int level)
+static inline struct part_info model_write(const struct model *m, const char *path, uint64_t sequence,
+                                           int level)
 {
     struct part_writer *w;
     struct part_info info;

@@ -31,7 +31,8 @@ static void expect_whole(const struct part *p, const struct model *m)
 
 static const struct {
     size_t runs, rows_max;
-} sizes[] = { { 0, 1 }, { 1, 1 }, { 1, 30000 }, { 40, 240 }, { 3, 9000 }, { 900, 3 }, { 9000, 1 }, { 200, 500 } };
+} sizes[] = { { 0, 1 },    { 1, 1 },   { 1, 30000 }, { 40, 240 },
+              { 3, 9000 }, { 900, 3 }, { 9000, 1 },  { 200, 500 } };
 
 TEST(part_gives_back_every_row_of_every_shape)
 {
@@ -85,11 +86,14 @@ TEST(part_cursor_seeks_from_anywhere_to_the_first_run_not_below)
             int rc = part_cursor_peek(c, &head, NULL);
             EXPECT(rc == (want < m.n));
             if (rc == 0) continue;
-            EXPECT(head.key == m.run[want].key && head.kind == m.run[want].kind && head.first_ms == m.run[want].time_ms[0]);
+            EXPECT(head.key == m.run[want].key && head.kind == m.run[want].kind &&
+                   head.first_ms == m.run[want].time_ms[0]);
             if (roll_below(&d, 3) == 0) {
                 EXPECT(part_cursor_skip(c, NULL) == OK);
-                if (head.n == m.run[want].n) want++;
-                else continue;
+                if (head.n == m.run[want].n)
+                    want++;
+                else
+                    continue;
                 if (part_cursor_peek(c, &head, NULL) == 0) {
                     EXPECT(want == m.n);
                     continue;
@@ -121,7 +125,8 @@ TEST(part_cursor_reads_the_rows_within_a_time_range)
     for (int again = 0; again < 2000; again++) {
         const struct model_run *r = &m.run[roll_below(&d, m.n)];
         int64_t from = r->time_ms[roll_below(&d, r->n)] + (int64_t)roll_below(&d, 3) - 1;
-        int64_t to = again % 3 ? r->time_ms[roll_below(&d, r->n)] + (int64_t)roll_below(&d, 3) - 1 : from - 1 + again % 2;
+        int64_t to = again % 3 ? r->time_ms[roll_below(&d, r->n)] + (int64_t)roll_below(&d, 3) - 1
+                               : from - 1 + again % 2;
         struct run_head head;
         struct run got;
         size_t at = 0, lo = 0, hi = 0, n = 0;
@@ -221,7 +226,8 @@ TEST(part_reader_passes_on_a_failing_disk)
         if (rc == OK) {
             c = part_cursor_new(p);
             int more = 1;
-            while (rc == OK && (more = part_cursor_peek(c, &head, NULL)) == 1) rc = part_cursor_read(c, 0, INT64_MAX, &a, &r, NULL);
+            while (rc == OK && (more = part_cursor_peek(c, &head, NULL)) == 1)
+                rc = part_cursor_read(c, 0, INT64_MAX, &a, &r, NULL);
             if (more < 0) rc = more;
         }
         file_fail_at(0, 0);
@@ -248,7 +254,8 @@ static void write_tall(const char *path)
     EXPECT(part_writer_open(path, 0, 1, 1, &w, NULL) == OK);
     for (uint64_t s = 0; s < TALL_SERIES; s++) {
         for (int i = 0; i < TALL_ROWS; i++) v[i] = (double)s;
-        EXPECT(part_writer_run(w, &(struct run){ s * 10, ROW_FLOAT, TALL_ROWS, t, v, NULL, NULL }, NULL) == OK);
+        EXPECT(part_writer_run(w, &(struct run){ s * 10, ROW_FLOAT, TALL_ROWS, t, v, NULL, NULL }, NULL) ==
+               OK);
     }
     EXPECT(part_writer_finish(w, &info, NULL) == OK);
     EXPECT(info.blocks == TALL_SERIES);
@@ -291,7 +298,8 @@ TEST(part_of_many_blocks_is_searched_by_several_threads_at_once)
     unlink(path);
 }
 
-/* Layouts that change with every row, wide bounds, thousands of buckets: a block must not outgrow its pages. */
+/* Layouts that change with every row, wide bounds, thousands of buckets: a block must not outgrow
+ * its pages. */
 TEST(part_of_huge_histograms_keeps_its_blocks_within_bounds)
 {
     enum { ROWS = 60, BOUNDS = 16000 };
@@ -302,7 +310,9 @@ TEST(part_of_huge_histograms_keeps_its_blocks_within_bounds)
     model_add(&m, &d, 5, ROW_HISTOGRAM, ROWS, 0);
     for (int i = 0; i < ROWS; i++) {
         struct histogram *h = m.run[0].hist[i];
-        *h = (struct histogram){ .schema = HISTOGRAM_CUSTOM, .n_custom = BOUNDS, .n_pos_spans = 1, .n_pos = BOUNDS };
+        *h = (struct histogram){
+            .schema = HISTOGRAM_CUSTOM, .n_custom = BOUNDS, .n_pos_spans = 1, .n_pos = BOUNDS
+        };
         h->custom = arena_array(&m.arena, BOUNDS, 8);
         h->pos = arena_array(&m.arena, BOUNDS, 8);
         h->pos_spans = arena_zero(&m.arena, sizeof *h->pos_spans);
@@ -319,9 +329,11 @@ TEST(part_of_huge_histograms_keeps_its_blocks_within_bounds)
     model_release(&m);
 }
 
-TESTS(CASE(part_gives_back_every_row_of_every_shape), CASE(part_cursor_seeks_from_anywhere_to_the_first_run_not_below),
+TESTS(CASE(part_gives_back_every_row_of_every_shape),
+      CASE(part_cursor_seeks_from_anywhere_to_the_first_run_not_below),
       CASE(part_cursor_reads_the_rows_within_a_time_range),
       CASE(part_writer_refuses_what_is_out_of_order_and_keeps_the_rest),
-      CASE(part_writer_leaves_no_file_when_the_disk_fails_or_it_is_abandoned), CASE(part_reader_passes_on_a_failing_disk),
+      CASE(part_writer_leaves_no_file_when_the_disk_fails_or_it_is_abandoned),
+      CASE(part_reader_passes_on_a_failing_disk),
       CASE(part_of_many_blocks_is_searched_by_several_threads_at_once),
       CASE(part_of_huge_histograms_keeps_its_blocks_within_bounds))

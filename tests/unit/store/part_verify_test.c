@@ -25,7 +25,8 @@ static void read_everything(const char *path)
     struct arena a = ARENA_INIT(1 << 26);
     struct run_head head;
     struct run r;
-    while ((rc = part_cursor_peek(c, &head, NULL)) == 1 && (rc = part_cursor_read(c, INT64_MIN, INT64_MAX, &a, &r, NULL)) == OK)
+    while ((rc = part_cursor_peek(c, &head, NULL)) == 1 &&
+           (rc = part_cursor_read(c, INT64_MIN, INT64_MAX, &a, &r, NULL)) == OK)
         arena_reset(&a);
     EXPECT(rc == OK || rc == ERR_CORRUPT || rc == ERR_LIMIT);
     part_cursor_free(c);
@@ -93,8 +94,8 @@ TEST(verify_goes_on_behind_a_damaged_block)
     struct part_info info = model_write(&m, path, 1, 1);
     EXPECT(info.blocks >= 3);
     EXPECT(file_slurp(path, &bytes, NULL) == OK);
-    bytes.p[64 + 40] ^= 1;                /* in the first block */
-    bytes.p[bytes.n / 2] ^= 1;            /* and in one further on */
+    bytes.p[64 + 40] ^= 1;     /* in the first block */
+    bytes.p[bytes.n / 2] ^= 1; /* and in one further on */
     write_bytes(path, bytes.p, bytes.n);
     int told = 0;
     EXPECT(part_verify(path, quietly, &told, NULL) == 2 && told == 2);
@@ -111,5 +112,6 @@ TEST(verify_says_when_it_could_not_look)
     EXPECT(told == 0 && e.text[0]);
 }
 
-TESTS(CASE(verify_finds_every_flipped_byte_and_readers_survive_it), CASE(verify_finds_every_cut_and_every_addition),
-      CASE(verify_goes_on_behind_a_damaged_block), CASE(verify_says_when_it_could_not_look))
+TESTS(CASE(verify_finds_every_flipped_byte_and_readers_survive_it),
+      CASE(verify_finds_every_cut_and_every_addition), CASE(verify_goes_on_behind_a_damaged_block),
+      CASE(verify_says_when_it_could_not_look))

@@ -33,9 +33,19 @@ enum { VALUE_SHAPES = 14, TIME_SHAPES = 6, INT_SHAPES = 9 };
 
 static inline double odd_double(struct dice *d)
 {
-    static const uint64_t odd[] = { STALE_BITS, NAN_BITS, 0x8000000000000000ull, 0x7ff0000000000000ull, 0xfff0000000000000ull,
-                                    1, 0x000fffffffffffffull, 0x7fefffffffffffffull, 0xfff8deadbeef1234ull, 0x4340000000000000ull,
-                                    0xc340000000000001ull, 0x43e0000000000000ull, 0xc3e0000000000000ull };
+    static const uint64_t odd[] = { STALE_BITS,
+                                    NAN_BITS,
+                                    0x8000000000000000ull,
+                                    0x7ff0000000000000ull,
+                                    0xfff0000000000000ull,
+                                    1,
+                                    0x000fffffffffffffull,
+                                    0x7fefffffffffffffull,
+                                    0xfff8deadbeef1234ull,
+                                    0x4340000000000000ull,
+                                    0xc340000000000001ull,
+                                    0x43e0000000000000ull,
+                                    0xc3e0000000000000ull };
     return double_of(odd[roll_below(d, COUNT(odd))]);
 }
 
@@ -122,10 +132,12 @@ static inline void shape_histograms(struct dice *d, struct arena *a, struct hist
         } else {
             *h = *out[i - 1];
         }
-        const struct histogram *before = i && out[i - 1]->n_pos == h->n_pos && out[i - 1]->n_neg == h->n_neg ? out[i - 1] : NULL;
+        const struct histogram *before =
+            i && out[i - 1]->n_pos == h->n_pos && out[i - 1]->n_neg == h->n_neg ? out[i - 1] : NULL;
         h->pos = arena_zero(a, (h->n_pos + 1) * sizeof(double));
         h->neg = arena_zero(a, (h->n_neg + 1) * sizeof(double));
-        for (uint32_t k = 0; k < h->n_pos; k++) h->pos[k] = (before ? before->pos[k] : 0) + (double)roll_below(d, 20);
+        for (uint32_t k = 0; k < h->n_pos; k++)
+            h->pos[k] = (before ? before->pos[k] : 0) + (double)roll_below(d, 20);
         for (uint32_t k = 0; k < h->n_neg; k++) h->neg[k] = (before ? before->neg[k] : 0) + roll_unit(d);
         h->sum = roll_below(d, 20) ? roll_unit(d) * 1000 : odd_double(d);
         h->count = (double)(i * 7);
@@ -140,9 +152,10 @@ static inline bool same_array(const void *a, const void *b, size_t n)
 
 static inline bool same_histogram(const struct histogram *a, const struct histogram *b)
 {
-    return a->schema == b->schema && a->reset == b->reset && same_array(&a->zero_threshold, &b->zero_threshold, 32) &&
-           a->n_pos_spans == b->n_pos_spans && a->n_neg_spans == b->n_neg_spans && a->n_pos == b->n_pos &&
-           a->n_neg == b->n_neg && a->n_custom == b->n_custom &&
+    return a->schema == b->schema && a->reset == b->reset &&
+           same_array(&a->zero_threshold, &b->zero_threshold, 32) && a->n_pos_spans == b->n_pos_spans &&
+           a->n_neg_spans == b->n_neg_spans && a->n_pos == b->n_pos && a->n_neg == b->n_neg &&
+           a->n_custom == b->n_custom &&
            same_array(a->pos_spans, b->pos_spans, a->n_pos_spans * sizeof *a->pos_spans) &&
            same_array(a->neg_spans, b->neg_spans, a->n_neg_spans * sizeof *a->neg_spans) &&
            same_array(a->pos, b->pos, a->n_pos * 8) && same_array(a->neg, b->neg, a->n_neg * 8) &&
