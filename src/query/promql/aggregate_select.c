@@ -219,8 +219,10 @@ int aggregate_quantile(struct aggregation *a, struct err *e)
             notes_add(&a->ev->q->notes, (struct note){ NOTE_INVALID_QUANTILE, a->node->param->at.pos, STR(""), STR(""), a->param[i] });
     for (size_t g = 0; g < a->n_groups && rc == OK; g++) {
         struct mseries *out = matrix_add(a->ev->q, a->out, a->groups[g].labels, a->groups[g].drop_name);
-        for (size_t i = 0; i < a->ev->n; i++) quantile_step(a, &a->groups[g], i, values, out);
-        rc = eval_check(a->ev, e);
+        for (size_t i = 0; i < a->ev->n && rc == OK; i++) {
+            quantile_step(a, &a->groups[g], i, values, out);
+            rc = eval_check(a->ev, e);
+        }
     }
     matrix_drop_empty(a->out);
     return rc;
@@ -236,29 +238,34 @@ static struct str value_text(struct aggregation *a, const struct mseries *s, siz
     return arena_str(&a->ev->q->arena, str_make(text, n));
 }
 
+static int count_series(struct aggregation *a, struct series_index *index, const struct group *g, const struct mseries *s,
+                        struct err *e)
+{
+    struct arena *arena = &a->ev->q->arena;
+    for (size_t i = 0; i < a->ev->n; i++) {
+        size_t at;
+        if (!has_sample(s, i)) continue;
+        struct labels l = labels_set(arena, g->labels, a->label, value_text(a, s, i));
+        int rc = series_index_get(index, l, g->drop_name, &at, e);
+        if (rc < 0) return rc;
+        double *v = &a->out->at[at].v[i];
+        *v = is_stale(*v) ? 1 : *v + 1;
+    }
+    arena_reset(&a->scratch);
+    return eval_check(a->ev, e);
+}
+
 int aggregate_count_values(struct aggregation *a, struct err *e)
 {
-    struct query *q = a->ev->q;
     struct series_index index;
     int rc = OK;
 
     if (a->label.n == 0 || !str_utf8_valid(a->label))
         return err_set(e, ERR_EXEC, "invalid label name \"%.*s\"", STR_ARG(a->label));
-    series_index_init(&index, q, a->out);
-    for (size_t g = 0; g < a->n_groups && rc == OK; g++) {
-        for (size_t m = 0; m < a->groups[g].n && rc == OK; m++) {
-            const struct mseries *s = &a->in->at[a->groups[g].members[m]];
-            for (size_t i = 0; i < a->ev->n; i++) {
-                if (!has_sample(s, i)) continue;
-                struct labels l = labels_set(&q->arena, a->groups[g].labels, a->label, value_text(a, s, i));
-                size_t at = series_index_get(&index, l, a->groups[g].drop_name); /* may move the series */
-                double *v = &a->out->at[at].v[i];
-                *v = is_stale(*v) ? 1 : *v + 1;
-            }
-            arena_reset(&a->scratch);
-            rc = eval_check(a->ev, e);
-        }
-    }
+    series_index_init(&index, a->ev->q, a->out);
+    for (size_t g = 0; g < a->n_groups && rc == OK; g++)
+        for (size_t m = 0; m < a->groups[g].n && rc == OK; m++)
+            rc = count_series(a, &index, &a->groups[g], &a->in->at[a->groups[g].members[m]], e);
     series_index_release(&index);
     return rc;
 }

@@ -264,7 +264,10 @@ static int emit(struct matching *m, const struct roles *r, struct pairing *p, st
     struct sample z;
     bool swap = r->many == 1;
     if (!binop_apply(m->op, swap ? y : x, swap ? x : y, &z)) return OK;
-    if (p->out == SIZE_MAX) p->out = series_index_get(&m->index, result_labels(m, many, one), m->node->return_bool);
+    if (p->out == SIZE_MAX) {
+        int rc = series_index_get(&m->index, result_labels(m, many, one), m->node->return_bool, &p->out, e);
+        if (rc < 0) return rc;
+    }
     struct mseries *s = &m->out->at[p->out];
     if (has_sample(s, step))
         return err_set(e, ERR_EXEC, m->node->card == CARD_ONE_TO_ONE

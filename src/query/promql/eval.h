@@ -125,7 +125,8 @@ struct series_index {
 };
 void series_index_init(struct series_index *, struct query *, struct series_matrix *);
 void series_index_release(struct series_index *);
-size_t series_index_get(struct series_index *, struct labels, bool drop_name); /* index into m->at */
+/* *out is an index into m->at; rows move when one is added. ERR_LIMIT when there is no room for another row. */
+int series_index_get(struct series_index *, struct labels, bool drop_name, size_t *out, struct err *);
 int matrix_broadcast(struct query *, struct series_matrix *, size_t steps, struct err *); /* from one step */
 
 /* labelset.c: label sets made by operators; all results live in the arena */

@@ -164,11 +164,13 @@ static bool any_float(const struct mseries *s, size_t steps)
     return false;
 }
 
-static void put_estimate(struct estimate *x, struct labels l, size_t step, double v)
+static int put_estimate(struct estimate *x, struct labels l, size_t step, double v, struct err *e)
 {
+    size_t at;
     if (x->label.n) l = labels_set(&x->ev->q->arena, l, x->label, x->value);
-    size_t at = series_index_get(&x->index, l, true); /* may move the series */
-    x->index.m->at[at].v[step] = v;
+    int rc = series_index_get(&x->index, l, true, &at, e);
+    if (rc == OK) x->index.m->at[at].v[step] = v;
+    return rc;
 }
 
 static size_t buckets_at(const struct estimate *x, const struct classic *c, size_t step, struct classic_bucket *out)
@@ -179,20 +181,22 @@ static size_t buckets_at(const struct estimate *x, const struct classic *c, size
     return n;
 }
 
-static void estimate_classic(struct estimate *x, const struct classic *c, const bool *native_too)
+static int estimate_classic(struct estimate *x, const struct classic *c, const bool *native_too, struct err *e)
 {
     struct classic_bucket *b = arena_array(&x->scratch, c->n, sizeof *b);
-    for (size_t i = 0; i < x->ev->n; i++) {
+    int rc = OK;
+    for (size_t i = 0; i < x->ev->n && rc == OK; i++) {
         size_t n = buckets_at(x, c, i, b);
         int told = 0;
         if (n == 0 || native_too[i]) continue;
         double v = x->b ? fraction_classic(x->a[i], x->b[i], b, n) : quantile_classic(x->a[i], b, n, &told);
         if (told & QUANTILE_FORCED) estimate_note(x, NOTE_FORCED_MONOTONICITY, c->labels, x->function);
-        put_estimate(x, c->labels, i, v);
+        rc = put_estimate(x, c->labels, i, v, e);
     }
+    return rc < 0 ? rc : eval_check(x->ev, e);
 }
 
-static void estimate_native(struct estimate *x, const struct mseries *s, size_t step)
+static int estimate_native(struct estimate *x, const struct mseries *s, size_t step, struct err *e)
 {
     int told = 0;
     double v;
@@ -203,8 +207,8 @@ static void estimate_native(struct estimate *x, const struct mseries *s, size_t 
         v = quantile_native(x->a[step], s->h[step], &x->scratch, &told);
         if (told) estimate_note(x, told == QUANTILE_NAN ? NOTE_QUANTILE_NAN : NOTE_QUANTILE_NAN_SKEW, s->labels, x->function);
     }
-    put_estimate(x, s->labels, step, v);
     arena_reset(&x->scratch);
+    return put_estimate(x, s->labels, step, v, e);
 }
 
 /* Marks in `clash` the steps at which the native series meets buckets of the same labels. */
@@ -234,19 +238,18 @@ static int estimate_all(struct estimate *x, struct series_matrix *out, struct er
         if (x->in.at[s].h) find_clashes(x, &x->in.at[s], clash);
 
     for (size_t k = 0; k < x->n && rc == OK; k++) {
-        estimate_classic(x, &x->classics[k], clash[k]);
+        rc = estimate_classic(x, &x->classics[k], clash[k], e);
         arena_reset(&x->scratch);
-        rc = eval_check(x->ev, e);
     }
     for (size_t s = 0; s < x->in.n && rc == OK; s++) {
         const struct mseries *m = &x->in.at[s];
         struct classic *c = m->h ? find_classic(x, m->labels) : NULL;
-        for (size_t i = 0; m->h && i < steps; i++) {
+        for (size_t i = 0; m->h && i < steps && rc == OK; i++) {
             if (m->h[i] == NULL) continue;
             if (c && clash[c - x->classics][i]) estimate_note(x, NOTE_MIXED_CLASSIC_NATIVE, m->labels, STR(""));
-            else estimate_native(x, m, i);
+            else rc = estimate_native(x, m, i, e);
         }
-        rc = eval_check(x->ev, e);
+        if (rc == OK) rc = eval_check(x->ev, e);
     }
     series_index_release(&x->index);
     map_release(&x->by_labels);

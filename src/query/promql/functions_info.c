@@ -15,6 +15,9 @@ struct info {
     size_t n_wanted;
     bool must_match;          /* a matcher does not accept the empty value */
     struct series_matrix values, times;
+    struct map targets;       /* hash of instance and job -> the last info series with it */
+    size_t *room;             /* for as many as there are info series */
+    size_t *before;           /* of each info series the one before it with the same hash; SIZE_MAX: none */
     struct series_index index;
 };
 
@@ -151,6 +154,29 @@ static int enriched(const struct info *x, struct labels base, const struct choic
     return OK;
 }
 
+static void find_targets(struct info *x)
+{
+    map_init(&x->targets, x->times.n);
+    x->before = arena_array(&x->ev->q->arena, x->times.n, sizeof *x->before);
+    x->room = arena_array(&x->ev->q->arena, x->times.n, sizeof *x->room);
+    for (size_t s = 0; s < x->times.n; s++) {
+        uint64_t hash = labels_hash_on(x->times.at[s].labels, identifying, COUNT(identifying));
+        uint64_t *last = map_find(&x->targets, hash, NULL, NULL);
+        x->before[s] = last ? *last : SIZE_MAX;
+        if (last) *last = s;
+        else map_add(&x->targets, hash, s);
+    }
+}
+
+static size_t find_candidates(const struct info *x, struct labels base, size_t *out)
+{
+    uint64_t *last = map_find(&x->targets, labels_hash_on(base, identifying, COUNT(identifying)), NULL, NULL);
+    size_t n = 0;
+    for (size_t s = last ? *last : SIZE_MAX; s != SIZE_MAX; s = x->before[s])
+        if (labels_eq_on(x->times.at[s].labels, base, identifying, COUNT(identifying))) out[n++] = s;
+    return n;
+}
+
 static bool same_choice(const struct choice *a, const struct choice *b)
 {
     return a->n == b->n && (a->n == 0 || memcmp(a->at, b->at, a->n * sizeof *a->at) == 0);
@@ -160,13 +186,11 @@ static int join_series(struct info *x, const struct mseries *base, struct err *e
 {
     struct query *q = x->ev->q;
     struct arena *a = &q->arena;
-    size_t *candidates = arena_array(a, x->times.n, sizeof *candidates), n = 0, out = SIZE_MAX;
-    struct choice now = { arena_array(a, x->times.n, sizeof(size_t)), 0 }, last = { arena_array(a, x->times.n, sizeof(size_t)), 0 };
     bool plain = is_info_series(x, base->labels);
+    size_t n = plain ? 0 : find_candidates(x, base->labels, x->room), out = SIZE_MAX, *candidates = x->room;
+    struct choice now = { arena_array(a, n, sizeof(size_t)), 0 }, last = { arena_array(a, n, sizeof(size_t)), 0 };
     int rc = OK;
 
-    for (size_t s = 0; !plain && s < x->times.n; s++)
-        if (labels_eq_on(x->times.at[s].labels, base->labels, identifying, COUNT(identifying))) candidates[n++] = s;
     for (size_t i = 0; i < x->ev->n; i++) {
         struct labels l;
         if (!has_sample(base, i)) continue;
@@ -174,7 +198,7 @@ static int join_series(struct info *x, const struct mseries *base, struct err *e
         if (now.n == 0 && x->must_match && !plain) continue;
         if (out == SIZE_MAX || !same_choice(&now, &last)) {
             if ((rc = enriched(x, base->labels, &now, &l, e)) < 0) return rc;
-            out = series_index_get(&x->index, l, base->drop_name);
+            if ((rc = series_index_get(&x->index, l, base->drop_name, &out, e)) < 0) return rc;
             last.n = now.n;
             memcpy(last.at, now.at, now.n * sizeof *now.at);
         }
@@ -196,9 +220,11 @@ int call_info(struct eval *ev, const struct node *call, struct series_matrix *ou
     matrix_init(out, ev->n);
     if ((rc = eval_node(ev, call->args[0], &base, e)) < 0 || (rc = read_matchers(&x, sel, e)) < 0) return rc;
     rc = read_info_series(&x, call->args[0], e);
+    if (rc == OK) find_targets(&x);
     series_index_init(&x.index, ev->q, out);
     for (size_t s = 0; rc == OK && s < base.n; s++) rc = join_series(&x, &base.at[s], e);
     series_index_release(&x.index);
+    map_release(&x.targets);
     for (size_t i = sel ? sel->n_matchers : 0; i < x.n_matchers; i++) matcher_release(&x.matchers[i]);
     return rc;
 }

@@ -467,6 +467,7 @@ static struct hbucket bucket_of(const struct hwork *w, int32_t index, double cou
     return (struct hbucket){ lower, upper, count };
 }
 
+/* Where a bucket reaches into the zero bucket its bound is cut back. */
 size_t hist_buckets(const struct histogram *h, struct arena *a, struct hbucket **out)
 {
     struct hwork w;
@@ -475,13 +476,13 @@ size_t hist_buckets(const struct histogram *h, struct arena *a, struct hbucket *
     size_t n = 0;
     for (size_t i = w.neg.n; i-- > 0;) {
         struct hbucket m = bucket_of(&w, w.neg.index[i], w.neg.count[i].s);
+        if (m.lower < h->zero_threshold) m.lower = MIN(h->zero_threshold, m.upper);
         b[n++] = (struct hbucket){ -m.upper, -m.lower, m.count };
     }
     if (h->zero_count != 0 && !hist_is_custom(h))
         b[n++] = (struct hbucket){ -h->zero_threshold, h->zero_threshold, h->zero_count };
     for (size_t i = 0; i < w.pos.n; i++) {
         struct hbucket m = bucket_of(&w, w.pos.index[i], w.pos.count[i].s);
-        /* What a wide zero bucket covers already is not counted twice. */
         if (!hist_is_custom(h) && m.lower < h->zero_threshold) m.lower = MIN(h->zero_threshold, m.upper);
         b[n++] = m;
     }

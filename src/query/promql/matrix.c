@@ -117,22 +117,26 @@ void series_index_release(struct series_index *x)
     map_release(&x->at);
 }
 
-size_t series_index_get(struct series_index *x, struct labels l, bool drop_name)
+int series_index_get(struct series_index *x, struct labels l, bool drop_name, size_t *out, struct err *e)
 {
     struct mseries want = { l, drop_name, NULL, NULL };
     uint64_t hash = labels_hash(l) + drop_name;
     uint64_t *found = map_find(&x->at, hash, same_series, &(struct same_ctx){ x->m, &want });
-    if (found) return *found;
+    *out = found ? *found : x->m->n;
+    if (found) return OK;
+    struct eval room = { .q = x->q, .n = x->m->steps };
+    int rc = eval_room(&room, 1, e);
+    if (rc < 0) return rc;
     map_add(&x->at, hash, x->m->n);
     matrix_add(x->q, x->m, l, drop_name);
-    return x->m->n - 1;
+    return OK;
 }
 
 int matrix_broadcast(struct query *q, struct series_matrix *m, size_t steps, struct err *e)
 {
     if (m->steps == steps) return OK;
     check(m->steps == 1);
-    struct eval room = { q, 0, 0, steps };
+    struct eval room = { .q = q, .n = steps };
     int rc = eval_room(&room, m->n, e);
     if (rc < 0) return rc;
     for (size_t s = 0; s < m->n; s++) {

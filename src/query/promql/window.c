@@ -3,6 +3,8 @@
 
 #include "base/check.h"
 
+#define ASK_EVERY (1u << 18) /* samples; some hundred microseconds of work */
+
 struct floats window_floats(struct window_run *r, const struct window *w)
 {
     const struct rows *rows = &r->rows;
@@ -39,17 +41,19 @@ void window_note(struct window_run *r, enum note_id id)
     window_note_text(r, id, (struct str){ NULL, 0 });
 }
 
-/* rate of what is no counter: worth a word when there is something to be wrong about. */
+/* rate of what is no counter: worth a word when floats came of it. */
 static void check_name(struct window_run *r)
 {
     static const char *const suffixes[] = { "_total", "_sum", "_count", "_bucket" };
     struct str type = labels_get(r->labels, "__type__");
-    if (r->metric.n == 0 || (r->hists_before && r->hists_before[r->rows.n] == r->rows.n)) return;
+    size_t i = 0;
+    while (i < r->job->ev->n && is_stale(r->v[i])) i++;
+    if (r->metric.n == 0 || i == r->job->ev->n) return;
     if (type.n) {
         if (!str_is(type, "counter") && !str_is(type, "histogram")) window_note_text(r, NOTE_POSSIBLE_NON_COUNTER_TYPE, type);
         return;
     }
-    for (size_t i = 0; i < COUNT(suffixes); i++)
+    for (i = 0; i < COUNT(suffixes); i++)
         if (str_ends(r->metric, suffixes[i])) return;
     window_note(r, NOTE_POSSIBLE_NON_COUNTER);
 }
@@ -66,13 +70,25 @@ static size_t count_hists(const struct window_run *r, size_t lo, size_t hi)
     return r->hists_before && hi > lo ? r->hists_before[hi] - r->hists_before[lo] : 0;
 }
 
+static int window_time_left(struct window_run *r)
+{
+    struct call c = r->job->ev->q->call;
+    c.arena = NULL; /* another thread's */
+    return call_check(&c, r->err);
+}
+
 void window_each(struct window_run *r)
 {
     const struct window_job *job = r->job;
     bool may_be_empty = job->extent == EXTENT_SMOOTHED;
     struct window w = { 0 };
+    uint64_t looked = 0; /* how many samples had been shown when last asked whether there is time left */
 
     for (size_t i = 0; i < job->ev->n && r->rc == OK; i++) {
+        if (r->samples + i - looked > ASK_EVERY) {
+            looked = r->samples + i;
+            r->rc = window_time_left(r);
+        }
         w.step = i;
         w.end_ms = job->data_start + (int64_t)i * job->data_step;
         w.start_ms = w.end_ms - job->range_ms;
@@ -107,9 +123,9 @@ void window_series(struct window_run *r)
 {
     r->metric = labels_get(r->labels, LABEL_NAME);
     r->hists_before = hists_before(r);
-    if (r->rows.n > 0 && r->job->def->checks_name) check_name(r);
     if (r->job->def->run && r->hists_before == NULL && r->job->extent == EXTENT_PLAIN) r->job->def->run(r);
     else window_each(r);
+    if (r->job->def->checks_name) check_name(r);
 }
 
 /* ---- subqueries: the inner matrix gives the rows ---- */
