@@ -7,7 +7,7 @@
 
 #define CHECK_EVERY 1024
 #define ROW_COST 4
-#define PAGE_COST 8000 /* reading and decoding a page of rows, in units of one posting: 30 us against 2 to 4 ns */
+#define PAGE_COST 8000 /* reading and decoding a page of rows takes 30 us when it is not cached */
 
 /* ---- the file as an index (select.h) ---- */
 
@@ -152,7 +152,7 @@ static int rows_to_keys(struct index_reader *r, const uint32_t *rows, size_t n, 
 
 int day_index_select(const struct day_index *d, const struct matcher *m, size_t n, struct call *call, series_key **out, size_t *n_out, struct err *e)
 {
-    struct file_view v = { { &view_ops, d->n_series, ROW_COST, PAGE_COST, 1 }, { d } };
+    struct file_view v = { { &view_ops, d->n_series, 1, ROW_COST, PAGE_COST, 1 }, { d } };
     if (d->n_series_pages > 0) v.index.rows_per_page = d->n_series / d->n_series_pages + 1;
     uint32_t *rows;
     *out = NULL;

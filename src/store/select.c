@@ -9,7 +9,7 @@
 #include "store/postings.h"
 
 #define CHECK_EVERY 4096
-#define VALUE_COST 64  /* a regex on one value, in units of one posting: 100 to 200 ns against 2 */
+#define VALUE_COST 64   /* a regex on one value: 100 to 200 ns */
 #define LITERAL_COST 16 /* looking up one pair */
 #define MEMO_SLOTS 512
 
@@ -61,7 +61,8 @@ static int term_init(struct selection *s, struct term *t, const struct matcher *
     if (rc == 0) return t->positive ? ERR_FIND : 0;
     if (rc < 0) return rc;
     rc = ops->count(s->index, t->pair, &t->count, s->e);
-    return rc < 0 ? rc : 1;
+    if (rc < 0) return rc;
+    return t->positive && t->count == s->index->n_rows ? 0 : 1;
 }
 
 static int term_order(const void *left, const void *right)
@@ -258,11 +259,19 @@ static size_t cost_by_row(const struct selection *s, const struct term *t)
     return n * s->index->row_cost + MIN(n, span) * s->index->page_cost + (t->exact ? 0 : MIN(n, t->n_values) * VALUE_COST);
 }
 
+/* Doublings and halvings of a gallop over a list that is so many times as long. */
+static size_t steps(size_t ratio)
+{
+    size_t n = 1;
+    for (; ratio > 0; ratio /= 2) n++;
+    return n;
+}
+
 /* How many rows a regex selects is not known before; an eighth of all is a guess that is seldom far off in the costly direction. */
 static size_t cost_by_list(const struct selection *s, const struct term *t)
 {
     size_t literals = 0;
-    if (t->exact) return t->count;
+    if (t->exact) return t->count * s->index->posting_cost + MIN(t->count, s->rows.n * 2 * steps(t->count / s->rows.n));
     if (regex_narrows(t) && regex_literals(t->m->re, &literals) != NULL) return literals * LITERAL_COST + s->index->n_rows / 8;
     return (size_t)t->n_values * VALUE_COST + s->index->n_rows / 8;
 }

@@ -33,8 +33,10 @@ struct index_ops {
 struct index {
     const struct index_ops *ops;
     uint32_t n_rows;
-    uint32_t row_cost;  /* of row_pair, in units of one posting */
-    uint32_t page_cost; /* of row_pair for the first row of a page, likewise; 0: no pages */
+    /* Costs in units of stepping over one posting in memory, about 2 ns. */
+    uint32_t posting_cost; /* of fetching one posting; 0: lists are lent */
+    uint32_t row_cost;     /* of row_pair */
+    uint32_t page_cost;    /* of row_pair for the first row of a page, besides; 0: no pages */
     uint32_t rows_per_page;
 };
 

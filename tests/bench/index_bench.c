@@ -151,6 +151,14 @@ static void find_in_two_orders(struct registry *r, const struct fleet *f, const 
     int64_t begin = clock_cpu_ns();
     for (size_t i = 0; i < f->n; i++) check(!registry_mark(r, DAY, keys[i]));
     printf("  mark                %8.1f ns\n", per(begin, f->n));
+    struct arena a = ARENA_INIT(1 << 20);
+    begin = clock_cpu_ns();
+    for (size_t i = 0; i < f->n; i++) {
+        check(registry_labels(r, keys[i], &a).n > 0);
+        arena_reset(&a);
+    }
+    printf("  labels              %8.1f ns\n", per(begin, f->n));
+    arena_release(&a);
     mem_free(order);
 }
 

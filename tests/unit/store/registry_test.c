@@ -324,6 +324,59 @@ TEST(registry_selects_what_the_matchers_match)
     }
 }
 
+TEST(registry_selects_by_a_label_that_all_series_have)
+{
+    static const struct {
+        enum matcher_op op;
+        const char *value;
+        size_t n;
+    } cases[] = { { MATCH_EQ, "up", 2 },      { MATCH_NEQ, "up", 0 },     { MATCH_RE, "up|x", 2 }, { MATCH_NRE, "up|x", 0 },
+                  { MATCH_NEQ, "", 2 },       { MATCH_EQ, "", 0 },        { MATCH_RE, ".+", 2 },   { MATCH_RE, ".*", 2 },
+                  { MATCH_NRE, ".+", 0 },     { MATCH_RE, "u.*|", 2 },    { MATCH_NRE, "d.*", 2 } };
+    struct registry *r = registry_new(10);
+    struct arena a = ARENA_INIT(1 << 20);
+    struct call call = model_call(&a);
+    enum registry_added added;
+    registry_mark(r, DAY, resolve_text(r, "up", "1", &added));
+    registry_mark(r, DAY, resolve_text(r, "up", "2", &added));
+    registry_mark(r, DAY + 1, resolve_text(r, "up", "3", &added)); /* has it, too, but not today */
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct matcher m;
+        struct err e = ERR_INIT;
+        series_key *keys;
+        size_t n;
+        EXPECT(matcher_init(&m, cases[i].op, STR(LABEL_NAME), str_of(cases[i].value), &e) == OK);
+        EXPECT(registry_select(r, DAY, &m, 1, &call, &keys, &n, &e) == OK);
+        EXPECT_INT(n, cases[i].n);
+        matcher_release(&m);
+    }
+    arena_release(&a);
+    registry_free(r);
+}
+
+TEST(registry_select_keeps_to_its_call)
+{
+    uint64_t seed = 5;
+    struct registry *r = registry_new(100000);
+    struct model m = { .arena = ARENA_INIT(64 << 20) };
+    struct arena small = ARENA_INIT(4096);
+    atomic_bool cancelled = true;
+    struct call tight = model_call(&small), dead = model_call(&m.arena);
+    struct err e = ERR_INIT;
+    series_key *keys;
+    size_t n;
+    for (int i = 0; i < 3000; i++) {
+        enum registry_added added;
+        registry_mark(r, DAY, resolve(r, model_labels(&seed, 1000, &m.arena), &added));
+    }
+    EXPECT(registry_select(r, DAY, NULL, 0, &tight, &keys, &n, &e) == ERR_LIMIT && n == 0);
+    dead.cancelled = &cancelled;
+    EXPECT(registry_select(r, DAY, NULL, 0, &dead, &keys, &n, &e) == ERR_CANCEL && n == 0);
+    arena_release(&small);
+    arena_release(&m.arena);
+    registry_free(r);
+}
+
 TEST(registry_answers_the_same_after_collecting)
 {
     uint64_t seed = 42;
@@ -489,5 +542,6 @@ TESTS(CASE(registry_gives_a_series_one_number_for_ever), CASE(registry_finds_a_s
       CASE(registry_knows_which_series_are_new_in_a_day), CASE(registry_selects_only_series_of_the_day),
       CASE(registry_collect_drops_the_forgotten_and_never_reuses_a_number), CASE(registry_restores_series_under_their_old_numbers),
       CASE(registry_prefers_the_newest_of_two_series_with_equal_labels), CASE(registry_selects_what_the_matchers_match),
+      CASE(registry_selects_by_a_label_that_all_series_have), CASE(registry_select_keeps_to_its_call),
       CASE(registry_answers_the_same_after_collecting), CASE(registry_lists_names_and_values_of_a_day),
       CASE(registry_counts_what_there_is_most_of), CASE(registry_is_read_while_it_is_written))
