@@ -301,17 +301,30 @@ static ssize_t reply_read(nghttp2_session *session, int32_t stream_id, uint8_t *
     return (ssize_t)n;
 }
 
+/* A stat is made when it is first needed; only the loop's thread comes here. */
+static void count_answer(struct stat **answered, const char *path, enum grpc_status status)
+{
+    if (answered[status] == NULL) {
+        char labels[256];
+        snprintf(labels, sizeof labels, "method=\"%s\",code=\"%d\"", path, (int)status);
+        answered[status] = stat_counter("vedette_grpc_requests_total",
+                                        "gRPC calls answered, by method and status code.", labels);
+    }
+    stat_add(answered[status], 1);
+}
+
 void grpc_call_submit(struct grpc_call *c)
 {
     nghttp2_session *session = c->conn->session;
-    const struct grpc_entry *entry = c->entry;
+    struct grpc_entry *entry = c->entry;
     char code[12], status[4];
     size_t digits = (size_t)snprintf(code, sizeof code, "%d", c->http_status ? c->http_status : 200);
     nghttp2_nv nv[6] = { NV(":status", code, digits), NV("content-type", "application/grpc", 16),
                          NV("grpc-accept-encoding", "identity,gzip", 13) };
     size_t n = c->http_status ? 1 : 3;
     c->state = GRPC_ANSWERED;
-    stat_add(entry ? entry->answered[c->status] : c->conn->server->unknown[c->status], 1);
+    count_answer(entry ? entry->answered : c->conn->server->unknown, entry ? entry->method->path : "",
+                 c->status);
 
     if (c->status == GRPC_OK) {
         nghttp2_data_provider body = { .source.ptr = c, .read_callback = reply_read };

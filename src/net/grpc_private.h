@@ -47,7 +47,7 @@ struct grpc_call {
     enum grpc_call_state state;
 
     struct arena arena;
-    const struct grpc_entry *entry;
+    struct grpc_entry *entry;
     struct http_pair *headers;
     size_t n_headers, cap_headers, header_bytes;
     struct grpc_head head;
@@ -111,7 +111,7 @@ struct grpc_server {
 /* grpc_server.c */
 void grpc_core_unref(struct grpc_core *);
 void grpc_mark_dirty(struct grpc_conn *);
-const struct grpc_entry *grpc_find(const struct grpc_server *, struct str path);
+struct grpc_entry *grpc_find(const struct grpc_server *, struct str path);
 
 /* grpc_conn.c */
 int grpc_session_setup(struct grpc_server *, struct err *); /* callbacks and options */

@@ -99,7 +99,7 @@ void grpc_server_methods(struct grpc_server *s, const struct grpc_method *method
     }
 }
 
-const struct grpc_entry *grpc_find(const struct grpc_server *s, struct str path)
+struct grpc_entry *grpc_find(const struct grpc_server *s, struct str path)
 {
     for (size_t i = 0; i < s->n_entries; i++)
         if (str_is(path, s->entries[i].method->path)) return &s->entries[i];
@@ -116,21 +116,8 @@ static double ask_connections(void *ctx)
     return atomic_load(&((struct grpc_server *)ctx)->n_conns);
 }
 
-static void method_stats(struct stat **answered, const char *path)
-{
-    char labels[256];
-    for (int status = 0; status < GRPC_STATUSES; status++) {
-        snprintf(labels, sizeof labels, "method=\"%s\",code=\"%d\"", path, status);
-        answered[status] = stat_counter("vedette_grpc_requests_total",
-                                        "gRPC calls answered, by method and status code.", labels);
-    }
-}
-
 static void stats_start(struct grpc_server *s)
 {
-    for (size_t i = 0; i < s->n_entries; i++)
-        method_stats(s->entries[i].answered, s->entries[i].method->path);
-    method_stats(s->unknown, "");
     s->asked =
         stat_ask(STAT_GAUGE, "vedette_grpc_connections", "Open gRPC connections.", NULL, ask_connections, s);
 }

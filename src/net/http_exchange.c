@@ -13,6 +13,7 @@
  *   4. `inflight` is the sum of body_cap over all exchanges.
  *
  * Threads: libmicrohttpd's, until the handler answers from elsewhere (states in http_private.h). */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -320,12 +321,47 @@ enum MHD_Result http_on_request(void *cls, struct MHD_Connection *mhd, const cha
     }
 }
 
-static void count(const struct http_exchange *x)
+/* ---- counting: a stat is made when it is first needed, so that routes nobody calls cost no series ---- */
+
+static void count_answer(_Atomic(struct stat *) *answered, const char *path, int class)
 {
-    int class = x->status / 100 < HTTP_CODE_CLASSES ? x->status / 100 : 0;
-    const struct http_entry *entry = x->match.entry;
-    stat_add(entry ? entry->answered[class] : x->core->unrouted[class], 1);
-    if (entry) stat_observe(entry->seconds, (double)(clock_mono_ns() - x->begun_ns) / 1e9);
+    struct stat *s = atomic_load_explicit(answered, memory_order_acquire);
+    if (s == NULL) {
+        char labels[256];
+        snprintf(labels, sizeof labels, "route=\"%s\",code=\"%dxx\"", path, class);
+        s = stat_counter("vedette_http_requests_total",
+                         "HTTP requests answered, by route and class of status.", labels);
+        atomic_store_explicit(answered, s, memory_order_release); /* two makers get the same one */
+    }
+    stat_add(s, 1);
+}
+
+static void count_seconds(struct http_entry *entry, double seconds)
+{
+    static const double bounds[] = { 0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30 };
+    struct stat *s = atomic_load_explicit(&entry->seconds, memory_order_acquire);
+    if (s == NULL) {
+        char labels[256];
+        snprintf(labels, sizeof labels, "route=\"%s\"", entry->route->path);
+        s = stat_histogram("vedette_http_request_duration_seconds",
+                           "From the request line to the last byte of the answer.", labels, bounds,
+                           COUNT(bounds));
+        atomic_store_explicit(&entry->seconds, s, memory_order_release);
+    }
+    stat_observe(s, seconds);
+}
+
+static void count(struct http_exchange *x)
+{
+    int class = x->status / 100;
+    if (class < 2 || class >= HTTP_CODE_CLASSES) class = 5; /* no handler has any business answering these */
+    struct http_entry *entry = x->match.entry;
+    if (entry == NULL) {
+        count_answer(&x->core->unrouted[class], "", class);
+        return;
+    }
+    count_answer(&entry->answered[class], entry->route->path, class);
+    count_seconds(entry, (double)(clock_mono_ns() - x->begun_ns) / 1e9);
 }
 
 void http_on_completed(void *cls, struct MHD_Connection *mhd, void **exchange,

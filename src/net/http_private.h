@@ -87,7 +87,7 @@ struct http_core {
     pthread_t house;
     bool house_runs;
 
-    struct stat *unrouted[HTTP_CODE_CLASSES];
+    _Atomic(struct stat *) unrouted[HTTP_CODE_CLASSES];
     struct stat *refused_inflight, *slow_closed;
 };
 

@@ -128,7 +128,7 @@ static void allow_add(struct http_match *m, const char *method)
 }
 
 /* Either this entry is the answer, or its method is noted for the Allow header. */
-static bool settle(struct http_match *m, const struct http_entry *entry, struct str method)
+static bool settle(struct http_match *m, struct http_entry *entry, struct str method)
 {
     if (method_fits(entry->route, method)) {
         m->entry = entry;
@@ -156,7 +156,7 @@ static bool find_literal(const struct http_router *r, struct str method, struct 
     return false;
 }
 
-static bool find_fitting(const struct http_entry *all, size_t n, struct str method, struct str path,
+static bool find_fitting(struct http_entry *all, size_t n, struct str method, struct str path,
                          struct arena *a, struct http_match *m)
 {
     for (size_t i = 0; i < n; i++)

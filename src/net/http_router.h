@@ -19,9 +19,8 @@ struct stat;
 struct http_entry {
     const struct http_route *route;
     void *ctx;
-    size_t order;                             /* of registration */
-    struct stat *answered[HTTP_CODE_CLASSES]; /* made at start */
-    struct stat *seconds;
+    size_t order;                                                /* of registration */
+    _Atomic(struct stat *) answered[HTTP_CODE_CLASSES], seconds; /* made when first counted */
 };
 
 struct http_router {
@@ -31,9 +30,9 @@ struct http_router {
 };
 
 struct http_match {
-    const struct http_entry *entry; /* NULL when nothing fits */
-    bool path_known;                /* some other method fits this path */
-    char allow[96];                 /* "GET, HEAD, POST" */
+    struct http_entry *entry; /* NULL when nothing fits */
+    bool path_known;          /* some other method fits this path */
+    char allow[96];           /* "GET, HEAD, POST" */
     struct http_pair captures[HTTP_CAPTURES_MAX];
     size_t n_captures;
 };

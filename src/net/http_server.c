@@ -95,29 +95,6 @@ void http_server_routes(struct http_server *s, const struct http_route *routes, 
 
 /* ---- counters ---- */
 
-static const double seconds_bounds[] = { 0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30 };
-
-static struct stat *answered_stat(const char *path, int class)
-{
-    char labels[256];
-    snprintf(labels, sizeof labels, "route=\"%s\",code=\"%dxx\"", path, class);
-    return stat_counter("vedette_http_requests_total",
-                        "HTTP requests answered, by route and class of status.", labels);
-}
-
-static void entry_stats(struct http_entry *entry)
-{
-    char labels[256];
-    snprintf(labels, sizeof labels, "route=\"%s\"", entry->route->path);
-    entry->seconds = stat_histogram("vedette_http_request_duration_seconds",
-                                    "From the request line to the last byte of the answer.", labels,
-                                    seconds_bounds, COUNT(seconds_bounds));
-    for (int class = 2; class < HTTP_CODE_CLASSES; class ++)
-        entry->answered[class] = answered_stat(entry->route->path, class);
-    entry->answered[0] = entry->answered[1] =
-        entry->answered[5]; /* no handler has any business answering these */
-}
-
 static double ask_inflight(void *ctx)
 {
     return (double)atomic_load(&((struct http_core *)ctx)->inflight);
@@ -131,10 +108,6 @@ static double ask_connections(void *ctx)
 static void stats_start(struct http_server *s)
 {
     struct http_core *core = s->core;
-    for (size_t i = 0; i < core->router.n_literals; i++) entry_stats(&core->router.literals[i]);
-    for (size_t i = 0; i < core->router.n_patterns; i++) entry_stats(&core->router.patterns[i]);
-    for (int class = 0; class < HTTP_CODE_CLASSES; class ++)
-        core->unrouted[class] = answered_stat("", MAX(class, 2));
     core->refused_inflight =
         stat_counter("vedette_http_refused_inflight_total",
                      "Requests refused because the bodies in flight had reached their ceiling.", NULL);
