@@ -11,12 +11,12 @@
 #include "base/stat.h"
 #include "store/engine.h"
 
-#define SERIES_RECORDS_MAX (1ull << 30)
+#define RECORDS_MAX (1ull << 30)
 
 static uint64_t engine_caps(struct store *s)
 {
     (void)s;
-    return 0;
+    return STORE_HAS_EXEMPLARS;
 }
 
 /* ---- status ---- */
@@ -103,9 +103,10 @@ static void engine_free(struct engine *s)
     head_unref(s->head);
     catalog_close(s->catalog);
     registry_free(s->registry);
+    extras_release(s);
     if (s->lock_fd >= 0) file_close(s->lock_fd, NULL);
     arena_release(&s->scratch);
-    buf_release(&s->series_records);
+    buf_release(&s->records);
     mem_free(s->open_days);
     mem_free(s->dir);
     pthread_mutex_destroy(&s->write_mu);
@@ -123,7 +124,9 @@ static void engine_close(struct store *store)
     struct engine *s = engine_of(store);
     struct err e = ERR_INIT;
     engine_stop_threads(s);
-    if (s->wal != NULL && engine_flush(s, &e) < 0) log_warn("store", "not flushed at the end; the next start reads the log", "why", e.text, NULL);
+    int rc = s->wal ? engine_flush(s, &e) : OK;
+    if (rc == OK && s->wal != NULL) rc = extras_save(s, &e);
+    if (rc < 0) log_warn("store", "not flushed at the end; the next start reads the log", "why", e.text, NULL);
     engine_free(s);
 }
 
@@ -137,6 +140,8 @@ static const struct store_ops ops = {
     .scan = view_do_scan,
     .label_names = view_do_label_names,
     .label_values = view_do_label_values,
+    .exemplars = view_do_exemplars,
+    .metadata = engine_metadata,
     .status = engine_status,
     .top = engine_top,
     .admin = engine_admin,
@@ -178,7 +183,7 @@ static struct engine *engine_new(const struct embedded_conf *conf)
     s->lock_fd = -1;
     s->day_seen = UINT32_MAX;
     s->scratch = (struct arena)ARENA_INIT(SIZE_MAX);
-    s->series_records = (struct buf)BUF_INIT(SERIES_RECORDS_MAX);
+    s->records = (struct buf)BUF_INIT(RECORDS_MAX);
     conf_init(s, conf);
     stats_init(&s->stats);
     pthread_mutex_init(&s->write_mu, NULL);

@@ -5,6 +5,7 @@
  *     view.c      a moment: files and heads; which series    any thread
  *     scan.c      rows of series out of a view               any thread
  *     compact.c   parts -> fewer parts                       merge thread
+ *     extras.c    exemplars and metadata                   any thread
  *     retention.c, recover.c, snapshot.c, fsck.c             as their names say
  *
  * Locks, in the order in which they may be taken: flush_mu, write_mu, days_lock, catalog_lock, then those inside registry, head
@@ -20,7 +21,9 @@
 
 #include "store/catalog.h"
 #include "store/embedded.h"
+#include "store/exemplar_store.h"
 #include "store/head.h"
+#include "store/metadata_store.h"
 #include "store/registry.h"
 #include "store/wal.h"
 
@@ -63,11 +66,13 @@ struct engine {
     struct registry *registry;
     struct wal *wal;          /* NULL when read-only */
     struct catalog *catalog;
+    struct exemplar_store *exemplars;
+    struct metadata_store *metadata;
     uint64_t replaying;       /* recovery: the WAL segment being read, which no flush may drop */
 
     pthread_mutex_t write_mu;
     struct arena scratch;     /* write_mu */
-    struct buf series_records; /* write_mu */
+    struct buf records;       /* write_mu: series, exemplars and metadata that are news */
     uint32_t day_seen;        /* write_mu: the day whose openness was checked last */
     _Atomic uint64_t samples_ingested;
 
@@ -106,6 +111,18 @@ static inline uint32_t day_of_ms(int64_t time_ms)
 
 /* write.c */
 int engine_write(struct store *, const struct batch *, enum store_ack, struct write_result *, store_done *, void *ctx, struct err *);
+
+/* extras.c */
+#define EXEMPLARS_FILE "exemplars"
+#define METADATA_FILE "metadata"
+void extras_load(struct engine *);
+int extras_save(struct engine *, struct err *);
+void extras_release(struct engine *);
+void extras_write(struct engine *, const struct batch *, const series_key *keys, struct buf *records, struct write_result *);
+void extras_replay_exemplar(struct engine *, const struct wal_exemplar *);
+void extras_replay_metadata(struct engine *, const struct wal_metadata *);
+int view_do_exemplars(struct store_view *, struct call *, const struct matcher *, size_t n, struct exemplar **out, size_t *n_out, struct err *);
+int engine_metadata(struct store *, struct call *, struct str family, size_t limit, struct metadata **out, size_t *n_out, struct err *);
 
 /* days.c */
 void days_open(struct engine *, uint32_t day);      /* write_mu; on the first row of a series in a day */

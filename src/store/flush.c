@@ -2,7 +2,7 @@
  *
  *     1. under the write lock: a fresh head takes the writes, the WAL is cut, the days' new series are noted
  *     2. for each day: rows of all slabs in order of (key, kind, time) into a part; its series into an index file
- *     3. one manifest edit lists all files and moves the WAL floor to the cut
+ *     3. exemplars and metadata are saved, then one manifest edit lists all files and moves the WAL floor to the cut
  *     4. in the instant in which the files become visible the old head stops being so
  *     5. segments below the floor go
  *
@@ -256,6 +256,7 @@ static int run(struct engine *s, struct err *e)
     int rc = floor_after(s, &floor, e);
     for (size_t i = 0; rc == OK && i < job->n_days; i++)
         if (!job->days[i].is_built) rc = build_day(s, &job->days[i], e);
+    if (rc == OK) rc = extras_save(s, e);
     if (rc == OK) rc = install(s, floor, e);
     if (rc < 0) return rc;
 

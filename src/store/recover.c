@@ -26,6 +26,7 @@ struct recovery {
     struct store_file **files;
     size_t n_files, cap_files;
     const char *day_name; /* of the directory being walked */
+    size_t n_listed;      /* files of the manifest; those taken in during the walk follow, unsorted */
     struct map known;     /* keys that the registry has: by hash */
     struct arena arena;   /* histograms and labels on their way */
     uint64_t rows, lost_rows;
@@ -34,9 +35,10 @@ struct recovery {
 
 /* ---- 2: files that are there ---- */
 
-static bool is_listed(const struct manifest_state *m, const struct file_id *id)
+static bool is_listed(const struct recovery *r, const struct file_id *id)
 {
-    for (size_t low = 0, high = m->n; low < high;) {
+    const struct manifest_state *m = &r->state;
+    for (size_t low = 0, high = r->n_listed; low < high;) {
         size_t mid = low + (high - low) / 2;
         int c = file_id_cmp(&m->files[mid], id);
         if (c == 0) return true;
@@ -51,7 +53,6 @@ static void adopt(struct recovery *r, const struct file_id *id)
     struct manifest_state *m = &r->state;
     m->files = mem_grow(m->files, m->n, &m->cap, sizeof m->files[0]);
     m->files[m->n++] = *id; /* sorted again after the walk */
-    m->next_sequence = MAX(m->next_sequence, id->sequence + 1);
 }
 
 static bool is_readable(const char *dir, const struct file_id *id)
@@ -71,7 +72,8 @@ static int walk_file(const char *name, bool is_dir, void *ctx)
     snprintf(path, sizeof path, "%s/metrics/%s/%s", r->s->dir, r->day_name, name);
 
     bool is_ours = file_id_parse(r->day_name, name, &id);
-    if (is_ours && is_listed(&r->state, &id)) return 0;
+    if (is_ours && is_listed(r, &id)) return 0;
+    if (is_ours) r->state.next_sequence = MAX(r->state.next_sequence, id.sequence + 1); /* its name may stay taken */
     if (is_ours && r->state.is_damaged && is_readable(r->s->dir, &id)) {
         log_warn("store", "a file that the damaged manifest does not list is taken in", "path", path, NULL);
         adopt(r, &id);
@@ -100,10 +102,10 @@ static int walk(struct recovery *r)
 {
     char path[4200];
     snprintf(path, sizeof path, "%s/metrics", r->s->dir);
-    struct manifest_state before = r->state;
+    r->n_listed = r->state.n;
     int rc = file_list(path, walk_day, r, r->e);
     if (rc == ERR_FIND) rc = OK;
-    if (r->state.n != before.n) qsort(r->state.files, r->state.n, sizeof r->state.files[0], by_id);
+    if (r->state.n != r->n_listed) qsort(r->state.files, r->state.n, sizeof r->state.files[0], by_id);
     return rc;
 }
 
@@ -269,13 +271,15 @@ static int on_row(void *ctx, enum row_kind kind, series_key key, int64_t time_ms
 
 static int on_exemplar(void *ctx, const struct wal_exemplar *x)
 {
-    (void)ctx, (void)x;
+    struct recovery *r = ctx;
+    extras_replay_exemplar(r->s, x);
     return OK;
 }
 
 static int on_metadata(void *ctx, const struct wal_metadata *m)
 {
-    (void)ctx, (void)m;
+    struct recovery *r = ctx;
+    extras_replay_metadata(r->s, m);
     return OK;
 }
 
@@ -349,6 +353,7 @@ int engine_recover(struct engine *s, struct err *e)
     uint32_t today = day_of_ms(clock_now_ms());
     int rc = open_catalog(&k.r);
     if (rc == OK) {
+        extras_load(s);
         load_day(&k.r, today - 1);
         load_day(&k.r, today);
         rc = replay(&k);

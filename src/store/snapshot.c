@@ -18,6 +18,14 @@ static int link_file(const char *dir, const struct store_file *f, uint32_t *made
     return rc == OK ? file_link(f->path, path, e) : rc;
 }
 
+static int link_extra(struct engine *s, const char *dir, const char *name, struct err *e)
+{
+    char from[4300], to[4300];
+    snprintf(from, sizeof from, "%s/%s", s->dir, name);
+    snprintf(to, sizeof to, "%s/%s", dir, name);
+    return file_exists(from) ? file_link(from, to, e) : OK;
+}
+
 static int sync_days(const char *dir, const struct version *v, struct err *e)
 {
     char path[4300];
@@ -51,6 +59,8 @@ static int fill(struct engine *s, const char *dir, const struct version *v, stru
     snprintf(path, sizeof path, "%s/metrics", dir);
     int rc = file_mkdirs(path, e);
     for (size_t i = 0; rc == OK && i < v->n; i++) rc = link_file(dir, v->at[i], &made_day, e);
+    if (rc == OK) rc = link_extra(s, dir, EXEMPLARS_FILE, e);
+    if (rc == OK) rc = link_extra(s, dir, METADATA_FILE, e);
     if (rc == OK) rc = sync_days(dir, v, e);
     if (rc == OK) rc = write_manifest(s, dir, v, e);
     return rc;
@@ -63,7 +73,8 @@ int engine_snapshot(struct engine *s, const char *dir, struct err *e)
     snprintf(partial, sizeof partial, "%s.partial", dir);
     if (file_exists(partial)) return err_set(e, ERR_RANGE, "snapshot: %s is left from an attempt that failed; remove it", partial);
 
-    int rc = s->wal ? engine_flush(s, e) : OK;
+    int rc = engine_flush(s, e);
+    if (rc == OK) rc = extras_save(s, e);
     struct version *v = catalog_pin(s->catalog);
     if (rc == OK) rc = fill(s, partial, v, e);
     version_unref(v);

@@ -64,7 +64,7 @@ static series_key resolve(struct writing *w, const struct batch_series *series)
         return NO_SERIES;
     }
     if (added == REGISTRY_NEW) {
-        wal_put_series(&w->s->series_records, key, packed);
+        wal_put_series(&w->s->records, key, packed);
         w->new_series++;
     }
     return key;
@@ -136,7 +136,7 @@ static void log_slab(void *ctx, const struct slab *slab, uint32_t from)
 static void log_and_publish(struct writing *w, bool durable, store_done *done, void *ctx)
 {
     struct buf *b = wal_begin(w->s->wal);
-    buf_str(b, buf_view(&w->s->series_records));
+    buf_str(b, buf_view(&w->s->records));
     head_each_fresh(w->s->head, log_slab, b);
     head_publish(w->s->head); /* before anybody can hear that it is durable */
     wal_end(w->s->wal, durable, done, ctx);
@@ -146,8 +146,8 @@ static void forget_scratch(struct engine *s)
 {
     if (s->scratch.used > SCRATCH_KEEP) arena_release(&s->scratch);
     else arena_reset(&s->scratch);
-    buf_clear(&s->series_records);
-    if (s->series_records.cap > SCRATCH_KEEP) buf_release(&s->series_records);
+    buf_clear(&s->records);
+    if (s->records.cap > SCRATCH_KEEP) buf_release(&s->records);
 }
 
 /* ---- the whole ---- */
@@ -189,6 +189,7 @@ int engine_write(struct store *store, const struct batch *batch, enum store_ack 
     pthread_mutex_lock(&s->write_mu);
     resolve_all(&w);
     add_rows(&w);
+    extras_write(s, batch, w.keys, &s->records, result);
     log_and_publish(&w, durable, durable ? done : NULL, ctx);
     bool is_full = head_bytes(s->head) > s->conf.head_bytes;
     forget_scratch(s);
