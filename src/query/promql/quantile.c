@@ -228,15 +228,25 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-double quantile_values(double q, double *v, size_t n)
+void sort_values(double *v, size_t n)
+{
+    qsort(v, n, sizeof *v, by_value);
+}
+
+double quantile_sorted(double q, const double *v, size_t n)
 {
     if (n == 0 || isnan(q)) return NAN;
     if (q < 0) return -INFINITY;
     if (q > 1) return INFINITY;
-    qsort(v, n, sizeof *v, by_value);
     double rank = q * (double)(n - 1), weight = rank - floor(rank);
     size_t lower = (size_t)floor(rank), upper = MIN(n - 1, lower + 1);
     return v[lower] * (1 - weight) + v[upper] * weight;
+}
+
+double quantile_values(double q, double *v, size_t n)
+{
+    sort_values(v, n);
+    return quantile_sorted(q, v, n);
 }
 
 /* ---- mean and variance ---- */

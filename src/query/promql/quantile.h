@@ -17,6 +17,8 @@ double fraction_classic(double lower, double upper, struct classic_bucket *, siz
 
 /* Sorts the values; NaN counts as the smallest. */
 double quantile_values(double q, double *values, size_t n);
+void sort_values(double *values, size_t n);
+double quantile_sorted(double q, const double *values, size_t n); /* of values already sorted */
 
 double mean_values(const double *, size_t n);     /* compensated, does not overflow */
 double variance_values(const double *, size_t n); /* of the population */

@@ -70,8 +70,11 @@ static size_t count_hists(const struct window_run *r, size_t lo, size_t hi)
     return r->hists_before && hi > lo ? r->hists_before[hi] - r->hists_before[lo] : 0;
 }
 
-static int window_time_left(struct window_run *r)
+int window_time_left(struct window_run *r, uint64_t work)
 {
+    r->work += work + 1;
+    if (r->work < ASK_EVERY) return OK;
+    r->work = 0;
     struct call c = r->job->ev->q->call;
     c.arena = NULL; /* another thread's */
     return call_check(&c, r->err);
@@ -82,13 +85,8 @@ void window_each(struct window_run *r)
     const struct window_job *job = r->job;
     bool may_be_empty = job->extent == EXTENT_SMOOTHED;
     struct window w = { 0 };
-    uint64_t looked = 0; /* how many samples had been shown when last asked whether there is time left */
 
     for (size_t i = 0; i < job->ev->n && r->rc == OK; i++) {
-        if (r->samples + i - looked > ASK_EVERY) {
-            looked = r->samples + i;
-            r->rc = window_time_left(r);
-        }
         w.step = i;
         w.end_ms = job->data_start + (int64_t)i * job->data_step;
         w.start_ms = w.end_ms - job->range_ms;
@@ -107,6 +105,7 @@ void window_each(struct window_run *r)
         if (has && h != NULL) put_hist(r, i, h);
         else if (has) r->v[i] = v;
         if (r->scratch->used > 0) arena_reset(r->scratch);
+        if (r->rc == OK) r->rc = window_time_left(r, w.hi - w.lo);
     }
 }
 

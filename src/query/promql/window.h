@@ -55,6 +55,7 @@ struct window_run { /* one series of a job */
     double *v;                       /* out, a value per step, ABSENT to begin with */
     const struct histogram **h;      /* out; made by window_hist */
     uint64_t samples;
+    uint64_t work;                   /* since the clock was last looked at */
     int rc;
     struct err *err;
 };
@@ -80,6 +81,9 @@ void window_note_text(struct window_run *, enum note_id, struct str text);
 /* Run the job over one series. r->v must be all ABSENT. */
 void window_series(struct window_run *);
 void window_each(struct window_run *); /* the plain loop over steps */
+
+/* ERR_TIMEOUT, ERR_CANCEL: give up. Cheap; tell how many samples were looked at since the last call. */
+int window_time_left(struct window_run *, uint64_t work);
 
 /* The first and last row of window i of (data_start + i * data_step), moving [*lo, *hi) forward. */
 static inline void window_move(const struct rows *r, int64_t start_ms, int64_t end_ms, size_t *lo, size_t *hi)

@@ -1,8 +1,9 @@
 /* window_over_time.c - sum, avg, count, min, max, last, first, present, stddev, stdvar, quantile, mad _over_time and the
  * ts_of_ functions.
  *
- * Sums are compensated and added in order, window by window: a sum that is moved along by subtracting what leaves would
- * lose small values beside large ones. Minimum and maximum move along with a queue of candidates. */
+ * A sum that is moved along by subtracting what leaves would lose small values beside large ones. So sums of runs of
+ * 16, 256, ... rows are made once, and each window adds up, in order, the longest runs it is made of. Minimum and maximum
+ * move along with a queue of candidates, quantiles with a sorted copy of the window. */
 #include <math.h>
 
 #include "base/check.h"
@@ -57,6 +58,84 @@ static bool step_sum(struct window_run *r, const struct window *w, double *v, co
 static bool step_avg(struct window_run *r, const struct window *w, double *v, const struct histogram **h)
 {
     return sum_or_mean(r, w, true, v, h);
+}
+
+#define RUN 16          /* rows or runs in a run of the next level */
+#define RUN_LEVELS 8    /* 16^8 rows are more than there are */
+#define RUN_WORTH 48    /* rows a window must have on average */
+
+struct runs {
+    struct ksum *level[RUN_LEVELS]; /* level[k][i]: rows [i * 16^(k+1), (i+1) * 16^(k+1)) */
+    size_t n[RUN_LEVELS];
+    int levels;
+};
+
+static void add_ksum(struct ksum *to, struct ksum from)
+{
+    ksum_add(to, from.s);
+    if (!isinf(to->s)) to->c += from.c;
+}
+
+static void make_runs(struct runs *runs, const double *v, size_t n, struct arena *a)
+{
+    for (size_t below = n; below >= RUN && runs->levels < RUN_LEVELS; below = runs->n[runs->levels++]) {
+        int k = runs->levels;
+        runs->n[k] = below / RUN;
+        runs->level[k] = arena_zero(a, runs->n[k] * sizeof(struct ksum));
+        for (size_t i = 0; i < runs->n[k] * RUN; i++) {
+            if (k == 0) ksum_add(&runs->level[0][i / RUN], v[i]);
+            else add_ksum(&runs->level[k][i / RUN], runs->level[k - 1][i]);
+        }
+    }
+}
+
+static struct ksum sum_runs(const struct runs *runs, const double *v, size_t lo, size_t hi)
+{
+    struct ksum sum = { 0, 0 };
+    while (lo < hi) {
+        int best = -1;
+        for (size_t k = 0, rows = RUN; k < (size_t)runs->levels && lo % rows == 0 && lo + rows <= hi; k++, rows *= RUN) best = (int)k;
+        if (best < 0) {
+            ksum_add(&sum, v[lo++]);
+            continue;
+        }
+        size_t rows = (size_t)1 << (4 * (best + 1));
+        add_ksum(&sum, runs->level[best][lo / rows]);
+        lo += rows;
+    }
+    return sum;
+}
+
+static void run_sum_or_mean(struct window_run *r, bool mean)
+{
+    const struct window_job *job = r->job;
+    const double *v = r->rows.value;
+    struct runs runs = { 0 };
+    size_t lo = 0, hi = 0;
+
+    double rows_a_window = r->rows.n < 2 ? 0 : (double)job->range_ms * (double)(r->rows.n - 1) /
+                                                   (double)(r->rows.time_ms[r->rows.n - 1] - r->rows.time_ms[0]);
+    if (rows_a_window >= RUN_WORTH && job->ev->n > 1) make_runs(&runs, v, r->rows.n, r->series);
+    for (size_t i = 0; i < job->ev->n; i++) {
+        int64_t end = job->data_start + (int64_t)i * job->data_step;
+        window_move(&r->rows, end - job->range_ms, end, &lo, &hi);
+        r->samples += hi - lo;
+        if (lo == hi) continue;
+        struct ksum sum = sum_runs(&runs, v, lo, hi);
+        if (!mean) r->v[i] = ksum_value(sum);
+        else if (isfinite(sum.s)) r->v[i] = sum.s / (double)(hi - lo) + sum.c / (double)(hi - lo);
+        else r->v[i] = mean_values(v + lo, hi - lo);
+    }
+}
+
+static void run_sum(struct window_run *r)
+{
+    run_sum_or_mean(r, false);
+}
+
+static void run_avg(struct window_run *r)
+{
+    run_sum_or_mean(r, true);
 }
 
 /* ---- counting and picking ---- */
@@ -204,6 +283,61 @@ static bool step_quantile(struct window_run *r, const struct window *w, double *
     return true;
 }
 
+/* Where v belongs in the sorted values: NaN first. */
+static size_t sorted_place(const double *sorted, size_t n, double v)
+{
+    size_t lo = 0, hi = n;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        bool before = isnan(sorted[mid]) ? !isnan(v) : sorted[mid] < v;
+        if (before) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo;
+}
+
+static void sorted_add(double *sorted, size_t *n, double v)
+{
+    size_t at = sorted_place(sorted, *n, v);
+    memmove(sorted + at + 1, sorted + at, (*n - at) * sizeof *sorted);
+    sorted[at] = v;
+    ++*n;
+}
+
+static void sorted_remove(double *sorted, size_t *n, double v)
+{
+    size_t at = sorted_place(sorted, *n, v);
+    memmove(sorted + at, sorted + at + 1, (*n - at - 1) * sizeof *sorted);
+    --*n;
+}
+
+/* A window that moves by more than a part of itself is sorted afresh. */
+static void run_quantile(struct window_run *r)
+{
+    const struct window_job *job = r->job;
+    const double *v = r->rows.value;
+    double *sorted = arena_array(r->series, r->rows.n, sizeof *sorted);
+    size_t lo = 0, hi = 0, n = 0;
+
+    for (size_t i = 0; i < job->ev->n && r->rc == OK; i++) {
+        int64_t end = job->data_start + (int64_t)i * job->data_step;
+        size_t was_lo = lo, was_hi = hi;
+        window_move(&r->rows, end - job->range_ms, end, &lo, &hi);
+        r->samples += hi - lo;
+        size_t moved = (hi - was_hi) + (MIN(lo, was_hi) - was_lo);
+        if (moved > (hi - lo) / 8) {
+            n = hi - lo;
+            memcpy(sorted, v + lo, n * sizeof *sorted);
+            sort_values(sorted, n);
+        } else {
+            for (size_t k = was_lo; k < MIN(lo, was_hi); k++) sorted_remove(sorted, &n, v[k]);
+            for (size_t k = MAX(was_hi, lo); k < hi; k++) sorted_add(sorted, &n, v[k]);
+        }
+        if (n > 0) r->v[i] = quantile_sorted(job->param[0][i], sorted, n);
+        r->rc = window_time_left(r, (hi - lo) / 8);
+    }
+}
+
 static bool step_mad(struct window_run *r, const struct window *w, double *v, const struct histogram **h)
 {
     (void)h;
@@ -216,8 +350,8 @@ static bool step_mad(struct window_run *r, const struct window *w, double *v, co
     return true;
 }
 
-const struct window_def window_sum_over_time = { step_sum, NULL };
-const struct window_def window_avg_over_time = { step_avg, NULL };
+const struct window_def window_sum_over_time = { step_sum, run_sum };
+const struct window_def window_avg_over_time = { step_avg, run_avg };
 const struct window_def window_count_over_time = { step_count, NULL };
 const struct window_def window_present_over_time = { step_present, NULL };
 const struct window_def window_last_over_time = { step_last, NULL, .keeps_name = true };
@@ -230,5 +364,5 @@ const struct window_def window_min_over_time = { step_min, run_min, .float_only 
 const struct window_def window_max_over_time = { step_max, run_max, .float_only = true };
 const struct window_def window_stddev_over_time = { step_stddev, NULL, .float_only = true };
 const struct window_def window_stdvar_over_time = { step_stdvar, NULL, .float_only = true };
-const struct window_def window_quantile_over_time = { step_quantile, NULL, .float_only = true };
+const struct window_def window_quantile_over_time = { step_quantile, run_quantile, .float_only = true };
 const struct window_def window_mad_over_time = { step_mad, NULL, .float_only = true };

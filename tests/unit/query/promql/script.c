@@ -1,6 +1,7 @@
 /* script.c - see script.h. Reads commands line by line; a command's own lines follow it.
  *
- * An instant eval is also run as the middle step of a range query, which must give the same values. */
+ * An instant eval is also run as the middle step of a range query, and at other times with every selector pinned to its
+ * own by @: both must give the same values. */
 #include "script.h"
 
 #include <ctype.h>
@@ -13,6 +14,7 @@
 #include "base/file.h"
 #include "base/float.h"
 #include "query/promql/histogram_ops.h"
+#include "query/promql/parse.h"
 #include "script_value.h"
 #include "unit/query/promql/script_value.c"
 #include "unit/query/promql/toy_store.c"
@@ -463,6 +465,58 @@ static bool run_in_range(struct script *s, struct eval_case *c)
     return same;
 }
 
+/* ---- the same with @ on every selector, at other times ---- */
+
+static void pin(struct node *n, int64_t at_ms, bool *depends)
+{
+    if (n->kind == NODE_SELECTOR || n->kind == NODE_SUBQUERY) {
+        if (n->at_kind == AT_NONE) n->at_kind = AT_TIME, n->at_ms = at_ms;
+        return; /* what a subquery holds is left alone */
+    }
+    if (n->kind == NODE_CALL && n->fn->uses_time && strcmp(n->fn->name, "start_timestamp")) *depends = true;
+    struct node *fixed[] = { n->child, n->left, n->right, n->param };
+    for (size_t i = 0; i < COUNT(fixed); i++)
+        if (fixed[i]) pin(fixed[i], at_ms, depends);
+    for (size_t i = 0; i < n->n_args; i++) pin(n->args[i], at_ms, depends);
+}
+
+static bool run_pinned_at(struct script *s, struct eval_case *c, struct str text, int64_t at)
+{
+    struct query_conf conf = { .text = text, .start_ms = at, .end_ms = at };
+    struct query_result r;
+    int64_t was = c->start_ms;
+    if (!run_query(s, c, &conf, &r)) return false;
+    c->start_ms = at;
+    bool same = same_answer(c, &r);
+    c->start_ms = was;
+    query_result_release(&r);
+    return same;
+}
+
+static bool run_pinned(struct script *s, struct eval_case *c)
+{
+    int64_t t = c->start_ms;
+    const int64_t times[] = { -10 * t, 0, t / 5, t, 10 * t }, zero_times[] = { -1000, 0, 1000 };
+    struct buf text = BUF_INIT(1u << 20);
+    struct node *root;
+    bool depends = false, ok = true;
+
+    if (c->is_range || c->fail || c->is_string || c->range_vector || names_time(c->query)) return true;
+    if (promql_parse(c->query, &c->arena, &root, NULL) < 0) return true;
+    pin(root, t, &depends);
+    promql_print(&text, root);
+    promql_release(root);
+    for (size_t i = 0; ok && !depends && i < (t ? COUNT(times) : COUNT(zero_times)); i++)
+        ok = run_pinned_at(s, c, buf_view(&text), t ? times[i] : zero_times[i]);
+    if (!ok) {
+        char why[sizeof c->why];
+        snprintf(why, sizeof why, "pinned: %.200s: %.200s", buf_cstr(&text), c->why);
+        memcpy(c->why, why, sizeof why);
+    }
+    buf_release(&text);
+    return ok;
+}
+
 static void eval_header(struct eval_case *c, struct str rest)
 {
     struct str kind = word(&rest);
@@ -498,7 +552,7 @@ static void run_eval(struct script *s, struct str first, struct str rest, int li
         if (str_is(word(&after), "expect")) read_expect(&c, after);
         else read_expectation(&c, text);
     }
-    bool ok = run_once(s, &c) && run_in_range(s, &c);
+    bool ok = run_once(s, &c) && run_in_range(s, &c) && run_pinned(s, &c);
     s->result->passed += ok;
     s->result->failed += !ok;
     if (!ok && s->loud) fprintf(stderr, "%s:%d: %.*s\n    %s\n", s->path, c.line, STR_ARG(c.query), c.why);
