@@ -1,4 +1,5 @@
-/* day_index.c - opening a day's index file: footer, then directory, checked against each other; nothing else is read yet. */
+/* day_index.c - opening a day's index file: footer, then directory, checked against each other;
+ * nothing else is read yet. */
 #include "store/day_index_impl.h"
 
 #include <fcntl.h>
@@ -29,27 +30,35 @@ static int footer_parse(const char *p, uint64_t file_bytes, struct footer *f, st
     f->n_names = bytes_u64(&in);
     uint32_t version = bytes_u32(&in), crc = bytes_u32(&in);
 
-    if (memcmp(p + 56, DAY_INDEX_MAGIC, 8) != 0) return err_set(e, ERR_CORRUPT, "no footer: not an index file, or cut short");
+    if (memcmp(p + 56, DAY_INDEX_MAGIC, 8) != 0)
+        return err_set(e, ERR_CORRUPT, "no footer: not an index file, or cut short");
     if (crc != crc32c(0, p, 48)) return err_set(e, ERR_CORRUPT, "footer: wrong checksum");
-    if (version != DAY_INDEX_VERSION) return err_set(e, ERR_CORRUPT, "footer: unknown version %" PRIu32, version);
-    if (f->directory_at < DAY_INDEX_HEADER_BYTES || f->directory_bytes > file_bytes - DAY_INDEX_FOOTER_BYTES ||
+    if (version != DAY_INDEX_VERSION)
+        return err_set(e, ERR_CORRUPT, "footer: unknown version %" PRIu32, version);
+    if (f->directory_at < DAY_INDEX_HEADER_BYTES ||
+        f->directory_bytes > file_bytes - DAY_INDEX_FOOTER_BYTES ||
         f->directory_at != file_bytes - DAY_INDEX_FOOTER_BYTES - f->directory_bytes)
         return err_set(e, ERR_CORRUPT, "footer: the directory is not where it must be");
-    if (f->directory_raw > DIRECTORY_MAX || f->n_series > INT32_MAX || f->n_pairs > INT32_MAX || f->n_names > f->n_pairs)
+    if (f->directory_raw > DIRECTORY_MAX || f->n_series > INT32_MAX || f->n_pairs > INT32_MAX ||
+        f->n_names > f->n_pairs)
         return err_set(e, ERR_CORRUPT, "footer: counts are out of range");
     return OK;
 }
 
 static int footer_read(struct day_index *d, struct footer *f, struct err *e)
 {
-    static const char header[DAY_INDEX_HEADER_BYTES] = { 'V', 'D', 'T', 'S', 'I', 'D', 'X', '1', DAY_INDEX_VERSION };
+    static const char header[DAY_INDEX_HEADER_BYTES] = { 'V', 'D', 'T',
+                                                         'S', 'I', 'D',
+                                                         'X', '1', DAY_INDEX_VERSION };
     char head[DAY_INDEX_HEADER_BYTES], foot[DAY_INDEX_FOOTER_BYTES];
     int64_t size = file_size(d->fd, e);
     int rc;
     if (size < 0) return (int)size;
-    if (size < DAY_INDEX_HEADER_BYTES + DAY_INDEX_FOOTER_BYTES) return err_set(e, ERR_CORRUPT, "too short for an index file");
+    if (size < DAY_INDEX_HEADER_BYTES + DAY_INDEX_FOOTER_BYTES)
+        return err_set(e, ERR_CORRUPT, "too short for an index file");
     if ((rc = file_read_at(d->fd, head, sizeof head, 0, e)) < 0) return rc;
-    if (memcmp(head, header, sizeof head) != 0) return err_set(e, ERR_CORRUPT, "header: not an index file of this version");
+    if (memcmp(head, header, sizeof head) != 0)
+        return err_set(e, ERR_CORRUPT, "header: not an index file of this version");
     if ((rc = file_read_at(d->fd, foot, sizeof foot, (uint64_t)size - sizeof foot, e)) < 0) return rc;
     return footer_parse(foot, (uint64_t)size, f, e);
 }
@@ -65,7 +74,8 @@ static int directory_read(struct day_index *d, const struct footer *f, struct bu
     struct str left = str_make(to, f->directory_bytes);
     while (rc == OK && left.n > 0) {
         rc = page_get(unpacker, &left, INDEX_DIRECTORY, &page, e);
-        if (rc == OK && out->n + page.n > f->directory_raw) rc = err_set(e, ERR_CORRUPT, "longer than the footer says");
+        if (rc == OK && out->n + page.n > f->directory_raw)
+            rc = err_set(e, ERR_CORRUPT, "longer than the footer says");
         if (rc == OK) buf_str(out, buf_view(&page));
     }
     if (rc == OK && out->n != f->directory_raw) rc = err_set(e, ERR_CORRUPT, "shorter than the footer says");
@@ -85,7 +95,8 @@ static int names_parse(struct day_index *d, struct bytes *in, struct err *e)
         uint64_t n = bytes_varint(in);
         if (in->failed || text.n == 0 || text.n > LABEL_NAME_MAX || n == 0 || n > d->n_pairs - first)
             return err_set(e, ERR_CORRUPT, "label name %" PRIu32 " is not well formed", i);
-        if (i > 0 && str_cmp(d->names[i - 1].text, text) >= 0) return err_set(e, ERR_CORRUPT, "label names do not rise");
+        if (i > 0 && str_cmp(d->names[i - 1].text, text) >= 0)
+            return err_set(e, ERR_CORRUPT, "label names do not rise");
         d->names[i] = (struct index_name){ arena_str(&d->arena, text), (uint32_t)first, (uint32_t)n };
         first += n;
     }
@@ -93,12 +104,14 @@ static int names_parse(struct day_index *d, struct bytes *in, struct err *e)
 }
 
 /* Where the next page is, how long, and (but for postings) how many things it holds. */
-static int page_parse(struct bytes *in, struct index_page *p, uint64_t *at, uint64_t end, uint32_t *first, uint32_t limit, struct err *e)
+static int page_parse(struct bytes *in, struct index_page *p, uint64_t *at, uint64_t end, uint32_t *first,
+                      uint32_t limit, struct err *e)
 {
     uint64_t bytes = bytes_varint(in), n = limit ? bytes_varint(in) : 0;
     if (in->failed || bytes < PAGE_HEAD_BYTES || bytes > end - *at || bytes > UINT32_MAX)
         return err_set(e, ERR_CORRUPT, "a page lies outside of its place");
-    if (limit && (n == 0 || n > limit - *first)) return err_set(e, ERR_CORRUPT, "the pages' rows or pairs do not add up");
+    if (limit && (n == 0 || n > limit - *first))
+        return err_set(e, ERR_CORRUPT, "the pages' rows or pairs do not add up");
     *p = (struct index_page){ .at = *at, .bytes = (uint32_t)bytes, .first = *first, .n = (uint32_t)n };
     *at += bytes;
     *first += (uint32_t)n;
@@ -118,15 +131,16 @@ static int pair_page_parse(struct day_index *d, struct bytes *in, struct index_p
 {
     uint64_t len = bytes_varint(in);
     struct str cut = bytes_take(in, MIN(len, FIRST_VALUE_BYTES));
-    if (in->failed || len > LABEL_VALUE_MAX) return err_set(e, ERR_CORRUPT, "the first value of a page is not well formed");
+    if (in->failed || len > LABEL_VALUE_MAX)
+        return err_set(e, ERR_CORRUPT, "the first value of a page is not well formed");
     p->first_value = arena_str(&d->arena, cut);
     p->first_value_len = (uint32_t)len;
     return OK;
 }
 
 /* One of the three lists of pages, onto the end of d->pages. limit 0: postings. */
-static int pages_parse(struct day_index *d, struct bytes *in, enum index_page_kind kind, uint32_t limit, uint64_t *at, uint64_t end,
-                       size_t *cap, uint32_t *n_out, struct err *e)
+static int pages_parse(struct day_index *d, struct bytes *in, enum index_page_kind kind, uint32_t limit,
+                       uint64_t *at, uint64_t end, size_t *cap, uint32_t *n_out, struct err *e)
 {
     uint64_t n = bytes_varint(in);
     uint32_t first = 0;
@@ -142,7 +156,8 @@ static int pages_parse(struct day_index *d, struct bytes *in, enum index_page_ki
         d->n_pages++;
     }
     *n_out = (uint32_t)n;
-    return limit == 0 || first == limit ? OK : err_set(e, ERR_CORRUPT, "the pages' rows or pairs do not add up");
+    return limit == 0 || first == limit ? OK
+                                        : err_set(e, ERR_CORRUPT, "the pages' rows or pairs do not add up");
 }
 
 static int directory_parse(struct day_index *d, const struct footer *f, struct str raw, struct err *e)
@@ -153,9 +168,11 @@ static int directory_parse(struct day_index *d, const struct footer *f, struct s
     int rc = names_parse(d, &in, e);
     if (rc < 0) return rc;
     d->postings_bytes = bytes_varint(&in);
-    if ((rc = pages_parse(d, &in, INDEX_SERIES, d->n_series, &at, end, &cap, &d->n_series_pages, e)) < 0) return rc;
+    if ((rc = pages_parse(d, &in, INDEX_SERIES, d->n_series, &at, end, &cap, &d->n_series_pages, e)) < 0)
+        return rc;
     if ((rc = pages_parse(d, &in, INDEX_POSTINGS, 0, &at, end, &cap, &d->n_postings_pages, e)) < 0) return rc;
-    if ((rc = pages_parse(d, &in, INDEX_PAIRS, d->n_pairs, &at, end, &cap, &d->n_pair_pages, e)) < 0) return rc;
+    if ((rc = pages_parse(d, &in, INDEX_PAIRS, d->n_pairs, &at, end, &cap, &d->n_pair_pages, e)) < 0)
+        return rc;
     if (in.failed || bytes_left(&in) != 0) return err_set(e, ERR_CORRUPT, "bytes follow the directory");
     if (at != end) return err_set(e, ERR_CORRUPT, "the pages do not fill the file");
     if (d->postings_bytes > (uint64_t)d->n_postings_pages * POSTINGS_PAGE_BYTES ||
@@ -174,7 +191,8 @@ static int directory_load(struct day_index *d, const struct footer *f, struct er
     int rc = directory_read(d, f, &raw, e);
     if (rc == OK) rc = directory_parse(d, f, buf_view(&raw), e);
     if (rc == OK && d->n_series == 0 && d->n_pages > 0) rc = err_set(e, ERR_CORRUPT, "pages without series");
-    if (rc == OK && (d->n_series == 0) != (d->n_pairs == 0)) rc = err_set(e, ERR_CORRUPT, "series without labels");
+    if (rc == OK && (d->n_series == 0) != (d->n_pairs == 0))
+        rc = err_set(e, ERR_CORRUPT, "series without labels");
     if (rc < 0) err_where(e, "directory");
     buf_release(&raw);
     return rc;

@@ -1,4 +1,5 @@
-/* day_index_build.c - see day_index_build.h. Adding rows, and bringing pairs into the order of the file. Writing: day_index_write.c. */
+/* day_index_build.c - see day_index_build.h. Adding rows, and bringing pairs into the order of the
+ * file. Writing: day_index_write.c. */
 #include "store/day_index_build.h"
 
 #include <string.h>
@@ -32,19 +33,21 @@ int index_build_row(struct index_build *b, series_key key, const uint32_t *pairs
     return OK;
 }
 
-static int add_packed(struct index_build *b, series_key key, struct str packed, struct arena *a, struct err *e)
+static int add_packed(struct index_build *b, series_key key, struct str packed, struct arena *a,
+                      struct err *e)
 {
     struct labels l;
     uint32_t pairs[LABELS_MAX];
     int rc = labels_unpack_checked(packed, a, &l, e);
     if (rc < 0 || l.n == 0 || l.n > LABELS_MAX)
-        return err_set(e, ERR_CORRUPT, "labels of series %016llx are not well formed", (unsigned long long)key);
+        return err_set(e, ERR_CORRUPT, "labels of series %016llx are not well formed",
+                       (unsigned long long)key);
     for (size_t i = 0; i < l.n; i++) pairs[i] = label_pool_add(&b->pool, l.at[i].name, l.at[i].value);
     return index_build_row(b, key, pairs, l.n, e);
 }
 
-int day_index_write(const char *path, const series_key *keys, size_t n, struct str (*packed)(void *ctx, series_key), void *ctx,
-                    uint64_t *bytes, struct err *e)
+int day_index_write(const char *path, const series_key *keys, size_t n,
+                    struct str (*packed)(void *ctx, series_key), void *ctx, uint64_t *bytes, struct err *e)
 {
     struct index_build b;
     struct arena a = ARENA_INIT(SIZE_MAX);

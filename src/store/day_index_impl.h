@@ -2,37 +2,38 @@
  *
  *     | header 16 | series pages | postings pages | pair pages | directory pages | footer 64 |
  *
- * Rows are the series in order of their keys; pairs are numbered in order of (name, value), so the pairs of a name are a
- * range and a row's pairs rise. Only footer and directory are read at open. Bytes: docs/format-part.md.
+ * Rows are the series in order of their keys; pairs are numbered in order of (name, value), so the
+ * pairs of a name are a range and a row's pairs rise. Only footer and directory are read at open.
+ * Bytes: docs/format-part.md.
  *
  * Always true of an opened index:
  *   1. Pages of the three kinds follow one another without gaps and fill the file up to the directory.
  *   2. Rows of the series pages add up to n_series, pairs of the pair pages and of the names to n_pairs.
  *   3. A decoded page has been checked: its numbers lie within the index, its rows and pairs rise.
- * Threads: immutable but for the cached pages, which the cache's lock guards (day_index_pages.c); a pinned page stays until
- * it is let go. */
+ * Threads: immutable but for the cached pages, which the cache's lock guards (day_index_pages.c); a
+ * pinned page stays until it is let go. */
 #pragma once
 #include "store/bytes.h"
 #include "store/day_index.h"
 #include "store/page.h"
 
-#define DAY_INDEX_MAGIC "VDTSIDX1"
-#define DAY_INDEX_VERSION 1
+#define DAY_INDEX_MAGIC        "VDTSIDX1"
+#define DAY_INDEX_VERSION      1
 #define DAY_INDEX_HEADER_BYTES 16
 #define DAY_INDEX_FOOTER_BYTES 64
 
-#define SERIES_PAGE_BYTES (32u << 10)   /* cut when the raw bytes reach this */
-#define POSTINGS_PAGE_BYTES (64u << 10) /* exactly, but for the last */
-#define PAIR_PAGE_BYTES (16u << 10)
+#define SERIES_PAGE_BYTES    (32u << 10) /* cut when the raw bytes reach this */
+#define POSTINGS_PAGE_BYTES  (64u << 10) /* exactly, but for the last */
+#define PAIR_PAGE_BYTES      (16u << 10)
 #define DIRECTORY_PAGE_BYTES (1u << 20)
-#define PAGE_BYTES_MAX (512u << 10)     /* raw, of the first three; a pair page may overshoot by one value */
-#define FIRST_VALUE_BYTES 32            /* of a pair page's first value, kept in the directory */
+#define PAGE_BYTES_MAX       (512u << 10) /* raw, of all but the directory; a large value may overshoot */
+#define FIRST_VALUE_BYTES    32           /* of a pair page's first value, kept in the directory */
 
 enum index_page_kind { /* on disk */
-    INDEX_SERIES = PAGE_SERIES,
-    INDEX_POSTINGS,
-    INDEX_PAIRS,
-    INDEX_DIRECTORY,
+                       INDEX_SERIES = PAGE_SERIES,
+                       INDEX_POSTINGS,
+                       INDEX_PAIRS,
+                       INDEX_DIRECTORY,
 };
 
 struct index_name {
@@ -40,12 +41,12 @@ struct index_name {
     uint32_t first_pair, n_pairs;
 };
 
-struct index_page { /* one line of the directory */
-    uint64_t at;             /* offset in the file */
-    uint32_t bytes;          /* head and body */
-    uint32_t first, n;       /* rows or pairs; unused for postings */
-    series_key first_key;    /* series pages */
-    struct str first_value;  /* pair pages: cut to FIRST_VALUE_BYTES */
+struct index_page {           /* one line of the directory */
+    uint64_t at;              /* offset in the file */
+    uint32_t bytes;           /* head and body */
+    uint32_t first, n;        /* rows or pairs; unused for postings */
+    series_key first_key;     /* series pages */
+    struct str first_value;   /* pair pages: cut to FIRST_VALUE_BYTES */
     uint32_t first_value_len; /* uncut */
 };
 
@@ -57,7 +58,7 @@ struct pair_entry {
     uint32_t postings_bytes, count;
 };
 
-struct pair_line { /* a pair as a page keeps it; one more line at the end closes the last */
+struct pair_line {                  /* a pair as a page keeps it; one more line at the end closes the last */
     uint32_t value_at, postings_at; /* in raw; after the page's first posting */
     uint32_t count;
 };
@@ -109,14 +110,19 @@ static inline void index_reader_init(struct index_reader *r, const struct day_in
 void index_reader_release(struct index_reader *);
 
 /* Borrowed until the next call for a row (pair) of another page. */
-int index_reader_row(struct index_reader *, uint32_t row, series_key *key, const uint32_t **pairs, uint32_t *n, struct err *);
+int index_reader_row(struct index_reader *, uint32_t row, series_key *key, const uint32_t **pairs,
+                     uint32_t *n, struct err *);
 int index_reader_pair(struct index_reader *, uint32_t pair, struct pair_entry *out, struct err *);
-int index_reader_labels(struct index_reader *, uint32_t row, series_key *key, struct arena *, struct labels *out, struct err *); /* copied */
-int index_reader_find_key(struct index_reader *, series_key key, uint32_t *row, struct err *); /* ERR_FIND when not here */
+int index_reader_labels(struct index_reader *, uint32_t row, series_key *key, struct arena *,
+                        struct labels *out, struct err *); /* copied */
+int index_reader_find_key(struct index_reader *, series_key key, uint32_t *row,
+                          struct err *); /* ERR_FIND when not here */
 /* The first pair of the name whose value is >= value (first_pair + n_pairs when none). */
-int index_reader_lower(struct index_reader *, const struct index_name *, struct str value, uint32_t *pair, struct err *);
+int index_reader_lower(struct index_reader *, const struct index_name *, struct str value, uint32_t *pair,
+                       struct err *);
 /* Rows of a pair, sorted, checked; room for entry->count. scratch holds bytes that span pages. */
-int index_reader_postings(struct index_reader *, const struct pair_entry *, struct arena *scratch, uint32_t *rows, struct err *);
+int index_reader_postings(struct index_reader *, const struct pair_entry *, struct arena *scratch,
+                          uint32_t *rows, struct err *);
 
 const struct index_name *day_index_name(const struct day_index *, struct str name); /* NULL when absent */
 const struct index_name *day_index_name_of(const struct day_index *, uint32_t pair);

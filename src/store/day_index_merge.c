@@ -1,7 +1,8 @@
 /* day_index_merge.c - several index files of one day become one: the union of their series.
  *
- * Every source numbers its pairs in its own way; all are led into one pool, where equal pairs meet. Then the rows are
- * merged by key. A key that several sources have must have the same labels in all of them: a series has one key for ever. */
+ * Every source numbers its pairs in its own way; all are led into one pool, where equal pairs meet.
+ * Then the rows are merged by key. A key that several sources have must have the same labels in all of
+ * them: a series has one key for ever. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ struct source {
     uint32_t *pool; /* pair of the source -> pair of the pool */
     uint32_t row;
     bool ended;
-    series_key key; /* of that row */
+    series_key key;                /* of that row */
     uint32_t pairs[LABELS_MAX], n; /* in pool numbers, in order of names */
 };
 
@@ -44,7 +45,8 @@ static int look(struct source *s, struct err *e)
     return rc;
 }
 
-static int sources_open(struct source *all, struct day_index *const *sources, size_t n, struct index_build *b, struct err *e)
+static int sources_open(struct source *all, struct day_index *const *sources, size_t n, struct index_build *b,
+                        struct err *e)
 {
     for (size_t i = 0; i < n; i++) {
         index_reader_init(&all[i].reader, sources[i]);
@@ -71,7 +73,8 @@ static int pass(struct source *all, size_t n, const struct source *one, struct e
     for (size_t i = 0; i < n; i++) {
         if (all[i].ended || all[i].key != like.key) continue;
         if (all[i].n != like.n || memcmp(all[i].pairs, like.pairs, like.n * sizeof *like.pairs) != 0)
-            return err_set(e, ERR_CORRUPT, "series %016" PRIx64 " has different labels in two index files", like.key);
+            return err_set(e, ERR_CORRUPT, "series %016" PRIx64 " has different labels in two index files",
+                           like.key);
         all[i].row++;
         int rc = look(&all[i], e);
         if (rc < 0) return rc;
@@ -79,7 +82,8 @@ static int pass(struct source *all, size_t n, const struct source *one, struct e
     return OK;
 }
 
-int day_index_merge(struct day_index *const *sources, size_t n, const char *path, uint64_t *bytes, struct err *e)
+int day_index_merge(struct day_index *const *sources, size_t n, const char *path, uint64_t *bytes,
+                    struct err *e)
 {
     struct source *all = mem_array(n + 1, sizeof *all), *next;
     struct index_build b;

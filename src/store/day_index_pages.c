@@ -1,8 +1,9 @@
 /* day_index_pages.c - pages of index files, decoded, checked, and kept while they are wanted.
  *
- * One cache for all open indexes, so that a query over a year of days is bounded like one over a day. It lets the pages
- * go that were not asked for since the clock hand last came by. A page in use is never freed: every pin counts. Reading
- * and decoding happen outside the lock; when two threads decode the same page, the first to finish is kept. */
+ * One cache for all open indexes, so that a query over a year of days is bounded like one over a day.
+ * It lets the pages go that were not asked for since the clock hand last came by. A page in use is
+ * never freed: every pin counts. Reading and decoding happen outside the lock; when two threads decode
+ * the same page, the first to finish is kept. */
 #include <inttypes.h>
 #include <pthread.h>
 
@@ -18,20 +19,25 @@ static int broken(struct err *e, const char *what)
 }
 
 /* The pairs of one row: they rise, and there is at least one. */
-static int row_decode(const struct day_index *d, struct bytes *in, uint32_t *last, uint32_t *pairs, size_t *n, struct err *e)
+static int row_decode(const struct day_index *d, struct bytes *in, uint32_t *last, uint32_t *pairs, size_t *n,
+                      struct err *e)
 {
     uint64_t count = bytes_varint(in);
-    if (in->failed || count == 0 || count > LABELS_MAX || count > bytes_left(in)) return broken(e, "a row has no labels, or too many");
+    if (in->failed || count == 0 || count > LABELS_MAX || count > bytes_left(in))
+        return broken(e, "a row has no labels, or too many");
     for (uint64_t i = 0; i < count; i++) {
         int64_t pair;
-        if (__builtin_add_overflow((int64_t)last[i], unzigzag(bytes_varint(in)), &pair) || in->failed) return broken(e, "a row is cut");
-        if (pair < 0 || pair >= d->n_pairs || (i > 0 && (uint32_t)pair <= last[i - 1])) return broken(e, "the pairs of a row do not rise");
+        if (__builtin_add_overflow((int64_t)last[i], unzigzag(bytes_varint(in)), &pair) || in->failed)
+            return broken(e, "a row is cut");
+        if (pair < 0 || pair >= d->n_pairs || (i > 0 && (uint32_t)pair <= last[i - 1]))
+            return broken(e, "the pairs of a row do not rise");
         pairs[(*n)++] = last[i] = (uint32_t)pair;
     }
     return OK;
 }
 
-static int series_decode(const struct day_index *d, const struct index_page *at, struct cached_page *c, struct err *e)
+static int series_decode(const struct day_index *d, const struct index_page *at, struct cached_page *c,
+                         struct err *e)
 {
     struct bytes in = bytes_of(buf_view(&c->raw));
     uint32_t last[LABELS_MAX] = { 0 };
@@ -44,7 +50,8 @@ static int series_decode(const struct day_index *d, const struct index_page *at,
     c->pairs = mem_array(c->raw.n, sizeof *c->pairs); /* a pair takes a byte at least */
     for (uint32_t i = 0; i < at->n; i++) {
         uint64_t step = bytes_varint(&in);
-        if ((i == 0) != (step == 0) || __builtin_add_overflow(key, step, &key)) return broken(e, "the keys do not rise");
+        if ((i == 0) != (step == 0) || __builtin_add_overflow(key, step, &key))
+            return broken(e, "the keys do not rise");
         c->keys[i] = key;
         int rc = row_decode(d, &in, last, c->pairs, &n, e);
         if (rc < 0) return rc;
@@ -62,14 +69,16 @@ static bool starts_name(const struct day_index *d, uint32_t pair)
     return day_index_name_of(d, pair)->first_pair == pair;
 }
 
-static int lines_decode(const struct day_index *d, const struct index_page *at, struct bytes *in, struct cached_page *c, struct err *e)
+static int lines_decode(const struct day_index *d, const struct index_page *at, struct bytes *in,
+                        struct cached_page *c, struct err *e)
 {
     uint64_t postings = 0, values = 0;
     c->postings_at = bytes_varint(in);
     if (c->postings_at > d->postings_bytes) return broken(e, "the page's postings lie outside");
     for (uint32_t i = 0; i < at->n; i++) {
         uint64_t len = bytes_varint(in), count = bytes_varint(in), bytes = bytes_varint(in);
-        if (in->failed || len == 0 || len > LABEL_VALUE_MAX || count == 0 || count > d->n_series || bytes == 0)
+        if (in->failed || len == 0 || len > LABEL_VALUE_MAX || count == 0 || count > d->n_series ||
+            bytes == 0)
             return broken(e, "a pair is not well formed");
         c->lines[i] = (struct pair_line){ (uint32_t)values, (uint32_t)postings, (uint32_t)count };
         values += len;
@@ -87,19 +96,23 @@ static struct str line_value(const struct cached_page *c, uint32_t i)
     return str_make(c->raw.p + c->lines[i].value_at, c->lines[i + 1].value_at - c->lines[i].value_at);
 }
 
-static int pairs_decode(const struct day_index *d, const struct index_page *at, struct cached_page *c, struct err *e)
+static int pairs_decode(const struct day_index *d, const struct index_page *at, struct cached_page *c,
+                        struct err *e)
 {
     struct bytes in = bytes_of(buf_view(&c->raw));
-    if (at->n > c->raw.n / 4) return broken(e, "more pairs than bytes"); /* length, count, postings, a byte of value */
+    if (at->n > c->raw.n / 4)
+        return broken(e, "more pairs than bytes"); /* length, count, postings, a byte of value */
     c->lines = mem_array(at->n + 1u, sizeof *c->lines);
     c->bytes = c->raw.cap + at->n * sizeof *c->lines;
 
     int rc = lines_decode(d, at, &in, c, e);
     if (rc < 0) return rc;
     for (uint32_t i = 1; i < at->n; i++)
-        if (str_cmp(line_value(c, i - 1), line_value(c, i)) >= 0 && !starts_name(d, at->first + i)) return broken(e, "the values do not rise");
+        if (str_cmp(line_value(c, i - 1), line_value(c, i)) >= 0 && !starts_name(d, at->first + i))
+            return broken(e, "the values do not rise");
     struct str first = line_value(c, 0);
-    if (first.n != at->first_value_len || !str_eq(str_make(first.p, MIN(first.n, FIRST_VALUE_BYTES)), at->first_value))
+    if (first.n != at->first_value_len ||
+        !str_eq(str_make(first.p, MIN(first.n, FIRST_VALUE_BYTES)), at->first_value))
         return broken(e, "the first value is not the directory's");
     return OK;
 }
@@ -108,7 +121,8 @@ static int postings_decode(const struct day_index *d, uint32_t page, struct cach
 {
     uint64_t at = (uint64_t)(page - d->n_series_pages) * POSTINGS_PAGE_BYTES;
     c->bytes = c->raw.cap;
-    return c->raw.n == MIN(d->postings_bytes - at, POSTINGS_PAGE_BYTES) ? OK : broken(e, "the page is not full");
+    return c->raw.n == MIN(d->postings_bytes - at, POSTINGS_PAGE_BYTES) ? OK
+                                                                        : broken(e, "the page is not full");
 }
 
 static int decode(const struct day_index *d, uint32_t page, struct cached_page *c, struct err *e)
@@ -136,7 +150,8 @@ static enum index_page_kind kind_of(const struct day_index *d, uint32_t page)
     return page < d->n_series_pages + d->n_postings_pages ? INDEX_POSTINGS : INDEX_PAIRS;
 }
 
-static int load(const struct day_index *d, uint32_t page, struct page_unpacker *unpacker, struct cached_page **out, struct err *e)
+static int load(const struct day_index *d, uint32_t page, struct page_unpacker *unpacker,
+                struct cached_page **out, struct err *e)
 {
     const struct index_page *at = &d->pages[page];
     struct cached_page *c = mem_alloc_zero(sizeof *c);

@@ -1,5 +1,5 @@
-/* day_index_reader.c - rows, pairs and postings of an index file, one at a time. A reader keeps the pages it looked at
- * last pinned, so that walking along costs neither lock nor search. */
+/* day_index_reader.c - rows, pairs and postings of an index file, one at a time. A reader keeps the
+ * pages it looked at last pinned, so that walking along costs neither lock nor search. */
 #include <string.h>
 
 #include "base/check.h"
@@ -17,8 +17,10 @@ static uint32_t page_of(const struct day_index *d, uint32_t from, uint32_t to, u
 {
     while (to - from > 1) {
         uint32_t mid = from + (to - from) / 2;
-        if (d->pages[mid].first <= no) from = mid;
-        else to = mid;
+        if (d->pages[mid].first <= no)
+            from = mid;
+        else
+            to = mid;
     }
     return from;
 }
@@ -28,7 +30,8 @@ static bool holds(const struct day_index *d, uint32_t page, uint32_t no)
     return no >= d->pages[page].first && no - d->pages[page].first < d->pages[page].n;
 }
 
-static int turn_to(const struct day_index *d, uint32_t page, struct cached_page **held, uint32_t *held_no, struct err *e)
+static int turn_to(const struct day_index *d, uint32_t page, struct cached_page **held, uint32_t *held_no,
+                   struct err *e)
 {
     if (*held != NULL && *held_no == page) return OK;
     day_index_unpin(*held);
@@ -39,7 +42,8 @@ static int turn_to(const struct day_index *d, uint32_t page, struct cached_page 
 
 /* ---- rows ---- */
 
-int index_reader_row(struct index_reader *r, uint32_t row, series_key *key, const uint32_t **pairs, uint32_t *n, struct err *e)
+int index_reader_row(struct index_reader *r, uint32_t row, series_key *key, const uint32_t **pairs,
+                     uint32_t *n, struct err *e)
 {
     const struct day_index *d = r->d;
     check(row < d->n_series);
@@ -59,8 +63,10 @@ static uint32_t page_of_key(const struct day_index *d, series_key key)
     uint32_t from = 0, to = d->n_series_pages;
     while (to - from > 1) {
         uint32_t mid = from + (to - from) / 2;
-        if (d->pages[mid].first_key <= key) from = mid;
-        else to = mid;
+        if (d->pages[mid].first_key <= key)
+            from = mid;
+        else
+            to = mid;
     }
     return from;
 }
@@ -76,15 +82,18 @@ int index_reader_find_key(struct index_reader *r, series_key key, uint32_t *row,
     uint32_t low = 0, high = d->pages[page].n;
     while (low < high) {
         uint32_t mid = low + (high - low) / 2;
-        if (r->series->keys[mid] < key) low = mid + 1;
-        else high = mid;
+        if (r->series->keys[mid] < key)
+            low = mid + 1;
+        else
+            high = mid;
     }
     if (low == d->pages[page].n || r->series->keys[low] != key) return ERR_FIND;
     *row = d->pages[page].first + low;
     return OK;
 }
 
-int index_reader_labels(struct index_reader *r, uint32_t row, series_key *key, struct arena *a, struct labels *out, struct err *e)
+int index_reader_labels(struct index_reader *r, uint32_t row, series_key *key, struct arena *a,
+                        struct labels *out, struct err *e)
 {
     const uint32_t *pairs;
     uint32_t n;
@@ -96,7 +105,8 @@ int index_reader_labels(struct index_reader *r, uint32_t row, series_key *key, s
         struct pair_entry entry;
         if ((rc = index_reader_pair(r, pairs[i], &entry, e)) < 0) return rc;
         at[i] = (struct label){ day_index_name_of(r->d, pairs[i])->text, arena_str(a, entry.value) };
-        if (i > 0 && str_cmp(at[i - 1].name, at[i].name) >= 0) return err_set(e, ERR_CORRUPT, "a series has the label %.*s twice", STR_ARG(at[i].name));
+        if (i > 0 && str_cmp(at[i - 1].name, at[i].name) >= 0)
+            return err_set(e, ERR_CORRUPT, "a series has the label %.*s twice", STR_ARG(at[i].name));
     }
     for (uint32_t i = 0; i < n; i++) at[i].name = arena_str(a, at[i].name);
     *out = (struct labels){ at, n };
@@ -129,7 +139,8 @@ int index_reader_pair(struct index_reader *r, uint32_t pair, struct pair_entry *
     return OK;
 }
 
-/* How a page's first value compares to value; the page is only read when the directory's cut of it cannot tell. */
+/* How a page's first value compares to value; the page is only read when the directory's cut of it
+ * cannot tell. */
 static int compare_first(struct index_reader *r, uint32_t page, struct str value, int *order, struct err *e)
 {
     const struct index_page *p = &r->d->pages[page];
@@ -145,7 +156,8 @@ static int compare_first(struct index_reader *r, uint32_t page, struct str value
     return rc;
 }
 
-int index_reader_lower(struct index_reader *r, const struct index_name *name, struct str value, uint32_t *pair, struct err *e)
+int index_reader_lower(struct index_reader *r, const struct index_name *name, struct str value,
+                       uint32_t *pair, struct err *e)
 {
     const struct day_index *d = r->d;
     uint32_t end = name->first_pair + name->n_pairs;
@@ -155,16 +167,21 @@ int index_reader_lower(struct index_reader *r, const struct index_name *name, st
     while (to - from > 1) { /* pages after the first start with a pair of this name */
         uint32_t mid = from + (to - from) / 2;
         if ((rc = compare_first(r, mid, value, &order, e)) < 0) return rc;
-        if (order <= 0) from = mid;
-        else to = mid;
+        if (order <= 0)
+            from = mid;
+        else
+            to = mid;
     }
-    uint32_t low = MAX(name->first_pair, d->pages[from].first), high = MIN(end, d->pages[from].first + d->pages[from].n);
+    uint32_t low = MAX(name->first_pair, d->pages[from].first),
+             high = MIN(end, d->pages[from].first + d->pages[from].n);
     while (low < high) {
         uint32_t mid = low + (high - low) / 2;
         struct pair_entry entry;
         if ((rc = index_reader_pair(r, mid, &entry, e)) < 0) return rc;
-        if (str_cmp(entry.value, value) < 0) low = mid + 1;
-        else high = mid;
+        if (str_cmp(entry.value, value) < 0)
+            low = mid + 1;
+        else
+            high = mid;
     }
     *pair = low;
     return OK;
@@ -177,8 +194,10 @@ const struct index_name *day_index_name(const struct day_index *d, struct str na
         uint32_t mid = low + (high - low) / 2;
         int order = str_cmp(d->names[mid].text, name);
         if (order == 0) return &d->names[mid];
-        if (order < 0) low = mid + 1;
-        else high = mid;
+        if (order < 0)
+            low = mid + 1;
+        else
+            high = mid;
     }
     return NULL;
 }
@@ -188,15 +207,18 @@ const struct index_name *day_index_name_of(const struct day_index *d, uint32_t p
     uint32_t low = 0, high = d->n_names;
     while (high - low > 1) {
         uint32_t mid = low + (high - low) / 2;
-        if (d->names[mid].first_pair <= pair) low = mid;
-        else high = mid;
+        if (d->names[mid].first_pair <= pair)
+            low = mid;
+        else
+            high = mid;
     }
     return &d->names[low];
 }
 
 /* ---- postings ---- */
 
-static int rows_decode(const struct day_index *d, struct str bytes, uint32_t count, uint32_t *rows, struct err *e)
+static int rows_decode(const struct day_index *d, struct str bytes, uint32_t count, uint32_t *rows,
+                       struct err *e)
 {
     struct bytes in = bytes_of(bytes);
     uint64_t next = 0;
@@ -207,7 +229,8 @@ static int rows_decode(const struct day_index *d, struct str bytes, uint32_t cou
         if (in.failed || run < 1 || run > count - n || next > d->n_series || run > d->n_series - next) break;
         for (uint64_t i = 0; i < run; i++) rows[n++] = (uint32_t)next++;
     }
-    if (n < count || bytes_left(&in) != 0) return err_set(e, ERR_CORRUPT, "a posting list is not well formed");
+    if (n < count || bytes_left(&in) != 0)
+        return err_set(e, ERR_CORRUPT, "a posting list is not well formed");
     return OK;
 }
 
@@ -228,18 +251,21 @@ static int gather_bytes(const struct day_index *d, uint64_t at, size_t n, char *
     return OK;
 }
 
-int index_reader_postings(struct index_reader *r, const struct pair_entry *entry, struct arena *scratch, uint32_t *rows, struct err *e)
+int index_reader_postings(struct index_reader *r, const struct pair_entry *entry, struct arena *scratch,
+                          uint32_t *rows, struct err *e)
 {
     const struct day_index *d = r->d;
     uint64_t skip = entry->postings_at % POSTINGS_PAGE_BYTES;
     if (skip + entry->postings_bytes > POSTINGS_PAGE_BYTES) {
-        if (!arena_fits(scratch, entry->postings_bytes)) return err_set(e, ERR_LIMIT, "a posting list exceeds this query's memory limit");
+        if (!arena_fits(scratch, entry->postings_bytes))
+            return err_set(e, ERR_LIMIT, "a posting list exceeds this query's memory limit");
         char *bytes = arena_alloc(scratch, entry->postings_bytes);
         int rc = gather_bytes(d, entry->postings_at, entry->postings_bytes, bytes, e);
         return rc < 0 ? rc : rows_decode(d, str_make(bytes, entry->postings_bytes), entry->count, rows, e);
     }
     struct cached_page *page;
-    int rc = day_index_pin(d, d->n_series_pages + (uint32_t)(entry->postings_at / POSTINGS_PAGE_BYTES), &page, e);
+    int rc =
+        day_index_pin(d, d->n_series_pages + (uint32_t)(entry->postings_at / POSTINGS_PAGE_BYTES), &page, e);
     if (rc < 0) return rc;
     rc = rows_decode(d, str_make(page->raw.p + skip, entry->postings_bytes), entry->count, rows, e);
     day_index_unpin(page);

@@ -1,4 +1,5 @@
-/* day_index_select.c - what callers ask of an index file: conditions to series, a series to labels, names and values. */
+/* day_index_select.c - what callers ask of an index file: conditions to series, a series to labels,
+ * names and values. */
 #include <string.h>
 
 #include "base/check.h"
@@ -6,8 +7,8 @@
 #include "store/select.h"
 
 #define CHECK_EVERY 1024
-#define ROW_COST 4
-#define PAGE_COST 8000 /* reading and decoding a page of rows takes 30 us when it is not cached */
+#define ROW_COST    4
+#define PAGE_COST   8000 /* reading and decoding a page of rows takes 30 us when it is not cached */
 
 /* ---- the file as an index (select.h) ---- */
 
@@ -26,7 +27,8 @@ static const struct index_name *name_at(struct index *index, uint32_t name_no)
     return &reader_of(index)->d->names[name_no];
 }
 
-static int view_name(struct index *index, struct str name, uint32_t *name_no, uint32_t *n_values, struct err *e)
+static int view_name(struct index *index, struct str name, uint32_t *name_no, uint32_t *n_values,
+                     struct err *e)
 {
     const struct day_index *d = reader_of(index)->d;
     const struct index_name *found = day_index_name(d, name);
@@ -52,9 +54,11 @@ static bool has_prefix(struct str s, struct str prefix)
     return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
 }
 
-/* Values of a name by rising value, from the first with this prefix to the last. A reader of its own: visit may turn pages. */
+/* Values of a name by rising value, from the first with this prefix to the last. A reader of its own:
+ * visit may turn pages. */
 static int each_value(const struct day_index *d, const struct index_name *name, struct str prefix,
-                      int (*visit)(void *ctx, uint32_t pair, struct str value, struct err *), void *ctx, struct err *e)
+                      int (*visit)(void *ctx, uint32_t pair, struct str value, struct err *), void *ctx,
+                      struct err *e)
 {
     struct index_reader r;
     uint32_t pair;
@@ -70,7 +74,8 @@ static int each_value(const struct day_index *d, const struct index_name *name, 
 }
 
 static int view_values(struct index *index, uint32_t name_no, struct str prefix,
-                       int (*visit)(void *ctx, uint32_t pair, struct str value, struct err *), void *ctx, struct err *e)
+                       int (*visit)(void *ctx, uint32_t pair, struct str value, struct err *), void *ctx,
+                       struct err *e)
 {
     return each_value(reader_of(index)->d, name_at(index, name_no), prefix, visit, ctx, e);
 }
@@ -84,7 +89,8 @@ static int view_count(struct index *index, uint32_t pair, size_t *n, struct err 
     return 1;
 }
 
-static int view_postings(struct index *index, uint32_t pair, struct call *call, const uint32_t **rows, size_t *n, struct err *e)
+static int view_postings(struct index *index, uint32_t pair, struct call *call, const uint32_t **rows,
+                         size_t *n, struct err *e)
 {
     struct pair_entry entry;
     int rc = index_reader_pair(reader_of(index), pair, &entry, e);
@@ -135,7 +141,8 @@ static const struct index_ops view_ops = {
 
 /* ---- select ---- */
 
-static int rows_to_keys(struct index_reader *r, const uint32_t *rows, size_t n, struct call *call, series_key **out, struct err *e)
+static int rows_to_keys(struct index_reader *r, const uint32_t *rows, size_t n, struct call *call,
+                        series_key **out, struct err *e)
 {
     if (!arena_fits(call->arena, n * sizeof **out))
         return err_set(e, ERR_LIMIT, "%zu series are too many for this query's memory limit", n);
@@ -150,7 +157,8 @@ static int rows_to_keys(struct index_reader *r, const uint32_t *rows, size_t n, 
     return OK;
 }
 
-int day_index_select(const struct day_index *d, const struct matcher *m, size_t n, struct call *call, series_key **out, size_t *n_out, struct err *e)
+int day_index_select(const struct day_index *d, const struct matcher *m, size_t n, struct call *call,
+                     series_key **out, size_t *n_out, struct err *e)
 {
     struct file_view v = { { &view_ops, d->n_series, 1, ROW_COST, PAGE_COST, 1 }, { d } };
     if (d->n_series_pages > 0) v.index.rows_per_page = d->n_series / d->n_series_pages + 1;
@@ -166,7 +174,8 @@ int day_index_select(const struct day_index *d, const struct matcher *m, size_t 
 
 /* ---- labels ---- */
 
-int day_index_labels(const struct day_index *d, series_key key, struct arena *a, struct labels *out, struct err *e)
+int day_index_labels(const struct day_index *d, series_key key, struct arena *a, struct labels *out,
+                     struct err *e)
 {
     struct index_reader r;
     uint32_t row;
@@ -192,7 +201,8 @@ static int load_pairs(struct index_reader *r, struct arena *a, struct label **ou
     return OK;
 }
 
-static int pack_row(struct index_reader *r, uint32_t row, const struct label *all, series_key *key, struct buf *packed, struct err *e)
+static int pack_row(struct index_reader *r, uint32_t row, const struct label *all, series_key *key,
+                    struct buf *packed, struct err *e)
 {
     struct label at[LABELS_MAX];
     const uint32_t *pairs;
@@ -201,14 +211,16 @@ static int pack_row(struct index_reader *r, uint32_t row, const struct label *al
     if (rc < 0) return rc;
     for (uint32_t i = 0; i < n; i++) {
         at[i] = all[pairs[i]];
-        if (i > 0 && at[i].name.p == at[i - 1].name.p) return err_set(e, ERR_CORRUPT, "a series has the label %.*s twice", STR_ARG(at[i].name));
+        if (i > 0 && at[i].name.p == at[i - 1].name.p)
+            return err_set(e, ERR_CORRUPT, "a series has the label %.*s twice", STR_ARG(at[i].name));
     }
     buf_clear(packed);
     labels_pack(packed, (struct labels){ at, n });
     return OK;
 }
 
-int day_index_each(const struct day_index *d, int (*visit)(void *ctx, series_key, struct str packed), void *ctx, struct err *e)
+int day_index_each(const struct day_index *d, int (*visit)(void *ctx, series_key, struct str packed),
+                   void *ctx, struct err *e)
 {
     struct index_reader r;
     struct arena a = ARENA_INIT(SIZE_MAX);
@@ -229,7 +241,8 @@ int day_index_each(const struct day_index *d, int (*visit)(void *ctx, series_key
 
 /* ---- names and values ---- */
 
-int day_index_label_names(const struct day_index *d, struct call *call, struct str **out, size_t *n_out, struct err *e)
+int day_index_label_names(const struct day_index *d, struct call *call, struct str **out, size_t *n_out,
+                          struct err *e)
 {
     *n_out = 0;
     *out = arena_array(call->arena, d->n_names + 1u, sizeof **out);
@@ -257,7 +270,8 @@ static int keep_value(void *ctx, uint32_t pair, struct str value, struct err *e)
     return rc;
 }
 
-int day_index_label_values(const struct day_index *d, struct str name, struct call *call, struct str **out, size_t *n_out, struct err *e)
+int day_index_label_values(const struct day_index *d, struct str name, struct call *call, struct str **out,
+                           size_t *n_out, struct err *e)
 {
     const struct index_name *found = day_index_name(d, name);
     struct value_list list = { call, NULL, 0 };
@@ -266,7 +280,8 @@ int day_index_label_values(const struct day_index *d, struct str name, struct ca
     *n_out = 0;
     if (found != NULL) {
         if (!arena_fits(call->arena, found->n_pairs * sizeof *list.at))
-            return err_set(e, ERR_LIMIT, "%u values are too many for this query's memory limit", found->n_pairs);
+            return err_set(e, ERR_LIMIT, "%u values are too many for this query's memory limit",
+                           found->n_pairs);
         list.at = arena_array(call->arena, found->n_pairs, sizeof *list.at);
         rc = each_value(d, found, STR(""), keep_value, &list, e);
     }

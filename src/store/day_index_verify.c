@@ -1,7 +1,7 @@
 /* day_index_verify.c - every checksum and every promise of an index file.
  *
- * Opening and decoding check most of it. What is left: that postings and rows say the same. Each pair has a count of its
- * rows and a sum of their hashes; both must come out equal from either side. */
+ * Opening and decoding check most of it. What is left: that postings and rows say the same. Each pair
+ * has a count of its rows and a sum of their hashes; both must come out equal from either side. */
 #include <inttypes.h>
 
 #include "base/check.h"
@@ -40,8 +40,10 @@ static bool verify_pages(struct verify *v)
     for (uint32_t i = 0; i < v->d->n_pages; i++) {
         struct cached_page *page;
         struct err e = ERR_INIT;
-        if (day_index_pin(v->d, i, &page, &e) < 0) say(v, &e);
-        else day_index_unpin(page);
+        if (day_index_pin(v->d, i, &page, &e) < 0)
+            say(v, &e);
+        else
+            day_index_unpin(page);
     }
     return v->found == before;
 }
@@ -64,12 +66,14 @@ static int verify_row(struct verify *v, struct index_reader *r, uint32_t row, se
     return OK;
 }
 
-static int verify_pair(struct verify *v, struct index_reader *r, uint32_t pair, uint64_t *postings_at, struct err *e)
+static int verify_pair(struct verify *v, struct index_reader *r, uint32_t pair, uint64_t *postings_at,
+                       struct err *e)
 {
     struct pair_entry entry;
     int rc = index_reader_pair(r, pair, &entry, e);
     if (rc < 0) return rc;
-    if (entry.postings_at != *postings_at) return err_set(e, ERR_CORRUPT, "postings of pair %" PRIu32 " leave a gap", pair);
+    if (entry.postings_at != *postings_at)
+        return err_set(e, ERR_CORRUPT, "postings of pair %" PRIu32 " leave a gap", pair);
     *postings_at += entry.postings_bytes;
 
     uint32_t *rows = arena_array(&v->arena, entry.count, sizeof *rows);
@@ -83,12 +87,14 @@ static int verify_pair(struct verify *v, struct index_reader *r, uint32_t pair, 
 }
 
 /* The values of a name rise from page to page, too. */
-static int verify_order(struct verify *v, struct index_reader *r, uint32_t pair, struct buf *last, struct err *e)
+static int verify_order(struct verify *v, struct index_reader *r, uint32_t pair, struct buf *last,
+                        struct err *e)
 {
     struct pair_entry entry;
     int rc = index_reader_pair(r, pair, &entry, e);
     if (rc < 0) return rc;
-    if (pair > 0 && day_index_name_of(v->d, pair)->first_pair != pair && str_cmp(buf_view(last), entry.value) >= 0)
+    if (pair > 0 && day_index_name_of(v->d, pair)->first_pair != pair &&
+        str_cmp(buf_view(last), entry.value) >= 0)
         return err_set(e, ERR_CORRUPT, "the values of two pages do not rise");
     buf_clear(last);
     buf_str(last, entry.value);
@@ -109,13 +115,15 @@ static void verify_promises(struct verify *v)
         rc = verify_pair(v, &r, i, &postings_at, &e);
         if (rc == OK) rc = verify_order(v, &r, i, &last, &e);
     }
-    if (rc == OK && postings_at != v->d->postings_bytes) rc = err_set(&e, ERR_CORRUPT, "bytes follow the postings");
+    if (rc == OK && postings_at != v->d->postings_bytes)
+        rc = err_set(&e, ERR_CORRUPT, "bytes follow the postings");
     if (rc < 0) say(v, &e);
     buf_release(&last);
     index_reader_release(&r);
 }
 
-int64_t day_index_verify(const char *path, void (*report)(void *ctx, const char *text), void *ctx, struct err *e)
+int64_t day_index_verify(const char *path, void (*report)(void *ctx, const char *text), void *ctx,
+                         struct err *e)
 {
     struct verify v = { .report = report, .ctx = ctx, .arena = ARENA_INIT(SIZE_MAX) };
     struct day_index *d;

@@ -1,7 +1,8 @@
 /* day_index_write.c - from rows of pool numbers to the bytes of an index file, front to back.
  *
- * Pools number pairs as they come, files by (name, value): `rank` leads from one to the other. Postings are made by
- * walking all rows once for every POSTINGS_AT_ONCE of them, so that their memory is bounded whatever the size of the day. */
+ * Pools number pairs as they come, files by (name, value): `rank` leads from one to the other.
+ * Postings are made by walking all rows once for every POSTINGS_AT_ONCE of them, so that their memory
+ * is bounded whatever the size of the day. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +13,8 @@
 #include "store/day_index_build.h"
 
 #define POSTINGS_AT_ONCE (4u << 20)
-#define WRITE_AT_ONCE (1u << 20)
-#define ZSTD_LEVEL 3
+#define WRITE_AT_ONCE    (1u << 20)
+#define ZSTD_LEVEL       3
 
 struct page_list { /* what the directory says of the pages of one kind */
     struct buf lines;
@@ -46,13 +47,15 @@ static void put_u64(unsigned char *p, uint64_t v)
 
 static int compare_names(const void *a, const void *b, void *ctx)
 {
-    const struct pool_name *x = label_pool_name_at(ctx, *(const uint32_t *)a), *y = label_pool_name_at(ctx, *(const uint32_t *)b);
+    const struct pool_name *x = label_pool_name_at(ctx, *(const uint32_t *)a),
+                           *y = label_pool_name_at(ctx, *(const uint32_t *)b);
     return str_cmp(str_make(x->text, x->len), str_make(y->text, y->len));
 }
 
 static int compare_values(const void *a, const void *b, void *ctx)
 {
-    const struct pool_pair *x = label_pool_pair_at(ctx, *(const uint32_t *)a), *y = label_pool_pair_at(ctx, *(const uint32_t *)b);
+    const struct pool_pair *x = label_pool_pair_at(ctx, *(const uint32_t *)a),
+                           *y = label_pool_pair_at(ctx, *(const uint32_t *)b);
     return str_cmp(str_make(x->value, x->len), str_make(y->value, y->len));
 }
 
@@ -122,7 +125,8 @@ struct series_page {
     struct buf rows;
     uint32_t n;
     series_key first_key, last_key, previous_first;
-    uint32_t last[LABELS_MAX]; /* pairs of the row before: rows of a metric differ in few places, the rest become zeros */
+    /* Pairs of the row before: rows of a metric differ in few places, the rest become zeros. */
+    uint32_t last[LABELS_MAX];
 };
 
 static void add_row(struct series_page *p, series_key key, const uint32_t *pairs, size_t n)
@@ -197,7 +201,8 @@ static int put_list(struct writer *w, uint32_t pair, const uint32_t *rows, struc
         next = rows[i] + run;
         i += run;
     }
-    if (scratch->full || scratch->n > UINT32_MAX) return err_set(w->e, ERR_LIMIT, "a posting list is too long");
+    if (scratch->full || scratch->n > UINT32_MAX)
+        return err_set(w->e, ERR_LIMIT, "a posting list is too long");
     w->lengths[pair] = (uint32_t)scratch->n;
     w->postings_bytes += scratch->n;
     return put_postings_bytes(w, scratch);
@@ -207,7 +212,8 @@ static int put_list(struct writer *w, uint32_t pair, const uint32_t *rows, struc
 static size_t batch_of_pairs(const struct writer *w, uint32_t from, uint32_t *to)
 {
     size_t sum = w->counts[from];
-    for (*to = from + 1; *to < w->b->pool.n_pairs && sum + w->counts[*to] <= POSTINGS_AT_ONCE; ++*to) sum += w->counts[*to];
+    for (*to = from + 1; *to < w->b->pool.n_pairs && sum + w->counts[*to] <= POSTINGS_AT_ONCE; ++*to)
+        sum += w->counts[*to];
     return sum;
 }
 
@@ -231,7 +237,8 @@ static int put_batch(struct writer *w, uint32_t from, uint32_t to, size_t sum)
     int rc = OK;
     for (uint32_t i = from; i < to; start += w->counts[i++]) at[i - from] = start;
     gather_rows(w, from, to, rows, at);
-    for (uint32_t i = from; i < to && rc == OK; i++) rc = put_list(w, i, rows + at[i - from] - w->counts[i], &scratch);
+    for (uint32_t i = from; i < to && rc == OK; i++)
+        rc = put_list(w, i, rows + at[i - from] - w->counts[i], &scratch);
     buf_release(&scratch);
     mem_free(rows);
     mem_free(at);
@@ -255,7 +262,8 @@ static uint32_t pairs_of_a_page(const struct writer *w, uint32_t from)
     size_t bytes = 0;
     uint64_t postings = 0;
     uint32_t to = from;
-    while (to < w->b->pool.n_pairs && bytes < PAIR_PAGE_BYTES && (to == from || postings + w->lengths[to] <= UINT32_MAX)) {
+    while (to < w->b->pool.n_pairs && bytes < PAIR_PAGE_BYTES &&
+           (to == from || postings + w->lengths[to] <= UINT32_MAX)) {
         bytes += label_pool_pair_at(&w->b->pool, w->by_rank[to])->len + 4;
         postings += w->lengths[to++];
     }
@@ -314,7 +322,8 @@ static void directory_make(struct writer *w, struct buf *to)
     }
 }
 
-static void footer_make(const struct writer *w, uint64_t directory_at, uint64_t directory_end, uint64_t raw, unsigned char *f)
+static void footer_make(const struct writer *w, uint64_t directory_at, uint64_t directory_end, uint64_t raw,
+                        unsigned char *f)
 {
     memset(f, 0, DAY_INDEX_FOOTER_BYTES);
     put_u64(f, directory_at);
@@ -355,7 +364,9 @@ static int write_all(struct writer *w)
     rank_pairs(w);
     w->counts = mem_array(w->b->pool.n_pairs + 1, sizeof *w->counts);
     w->lengths = mem_array(w->b->pool.n_pairs + 1, sizeof *w->lengths);
-    if ((rc = put_series(w)) < 0 || (rc = put_postings(w)) < 0 || (rc = put_pairs(w)) < 0 || (rc = put_directory(w)) < 0) return rc;
+    if ((rc = put_series(w)) < 0 || (rc = put_postings(w)) < 0 || (rc = put_pairs(w)) < 0 ||
+        (rc = put_directory(w)) < 0)
+        return rc;
     return file_sync(w->fd, w->e);
 }
 
@@ -384,8 +395,10 @@ int index_build_write(struct index_build *b, const char *path, uint64_t *bytes, 
     w.packer = page_packer_new(ZSTD_LEVEL);
     int rc = write_all(&w), closed = file_close(w.fd, rc < 0 ? NULL : e);
     if (rc == OK) rc = closed;
-    if (rc < 0) file_unlink(path, NULL);
-    else if (bytes != NULL) *bytes = w.written;
+    if (rc < 0)
+        file_unlink(path, NULL);
+    else if (bytes != NULL)
+        *bytes = w.written;
     writer_release(&w);
     return rc;
 }

@@ -1,4 +1,5 @@
-/* exemplar_store.c - slots that are filled one after the other, then over again, and hash chains that lead to them by series.
+/* exemplar_store.c - slots that are filled one after the other, then over again, and hash chains that
+ * lead to them by series.
  *
  * Always true:
  *   1. A slot in use is in exactly one chain: that of its key. Free slots have no labels pointer.
@@ -17,8 +18,8 @@
 #include "store/record_file.h"
 
 #define LIMIT_DEFAULT 100000
-#define NONE UINT32_MAX
-#define MAGIC "VDTEXMP1"
+#define NONE          UINT32_MAX
+#define MAGIC         "VDTEXMP1"
 
 struct slot {
     series_key key;
@@ -154,13 +155,15 @@ static int labels_check(struct str labels, struct err *e)
 {
     struct arena a = ARENA_INIT(64 << 10);
     struct labels l;
-    if (labels.n > EXEMPLAR_LABELS_BYTES_MAX) return err_set(e, ERR_LIMIT, "exemplar labels of %zu bytes are too long", labels.n);
+    if (labels.n > EXEMPLAR_LABELS_BYTES_MAX)
+        return err_set(e, ERR_LIMIT, "exemplar labels of %zu bytes are too long", labels.n);
     int rc = labels.n == 0 ? OK : labels_unpack_checked(labels, &a, &l, e);
     arena_release(&a);
     return rc < 0 ? err_set(e, ERR_RANGE, "exemplar labels are not well formed") : OK;
 }
 
-int exemplar_store_add(struct exemplar_store *s, series_key key, int64_t time_ms, double value, struct str labels, struct err *e)
+int exemplar_store_add(struct exemplar_store *s, series_key key, int64_t time_ms, double value,
+                       struct str labels, struct err *e)
 {
     int rc = labels_check(labels, e);
     if (rc < 0) return rc;
@@ -196,14 +199,17 @@ static int by_key_and_time(const void *left, const void *right)
 }
 
 /* Copies of the slots in the range, sorted: what follows needs no lock. */
-static int copy_range(struct exemplar_store *s, int64_t from_ms, int64_t to_ms, struct call *call, struct slot **out, size_t *n_out, struct err *e)
+static int copy_range(struct exemplar_store *s, int64_t from_ms, int64_t to_ms, struct call *call,
+                      struct slot **out, size_t *n_out, struct err *e)
 {
     size_t n = 0;
     int rc = OK;
     pthread_mutex_lock(&s->mu);
     struct slot *at = NULL;
-    if (arena_fits(call->arena, s->n * sizeof *at)) at = arena_array(call->arena, s->n + 1, sizeof *at);
-    else rc = err_set(e, ERR_LIMIT, "the exemplars exceed this query's memory limit");
+    if (arena_fits(call->arena, s->n * sizeof *at))
+        at = arena_array(call->arena, s->n + 1, sizeof *at);
+    else
+        rc = err_set(e, ERR_LIMIT, "the exemplars exceed this query's memory limit");
     for (size_t i = 0; i < s->n && rc == OK; i++) {
         const struct slot *slot = &s->slots[i];
         if (slot->labels == NULL || slot->time_ms < from_ms || slot->time_ms > to_ms) continue;
@@ -218,7 +224,8 @@ static int copy_range(struct exemplar_store *s, int64_t from_ms, int64_t to_ms, 
     return rc;
 }
 
-int exemplar_store_query(struct exemplar_store *s, struct labels (*labels)(void *ctx, series_key, struct arena *), void *ctx,
+int exemplar_store_query(struct exemplar_store *s,
+                         struct labels (*labels)(void *ctx, series_key, struct arena *), void *ctx,
                          const struct matcher *m, size_t n, int64_t from_ms, int64_t to_ms, struct call *call,
                          struct exemplar **out, size_t *n_out, struct err *e)
 {

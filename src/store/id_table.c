@@ -19,11 +19,13 @@ void id_table_release(struct id_table *t)
     *t = (struct id_table){ 0 };
 }
 
-uint32_t id_table_find(const struct id_table *t, uint32_t hash, bool (*same)(const void *ctx, uint32_t id), const void *ctx)
+uint32_t id_table_find(const struct id_table *t, uint32_t hash, bool (*same)(const void *ctx, uint32_t id),
+                       const void *ctx)
 {
     if (t->n == 0) return ID_NONE;
     for (uint32_t i = home(t, hash); t->slots[i].id_plus_1 != 0; i = after(t, i))
-        if (t->slots[i].hash == hash && same(ctx, t->slots[i].id_plus_1 - 1)) return t->slots[i].id_plus_1 - 1;
+        if (t->slots[i].hash == hash && same(ctx, t->slots[i].id_plus_1 - 1))
+            return t->slots[i].id_plus_1 - 1;
     return ID_NONE;
 }
 

@@ -1,8 +1,8 @@
 /* id_table.h - a hash table that holds only numbers: 32 bits of hash, 32 bits of id, 8 bytes a slot.
  *
- * The caller keeps the things the ids stand for and tells equal hashes apart by `same`. Slots are in the order of
- * their hashes (home = hash * slots / 2^32), so the table may have any size and grows by half, not by doubling:
- * between 53 % and 80 % of it are in use. No deletion: owners rebuild. */
+ * The caller keeps the things the ids stand for and tells equal hashes apart by `same`. Slots are in
+ * the order of their hashes (home = hash * slots / 2^32), so the table may have any size and grows by
+ * half, not by doubling: between 53 % and 80 % of it are in use. No deletion: owners rebuild. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,7 +22,8 @@ struct id_table {
 void id_table_release(struct id_table *); /* a zeroed struct is an empty table */
 
 /* The id with this hash that same() agrees to, or ID_NONE. */
-uint32_t id_table_find(const struct id_table *, uint32_t hash, bool (*same)(const void *ctx, uint32_t id), const void *ctx);
+uint32_t id_table_find(const struct id_table *, uint32_t hash, bool (*same)(const void *ctx, uint32_t id),
+                       const void *ctx);
 void id_table_add(struct id_table *, uint32_t hash, uint32_t id); /* without looking; id < ID_NONE */
 /* Let hash mean `fresh` where it meant `old`. */
 void id_table_replace(struct id_table *, uint32_t hash, uint32_t old, uint32_t fresh);

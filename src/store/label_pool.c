@@ -7,7 +7,7 @@
 #include "base/clock.h"
 
 #define CHUNK_BYTES (64u << 10)
-#define PAGE_SHIFT 10
+#define PAGE_SHIFT  10
 
 struct pool_chunk {
     struct pool_chunk *next;
@@ -17,7 +17,8 @@ struct pool_chunk {
 void label_pool_init(struct label_pool *p)
 {
     *p = (struct label_pool){ 0 };
-    if (getrandom(&p->seed, sizeof p->seed, GRND_NONBLOCK) != sizeof p->seed) p->seed = (uint64_t)clock_mono_ns();
+    if (getrandom(&p->seed, sizeof p->seed, GRND_NONBLOCK) != sizeof p->seed)
+        p->seed = (uint64_t)clock_mono_ns();
     paged_init(&p->names, sizeof(struct pool_name), PAGE_SHIFT - 3);
     paged_init(&p->pairs, sizeof(struct pool_pair), PAGE_SHIFT);
 }
@@ -152,6 +153,6 @@ uint32_t label_pool_add(struct label_pool *p, struct str name, struct str value)
 
 size_t label_pool_bytes(const struct label_pool *p)
 {
-    return p->text_bytes + p->list_bytes + paged_bytes(&p->names) + paged_bytes(&p->pairs) + id_table_bytes(&p->name_ids) +
-           id_table_bytes(&p->pair_ids);
+    return p->text_bytes + p->list_bytes + paged_bytes(&p->names) + paged_bytes(&p->pairs) +
+           id_table_bytes(&p->name_ids) + id_table_bytes(&p->pair_ids);
 }

@@ -1,8 +1,8 @@
 /* label_pool.h - every distinct (name, value) pair once, with a number.
  *
- * A thousand series of one host repeat its name a thousand times; here it is one pair that costs 16 bytes and its
- * text, and a series is a list of pair numbers. Pairs are numbered 0, 1, 2 ... in order of arrival, names likewise.
- * Nothing is ever removed: owners rebuild. No locks: the owner has them. */
+ * A thousand series of one host repeat its name a thousand times; here it is one pair that costs 16
+ * bytes and its text, and a series is a list of pair numbers. Pairs are numbered 0, 1, 2 ... in order
+ * of arrival, names likewise. Nothing is ever removed: owners rebuild. No locks: the owner has them. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -36,10 +36,12 @@ struct label_pool {
 void label_pool_init(struct label_pool *);
 void label_pool_release(struct label_pool *);
 
-uint32_t label_pool_name(const struct label_pool *, struct str name);                      /* ID_NONE when new */
-uint32_t label_pool_find(const struct label_pool *, uint32_t name_no, struct str value);   /* ID_NONE when new */
+/* ID_NONE when new. */
+uint32_t label_pool_name(const struct label_pool *, struct str name);
+uint32_t label_pool_find(const struct label_pool *, uint32_t name_no, struct str value);
 uint32_t label_pool_find_pair(const struct label_pool *, struct str name, struct str value);
-uint32_t label_pool_add(struct label_pool *, struct str name, struct str value);           /* found or made */
+
+uint32_t label_pool_add(struct label_pool *, struct str name, struct str value); /* found or made */
 
 static inline const struct pool_name *label_pool_name_at(const struct label_pool *p, uint32_t name_no)
 {

@@ -1,4 +1,5 @@
-/* metadata_store.c - families in an array, found by a hash of their name; each owns one piece of text with its four fields. */
+/* metadata_store.c - families in an array, found by a hash of their name; each owns one piece of text
+ * with its four fields. */
 #include "store/metadata_store.h"
 
 #include <pthread.h>
@@ -13,11 +14,12 @@
 #include "store/record_file.h"
 
 #define LIMIT_DEFAULT 100000
-#define MAGIC "VDTMETA1"
+#define MAGIC         "VDTMETA1"
 
 enum { FAMILY, TYPE, HELP, UNIT, FIELDS };
 
-static const size_t field_max[FIELDS] = { METADATA_FAMILY_MAX, METADATA_TYPE_MAX, METADATA_HELP_MAX, METADATA_UNIT_MAX };
+static const size_t field_max[FIELDS] = { METADATA_FAMILY_MAX, METADATA_TYPE_MAX, METADATA_HELP_MAX,
+                                          METADATA_UNIT_MAX };
 
 struct family {
     char *text; /* the fields, one after the other */
@@ -135,7 +137,8 @@ static int add_family(struct metadata_store *s, const struct fields *fields, str
     s->families = mem_grow(s->families, s->n, &s->cap, sizeof *s->families);
     s->families[s->n] = family_make(fields);
     s->text_bytes += fields_bytes(fields);
-    id_table_add(&s->by_name, id_table_fold(hash64(fields->at[FAMILY].p, fields->at[FAMILY].n)), (uint32_t)s->n++);
+    id_table_add(&s->by_name, id_table_fold(hash64(fields->at[FAMILY].p, fields->at[FAMILY].n)),
+                 (uint32_t)s->n++);
     return 1;
 }
 
@@ -175,7 +178,8 @@ int metadata_store_put(struct metadata_store *s, const struct metadata *m, struc
 static struct metadata copy(const struct family *f, struct arena *a)
 {
     struct fields at = fields_of(f);
-    return (struct metadata){ arena_str(a, at.at[FAMILY]), arena_str(a, at.at[TYPE]), arena_str(a, at.at[HELP]), arena_str(a, at.at[UNIT]) };
+    return (struct metadata){ arena_str(a, at.at[FAMILY]), arena_str(a, at.at[TYPE]),
+                              arena_str(a, at.at[HELP]), arena_str(a, at.at[UNIT]) };
 }
 
 static int by_family(const void *left, const void *right)
@@ -195,7 +199,8 @@ static int copy_all(const struct metadata_store *s, struct call *call, struct me
     return OK;
 }
 
-int metadata_store_query(struct metadata_store *s, struct call *call, struct str family, size_t limit, struct metadata **out, size_t *n_out, struct err *e)
+int metadata_store_query(struct metadata_store *s, struct call *call, struct str family, size_t limit,
+                         struct metadata **out, size_t *n_out, struct err *e)
 {
     int rc = OK;
     size_t n = 0;
@@ -264,7 +269,9 @@ static int load_record(void *ctx, struct str payload, struct err *e)
     m.unit = bytes_str(&in);
     if (in.failed || bytes_left(&in) != 0) return err_set(e, ERR_CORRUPT, "a family is not well formed");
     int rc = metadata_store_put(ctx, &m, e);
-    return rc == ERR_RANGE ? ERR_CORRUPT : rc == ERR_LIMIT ? OK : MIN(rc, OK); /* a lower limit than before is no damage */
+    return rc == ERR_RANGE   ? ERR_CORRUPT
+           : rc == ERR_LIMIT ? OK
+                             : MIN(rc, OK); /* a lower limit than before is no damage */
 }
 
 int metadata_store_load(struct metadata_store *s, const char *path, struct err *e)

@@ -5,7 +5,8 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-/* Sizes that leave no gap in malloc's 16-byte steps (it keeps 8 bytes itself); a quarter more each time once large. */
+/* Sizes that leave no gap in malloc's 16-byte steps (it keeps 8 bytes itself); a quarter more each
+ * time once large. */
 static uint32_t next_cap(uint32_t n)
 {
     uint32_t want = n < 16 ? n * 2 : n + n / 4;
@@ -46,8 +47,10 @@ static size_t gallop(const uint32_t *b, size_t from, size_t n, uint32_t row)
     size_t high = MIN(from, n);
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        if (b[mid] < row) low = mid + 1;
-        else high = mid;
+        if (b[mid] < row)
+            low = mid + 1;
+        else
+            high = mid;
     }
     return low;
 }

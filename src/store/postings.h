@@ -1,7 +1,7 @@
 /* postings.h - sorted lists of row numbers, and what can be done with them.
  *
- * One list per label pair says which rows (series) have it. Rows are numbered as they come, so a list only grows at its
- * end. Two rows live inside the struct: most pairs of a churning label have one. */
+ * One list per label pair says which rows (series) have it. Rows are numbered as they come, so a list
+ * only grows at its end. Two rows live inside the struct: most pairs of a churning label have one. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,14 +15,16 @@ struct postings {
     uint32_t n, cap; /* cap 0: near */
 };
 
-void postings_add(struct postings *, uint32_t row, size_t *bytes); /* row > all before; *bytes grows by what was allocated */
+void postings_add(struct postings *, uint32_t row,
+                  size_t *bytes); /* row > all before; *bytes grows by what was allocated */
 void postings_release(struct postings *);
 static inline const uint32_t *postings_rows(const struct postings *p)
 {
     return p->cap ? p->far : p->near;
 }
 
-/* Keep of a[0..n) (sorted) what is also in b (sorted); returns how many are left. Gallops through the longer list. */
+/* Keep of a[0..n) (sorted) what is also in b (sorted); returns how many are left. Gallops through the
+ * longer list. */
 size_t postings_intersect(uint32_t *a, size_t n, const uint32_t *b, size_t n_b);
 
 /* A set of rows as bits, for unions: one bit a row of the whole index. */

@@ -1,8 +1,9 @@
-/* presence.h - which series have a row in one UTC day: a bit per series number, and which of them an index file holds.
+/* presence.h - which series have a row in one UTC day: a bit per series number, and which of them an
+ * index file holds.
  *
  * In pages of 32768 series, so that a day of a few survivors among many dead numbers stays small.
- * Threads: one writer sets bits; it takes the registry's write lock only to add a page. Readers (under the read lock)
- * may or may not see a bit set meanwhile: a row is published after its mark. */
+ * Threads: one writer sets bits; it takes the registry's write lock only to add a page. Readers (under
+ * the read lock) may or may not see a bit set meanwhile: a row is published after its mark. */
 #pragma once
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -1,9 +1,10 @@
-/* record_file.h - a small file of records that is always rewritten whole: what exemplars and metadata are kept in.
+/* record_file.h - a small file of records that is always rewritten whole: what exemplars and metadata
+ * are kept in.
  *
- *     | magic 8 | record: length u32 | crc32c u32 over length and payload | payload | ...        little-endian
+ *     | magic 8 | record: length u32 | crc32c u32 over length and payload | payload | ... |    little-endian
  *
- * Written through file_replace, so a crash leaves the old file or the new one. Damage costs the records from the damaged
- * one on, never the start. */
+ * Written through file_replace, so a crash leaves the old file or the new one. Damage costs the
+ * records from the damaged one on, never the start. */
 #pragma once
 #include <stdint.h>
 
@@ -13,6 +14,7 @@
 void record_file_begin(struct buf *, const char *magic); /* 8 characters */
 void record_file_add(struct buf *, struct str payload);
 
-/* visit() for each sound record; its negative answer stops and is returned. A missing file is an empty one. ERR_CORRUPT,
- * with the sound records delivered, when the file is damaged. */
-int record_file_read(const char *path, const char *magic, int (*visit)(void *ctx, struct str payload, struct err *), void *ctx, struct err *);
+/* visit() for each sound record; its negative answer stops and is returned. A missing file is an empty
+ * one. ERR_CORRUPT, with the sound records delivered, when the file is damaged. */
+int record_file_read(const char *path, const char *magic,
+                     int (*visit)(void *ctx, struct str payload, struct err *), void *ctx, struct err *);

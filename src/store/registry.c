@@ -1,10 +1,11 @@
-/* registry.c - the writing half of the registry: finding, making, marking and forgetting series. Reading: registry_read.c.
+/* registry.c - the writing half of the registry: finding, making, marking and forgetting series.
+ * Reading: registry_read.c.
  *
  * Always true (besides registry_impl.h):
  *   1. Numbers start at 1 and rise; a number is never given twice, not even after registry_collect.
  *   2. A spelling that is remembered means a series that is in the table.
- *   3. Remembered spellings are bounded by SPELLINGS_PER_SERIES for each series on average: a client that permutes its
- *      labels costs itself the slow path, not us the memory.
+ *   3. Remembered spellings are bounded by SPELLINGS_PER_SERIES for each series on average: a client
+ *      that permutes its labels costs itself the slow path, not us the memory.
  */
 #include "store/registry.h"
 
@@ -15,8 +16,8 @@
 #include "store/series_table.h"
 
 #define SPELLINGS_PER_SERIES 4
-#define SPELLINGS_FREE 1024 /* a young registry may know a few more */
-#define PACKED_MAX ((size_t)LABELS_MAX * (LABEL_NAME_MAX + LABEL_VALUE_MAX + 8))
+#define SPELLINGS_FREE       1024 /* a young registry may know a few more */
+#define PACKED_MAX           ((size_t)LABELS_MAX * (LABEL_NAME_MAX + LABEL_VALUE_MAX + 8))
 
 /* ---- life ---- */
 
@@ -105,8 +106,9 @@ static struct str pack_into(struct registry *r, struct labels l, struct arena *s
     return arena_str(scratch, buf_view(&r->pack));
 }
 
-int registry_resolve(struct registry *r, struct hash128 spelling_key, enum labels_spelling spelling, struct str raw, struct arena *scratch,
-                     series_key *out, enum registry_added *added, struct str *packed, struct err *e)
+int registry_resolve(struct registry *r, struct hash128 spelling_key, enum labels_spelling spelling,
+                     struct str raw, struct arena *scratch, series_key *out, enum registry_added *added,
+                     struct str *packed, struct err *e)
 {
     struct labels l;
     uint32_t pairs[LABELS_MAX], row = ID_NONE;
@@ -170,9 +172,12 @@ int registry_restore(struct registry *r, series_key key, struct str packed, stru
     struct arena a = ARENA_INIT(PACKED_MAX);
     struct labels l;
     int rc = labels_unpack_checked(packed, &a, &l, e);
-    if (rc < 0) rc = err_set(e, ERR_CORRUPT, "labels of series %016" PRIx64 " are not well formed", key);
-    else if (l.n == 0 || l.n > LABELS_MAX) rc = err_set(e, ERR_CORRUPT, "series %016" PRIx64 " has no labels, or too many", key);
-    else rc = restore(r, key, l, &a, e);
+    if (rc < 0)
+        rc = err_set(e, ERR_CORRUPT, "labels of series %016" PRIx64 " are not well formed", key);
+    else if (l.n == 0 || l.n > LABELS_MAX)
+        rc = err_set(e, ERR_CORRUPT, "series %016" PRIx64 " has no labels, or too many", key);
+    else
+        rc = restore(r, key, l, &a, e);
     arena_release(&a);
     return rc;
 }
@@ -236,7 +241,8 @@ static void collect_word(const struct registry *r, struct key_list *out, size_t 
 {
     for (; bits != 0; bits &= bits - 1) {
         const uint32_t *row = paged_find(&r->t.row_of, first_no + (size_t)__builtin_ctzll(bits));
-        if (row == NULL || *row == 0) continue; /* marked, but not a series of ours: the caller's slip, not the index's */
+        if (row == NULL || *row == 0)
+            continue; /* marked, but not a series of ours: the caller's slip, not the index's */
         out->at = mem_grow(out->at, out->n, &out->cap, sizeof *out->at);
         out->at[out->n++] = row_key(table_row(&r->t, *row - 1));
     }

@@ -1,11 +1,14 @@
-/* registry_impl.h - the inside of struct registry, shared by the writing half (registry.c) and the reading (registry_read.c).
+/* registry_impl.h - the inside of struct registry, shared by the writing half (registry.c) and the
+ * reading (registry_read.c).
  *
- * A series is a row: its key and where its pair numbers stand. Rows are numbered as they come; posting lists hold rows.
+ * A series is a row: its key and where its pair numbers stand. Rows are numbered as they come; posting
+ * lists hold rows.
  * Always true:
  *   1. Rows, pairs and postings change under the write lock only; the writer may read them without a lock.
  *   2. The pairs of a row are in the order of their names; the last one carries PAIR_LAST.
- *   3. by_pairs finds, for a set of pairs, the row with the highest series number: the one that new samples get. (Two
- *      rows may have equal labels when a series was forgotten, came again, and recovery brought the old one back.)
+ *   3. by_pairs finds, for a set of pairs, the row with the highest series number: the one that new
+ *      samples get. (Two rows may have equal labels when a series was forgotten, came again, and
+ *      recovery brought the old one back.)
  * Threads: spellings, by_pairs, metrics, indexed bits: the writer only. */
 #pragma once
 #include <pthread.h>
@@ -33,7 +36,7 @@ struct series_table {
     uint32_t n_rows, lists_used;
     size_t postings_bytes;
     struct id_table by_pairs;
-    struct map metrics;    /* pair of __name__ -> metric number */
+    struct map metrics; /* pair of __name__ -> metric number */
 };
 
 struct registry {
@@ -44,8 +47,8 @@ struct registry {
     struct spelling_table spellings;
     struct presence **days; /* unsorted, few */
     size_t n_days, cap_days;
-    struct presence *last;  /* the writer's latest day */
-    struct buf pack;        /* the writer's scratch */
+    struct presence *last; /* the writer's latest day */
+    struct buf pack;       /* the writer's scratch */
 };
 
 static inline const struct series_row *table_row(const struct series_table *t, uint32_t row)

@@ -1,4 +1,5 @@
-/* registry_read.c - the reading half of the registry: every function takes the read lock for as long as it works. */
+/* registry_read.c - the reading half of the registry: every function takes the read lock for as long
+ * as it works. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,7 @@
 #include "store/series_table.h"
 
 #define CHECK_EVERY 4096
-#define ROW_COST 16 /* looking at a row's pairs: 10 ns for neighbours, 50 ns at random */
+#define ROW_COST    16 /* looking at a row's pairs: 10 ns for neighbours, 50 ns at random */
 
 /* ---- a series ---- */
 
@@ -50,7 +51,8 @@ struct day_view {
     const struct presence *day;
 };
 
-static int view_name(struct index *index, struct str name, uint32_t *name_no, uint32_t *n_values, struct err *e)
+static int view_name(struct index *index, struct str name, uint32_t *name_no, uint32_t *n_values,
+                     struct err *e)
 {
     const struct label_pool *p = &((struct day_view *)index)->r->t.labels;
     (void)e;
@@ -74,7 +76,8 @@ static struct str pair_value(const struct registry *r, uint32_t pair)
 }
 
 static int view_values(struct index *index, uint32_t name_no, struct str prefix,
-                       int (*visit)(void *ctx, uint32_t pair, struct str value, struct err *), void *ctx, struct err *e)
+                       int (*visit)(void *ctx, uint32_t pair, struct str value, struct err *), void *ctx,
+                       struct err *e)
 {
     const struct registry *r = ((struct day_view *)index)->r;
     const struct pool_name *name = label_pool_name_at(&r->t.labels, name_no);
@@ -94,7 +97,8 @@ static int view_count(struct index *index, uint32_t pair, size_t *n, struct err 
     return 1;
 }
 
-static int view_postings(struct index *index, uint32_t pair, struct call *call, const uint32_t **rows, size_t *n, struct err *e)
+static int view_postings(struct index *index, uint32_t pair, struct call *call, const uint32_t **rows,
+                         size_t *n, struct err *e)
 {
     const struct postings *p = table_postings(&((struct day_view *)index)->r->t, pair);
     (void)call, (void)e;
@@ -154,18 +158,21 @@ static bool view_init(struct day_view *v, const struct registry *r, uint32_t day
 
 /* ---- select ---- */
 
-static int rows_to_keys(const struct registry *r, const uint32_t *rows, size_t n, struct call *call, series_key **out, struct err *e)
+static int rows_to_keys(const struct registry *r, const uint32_t *rows, size_t n, struct call *call,
+                        series_key **out, struct err *e)
 {
     if (!arena_fits(call->arena, 2 * n * sizeof **out))
         return err_set(e, ERR_LIMIT, "%zu series are too many for this query's memory limit", n);
-    series_key *keys = arena_array(call->arena, n + 1, sizeof *keys), *scratch = arena_array(call->arena, n + 1, sizeof *keys);
+    series_key *keys = arena_array(call->arena, n + 1, sizeof *keys),
+               *scratch = arena_array(call->arena, n + 1, sizeof *keys);
     for (size_t i = 0; i < n; i++) keys[i] = row_key(table_row(&r->t, rows[i]));
     keys_sort(keys, n, scratch);
     *out = keys;
     return OK;
 }
 
-int registry_select(const struct registry *r, uint32_t day, const struct matcher *m, size_t n, struct call *call, series_key **out, size_t *n_out, struct err *e)
+int registry_select(const struct registry *r, uint32_t day, const struct matcher *m, size_t n,
+                    struct call *call, series_key **out, size_t *n_out, struct err *e)
 {
     struct day_view v;
     uint32_t *rows;
@@ -227,7 +234,8 @@ static int names_of_day(const struct day_view *v, struct call *call, struct str_
     return OK;
 }
 
-static int values_of_day(const struct day_view *v, struct str name_text, struct call *call, struct str_list *list, struct err *e)
+static int values_of_day(const struct day_view *v, struct str name_text, struct call *call,
+                         struct str_list *list, struct err *e)
 {
     uint32_t name_no = label_pool_name(&v->r->t.labels, name_text);
     if (name_no == ID_NONE) return OK;
@@ -235,20 +243,23 @@ static int values_of_day(const struct day_view *v, struct str name_text, struct 
     const struct pool_name *name = label_pool_name_at(&v->r->t.labels, name_no);
     for (uint32_t i = 0; i < name->n_pairs; i++) {
         int rc = i % CHECK_EVERY == 0 ? call_check(call, e) : OK;
-        if (rc == OK && pair_alive(v, name->pairs[i])) rc = keep_str(list, pair_value(v->r, name->pairs[i]), call, e);
+        if (rc == OK && pair_alive(v, name->pairs[i]))
+            rc = keep_str(list, pair_value(v->r, name->pairs[i]), call, e);
         if (rc < 0) return rc;
     }
     return OK;
 }
 
-static int list_strings(const struct registry *r, uint32_t day, const struct str *name, struct call *call, struct str **out, size_t *n_out, struct err *e)
+static int list_strings(const struct registry *r, uint32_t day, const struct str *name, struct call *call,
+                        struct str **out, size_t *n_out, struct err *e)
 {
     struct str_list list = { 0 };
     struct day_view v;
     int rc = OK;
 
     registry_read_lock(r);
-    if (view_init(&v, r, day)) rc = name == NULL ? names_of_day(&v, call, &list, e) : values_of_day(&v, *name, call, &list, e);
+    if (view_init(&v, r, day))
+        rc = name == NULL ? names_of_day(&v, call, &list, e) : values_of_day(&v, *name, call, &list, e);
     registry_unlock(r);
     if (rc == OK && list.n > 1) qsort(list.at, list.n, sizeof *list.at, compare_str);
     *out = list.at;
@@ -256,12 +267,14 @@ static int list_strings(const struct registry *r, uint32_t day, const struct str
     return rc;
 }
 
-int registry_label_names(const struct registry *r, uint32_t day, struct call *call, struct str **out, size_t *n_out, struct err *e)
+int registry_label_names(const struct registry *r, uint32_t day, struct call *call, struct str **out,
+                         size_t *n_out, struct err *e)
 {
     return list_strings(r, day, NULL, call, out, n_out, e);
 }
 
-int registry_label_values(const struct registry *r, uint32_t day, struct str name, struct call *call, struct str **out, size_t *n_out, struct err *e)
+int registry_label_values(const struct registry *r, uint32_t day, struct str name, struct call *call,
+                          struct str **out, size_t *n_out, struct err *e)
 {
     return list_strings(r, day, &name, call, out, n_out, e);
 }

@@ -4,7 +4,7 @@
 #include "base/check.h"
 #include "store/series_table.h"
 
-#define TOP_MAX 10000
+#define TOP_MAX     10000
 #define CHECK_EVERY 4096
 
 struct top {
@@ -109,7 +109,8 @@ static const struct counter {
     { "bytes_by_label", true, name_bytes },
 };
 
-static int count_all(const struct series_table *t, const struct counter *c, struct top *top, struct call *call, struct err *e)
+static int count_all(const struct series_table *t, const struct counter *c, struct top *top,
+                     struct call *call, struct err *e)
 {
     uint32_t n = c->by_name ? t->labels.n_names : t->labels.n_pairs;
     for (uint32_t i = 0; i < n; i++) {
@@ -121,7 +122,8 @@ static int count_all(const struct series_table *t, const struct counter *c, stru
     return OK;
 }
 
-int registry_top(const struct registry *r, struct call *call, const char *what, size_t limit, struct name_count **out, size_t *n_out, struct err *e)
+int registry_top(const struct registry *r, struct call *call, const char *what, size_t limit,
+                 struct name_count **out, size_t *n_out, struct err *e)
 {
     limit = limit == 0 ? TOP_MAX : MIN(limit, TOP_MAX);
     for (size_t i = 0; i < COUNT(counters); i++) {

@@ -1,5 +1,5 @@
-/* select.c - see select.h. The order of work: exact positive matchers from the shortest list up, then the other positive
- * ones, then the negative ones, each applied to the rows still left. */
+/* select.c - see select.h. The order of work: exact positive matchers from the shortest list up, then
+ * the other positive ones, then the negative ones, each applied to the rows still left. */
 #include "store/select.h"
 
 #include <stdlib.h>
@@ -8,17 +8,17 @@
 #include "base/check.h"
 #include "store/postings.h"
 
-#define CHECK_EVERY 4096
-#define VALUE_COST 64   /* a regex on one value: 100 to 200 ns */
+#define CHECK_EVERY  4096
+#define VALUE_COST   64 /* a regex on one value: 100 to 200 ns */
 #define LITERAL_COST 16 /* looking up one pair */
-#define MEMO_SLOTS 512
+#define MEMO_SLOTS   512
 
 struct term {
     const struct matcher *m;
-    bool positive;       /* a row without the label does not match */
-    bool exact;          /* decided by one pair */
+    bool positive; /* a row without the label does not match */
+    bool exact;    /* decided by one pair */
     uint32_t name_no, n_values, pair;
-    size_t count;        /* rows of the pair */
+    size_t count; /* rows of the pair */
 };
 
 struct rows {
@@ -102,7 +102,8 @@ static int gather_value(void *ctx, uint32_t pair, struct str value, struct err *
     return gather_pair(g, pair, e);
 }
 
-/* True when the values in question are those the regex itself accepts: its literals and prefix may narrow the search. */
+/* True when the values in question are those the regex itself accepts: its literals and prefix may
+ * narrow the search. */
 static bool regex_narrows(const struct term *t)
 {
     return t->m->op == (t->positive ? MATCH_RE : MATCH_NRE);
@@ -177,7 +178,8 @@ static int start_union(struct selection *s, const struct term *t)
 static int start(struct selection *s, const struct term *t)
 {
     int rc = t == NULL || !t->positive ? start_all(s) : t->exact ? start_exact(s, t) : start_union(s, t);
-    if (rc == OK && s->index->ops->alive != NULL) s->rows.n = s->index->ops->alive(s->index, s->rows.at, s->rows.n);
+    if (rc == OK && s->index->ops->alive != NULL)
+        s->rows.n = s->index->ops->alive(s->index, s->rows.at, s->rows.n);
     return rc;
 }
 
@@ -252,11 +254,13 @@ static int filter_bits(struct selection *s, const struct term *t)
     return OK;
 }
 
-/* Rows of one metric are neighbours: the pages to look at are at most those between the first and the last row. */
+/* Rows of one metric are neighbours: the pages to look at are at most those between the first and the
+ * last row. */
 static size_t cost_by_row(const struct selection *s, const struct term *t)
 {
     size_t n = s->rows.n, span = (s->rows.at[n - 1] - s->rows.at[0]) / s->index->rows_per_page + 1;
-    return n * s->index->row_cost + MIN(n, span) * s->index->page_cost + (t->exact ? 0 : MIN(n, t->n_values) * VALUE_COST);
+    return n * s->index->row_cost + MIN(n, span) * s->index->page_cost +
+           (t->exact ? 0 : MIN(n, t->n_values) * VALUE_COST);
 }
 
 /* Doublings and halvings of a gallop over a list that is so many times as long. */
@@ -267,12 +271,15 @@ static size_t steps(size_t ratio)
     return n;
 }
 
-/* How many rows a regex selects is not known before; an eighth of all is a guess that is seldom far off in the costly direction. */
+/* How many rows a regex selects is not known before; an eighth of all is a guess that is seldom far
+ * off in the costly direction. */
 static size_t cost_by_list(const struct selection *s, const struct term *t)
 {
     size_t literals = 0;
-    if (t->exact) return t->count * s->index->posting_cost + MIN(t->count, s->rows.n * 2 * steps(t->count / s->rows.n));
-    if (regex_narrows(t) && regex_literals(t->m->re, &literals) != NULL) return literals * LITERAL_COST + s->index->n_rows / 8;
+    if (t->exact)
+        return t->count * s->index->posting_cost + MIN(t->count, s->rows.n * 2 * steps(t->count / s->rows.n));
+    if (regex_narrows(t) && regex_literals(t->m->re, &literals) != NULL)
+        return literals * LITERAL_COST + s->index->n_rows / 8;
     return (size_t)t->n_values * VALUE_COST + s->index->n_rows / 8;
 }
 
@@ -282,7 +289,8 @@ static int narrow(struct selection *s, const struct term *t)
     return t->exact && t->positive ? filter_list(s, t) : filter_bits(s, t);
 }
 
-int index_select(struct index *index, const struct matcher *m, size_t n, struct call *call, uint32_t **rows, size_t *n_rows, struct err *e)
+int index_select(struct index *index, const struct matcher *m, size_t n, struct call *call, uint32_t **rows,
+                 size_t *n_rows, struct err *e)
 {
     struct selection s = { index, call, e, { NULL, 0 } };
     struct term *terms = arena_array(call->arena, n + 1, sizeof *terms);

@@ -1,9 +1,10 @@
-/* select.h - matchers to rows, over anything that looks like an inverted index: the registry or a day's index file.
+/* select.h - matchers to rows, over anything that looks like an inverted index: the registry or a
+ * day's index file.
  *
- * An index numbers its series as rows 0..n_rows-1, its distinct pairs and its label names. A row has at most one pair of
- * a name. Every matcher is either positive (does not match the empty value: keep the rows whose pair it accepts) or
- * negative (matches the empty value too: drop the rows whose pair it refuses); select starts from the shortest lists
- * and looks at single rows once few are left. */
+ * An index numbers its series as rows 0..n_rows-1, its distinct pairs and its label names. A row has
+ * at most one pair of a name. Every matcher is either positive (does not match the empty value: keep
+ * the rows whose pair it accepts) or negative (matches the empty value too: drop the rows whose pair
+ * it refuses); select starts from the shortest lists and looks at single rows once few are left. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -17,12 +18,15 @@ struct index;
 struct index_ops {
     int (*name)(struct index *, struct str name, uint32_t *name_no, uint32_t *n_values, struct err *);
     int (*pair)(struct index *, uint32_t name_no, struct str value, uint32_t *pair, struct err *);
-    /* Each pair of the name (at least those that start with prefix). A negative answer of visit stops and is returned. */
+    /* Each pair of the name (at least those that start with prefix). A negative answer of visit stops
+     * and is returned. */
     int (*values)(struct index *, uint32_t name_no, struct str prefix,
-                  int (*visit)(void *ctx, uint32_t pair, struct str value, struct err *), void *ctx, struct err *);
+                  int (*visit)(void *ctx, uint32_t pair, struct str value, struct err *), void *ctx,
+                  struct err *);
     int (*count)(struct index *, uint32_t pair, size_t *n, struct err *);
     /* Sorted rows, borrowed or in the arena. */
-    int (*postings)(struct index *, uint32_t pair, struct call *, const uint32_t **rows, size_t *n, struct err *);
+    int (*postings)(struct index *, uint32_t pair, struct call *, const uint32_t **rows, size_t *n,
+                    struct err *);
     /* The row's pair of this name; 0 when it has none. */
     int (*row_pair)(struct index *, uint32_t row, uint32_t name_no, uint32_t *pair, struct err *);
     int (*value)(struct index *, uint32_t pair, struct arena *, struct str *value, struct err *);
@@ -41,4 +45,5 @@ struct index {
 };
 
 /* Rows that match, sorted, in the call's arena. */
-int index_select(struct index *, const struct matcher *, size_t n, struct call *, uint32_t **rows, size_t *n_rows, struct err *);
+int index_select(struct index *, const struct matcher *, size_t n, struct call *, uint32_t **rows,
+                 size_t *n_rows, struct err *);

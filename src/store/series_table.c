@@ -1,13 +1,14 @@
-/* series_table.c - rows of the registry: adding one, finding one by its labels or its key. See registry_impl.h. */
+/* series_table.c - rows of the registry: adding one, finding one by its labels or its key. See
+ * registry_impl.h. */
 #include "store/series_table.h"
 
 #include <string.h>
 
 #include "base/check.h"
 
-#define ROW_SHIFT 10
+#define ROW_SHIFT  10
 #define LIST_SHIFT 14
-#define LIST_PAGE (1u << LIST_SHIFT)
+#define LIST_PAGE  (1u << LIST_SHIFT)
 
 _Static_assert(LIST_PAGE >= LABELS_MAX, "a list fits a page");
 
@@ -35,8 +36,9 @@ void series_table_release(struct series_table *t)
 
 size_t series_table_bytes(const struct series_table *t)
 {
-    return label_pool_bytes(&t->labels) + paged_bytes(&t->postings) + t->postings_bytes + paged_bytes(&t->rows) +
-           paged_bytes(&t->lists) + paged_bytes(&t->row_of) + id_table_bytes(&t->by_pairs) + map_bytes(&t->metrics);
+    return label_pool_bytes(&t->labels) + paged_bytes(&t->postings) + t->postings_bytes +
+           paged_bytes(&t->rows) + paged_bytes(&t->lists) + paged_bytes(&t->row_of) +
+           id_table_bytes(&t->by_pairs) + map_bytes(&t->metrics);
 }
 
 uint32_t table_find_key(const struct series_table *t, series_key key)
@@ -51,7 +53,8 @@ uint32_t table_find_key(const struct series_table *t, series_key key)
 bool series_table_known_pairs(const struct series_table *t, struct labels l, uint32_t *pairs)
 {
     for (size_t i = 0; i < l.n; i++)
-        if ((pairs[i] = label_pool_find_pair(&t->labels, l.at[i].name, l.at[i].value)) == ID_NONE) return false;
+        if ((pairs[i] = label_pool_find_pair(&t->labels, l.at[i].name, l.at[i].value)) == ID_NONE)
+            return false;
     pairs[l.n - 1] |= PAIR_LAST;
     return true;
 }
@@ -115,7 +118,8 @@ static uint32_t keep_list(struct series_table *t, const uint32_t *pairs)
 static void index_pairs(struct series_table *t, const uint32_t *pairs, uint32_t row)
 {
     uint32_t newest = series_table_find(t, pairs);
-    if (newest == ID_NONE) id_table_add(&t->by_pairs, pairs_hash(t, pairs), row);
+    if (newest == ID_NONE)
+        id_table_add(&t->by_pairs, pairs_hash(t, pairs), row);
     else if (table_row(t, newest)->series_no < table_row(t, row)->series_no)
         id_table_replace(&t->by_pairs, pairs_hash(t, pairs), newest, row);
 
@@ -151,8 +155,10 @@ uint32_t series_table_add(struct series_table *t, const uint32_t *pairs, series_
     *(uint32_t *)paged_make(&t->row_of, (uint32_t)key) = row + 1;
 
     uint64_t metric = metric_hash(t, pairs), *known = map_find(&t->metrics, metric, NULL, NULL);
-    if (known == NULL) map_add(&t->metrics, metric, key >> 32);
-    else if (*known < key >> 32) *known = key >> 32;
+    if (known == NULL)
+        map_add(&t->metrics, metric, key >> 32);
+    else if (*known < key >> 32)
+        *known = key >> 32;
 
     index_pairs(t, pairs, row);
     return row;

@@ -52,7 +52,8 @@ static void rebuild(struct spelling_table *t, struct spelling_segment *s, uint32
     for (size_t i = 0; i < s->n_buckets; i++) {
         const struct spelling_bucket *b = &s->at[i];
         for (int k = 0; k < 3 && b->key[k] != 0; k++)
-            if (keep == NULL || keep(ctx, b->key[k])) put(&fresh, b->lo[k], b->hi[k], b->hi_more[k], b->key[k]);
+            if (keep == NULL || keep(ctx, b->key[k]))
+                put(&fresh, b->lo[k], b->hi[k], b->hi_more[k], b->key[k]);
     }
     segment_free(t, s);
     *s = fresh;
@@ -84,8 +85,10 @@ void spelling_keep(struct spelling_table *t, bool (*keep)(void *ctx, series_key)
     for (size_t i = 0; i < SPELLING_SEGMENTS; i++) {
         struct spelling_segment *s = &t->segments[i];
         uint32_t kept = count_kept(s, keep, ctx);
-        if (kept == 0) segment_free(t, s);
-        else if (kept < s->n) rebuild(t, s, kept / 2 + 2, keep, ctx); /* two thirds full */
+        if (kept == 0)
+            segment_free(t, s);
+        else if (kept < s->n)
+            rebuild(t, s, kept / 2 + 2, keep, ctx); /* two thirds full */
         t->n += kept;
     }
 }

@@ -1,7 +1,7 @@
 /* spelling.h - from the hash of a series' bytes, just as a client spells them, to its key.
  *
- * The road every sample takes, so it is laid out for the cache: a bucket is one cache line with three entries, and
- * the line can be asked for ahead. Of the 128-bit hash 104 bits are kept.
+ * The road every sample takes, so it is laid out for the cache: a bucket is one cache line with three
+ * entries, and the line can be asked for ahead. Of the 128-bit hash 104 bits are kept.
  *
  * Always true:
  *   1. Entries of a bucket are filled from the front; a free entry ends a search.
@@ -60,7 +60,8 @@ static inline bool spelling_find(const struct spelling_table *t, struct hash128 
         const struct spelling_bucket *b = &s->at[i];
         for (int k = 0; k < 3; k++) {
             if (b->key[k] == 0) return false;
-            if (b->lo[k] != h.lo || b->hi[k] != (uint32_t)h.hi || b->hi_more[k] != (uint8_t)(h.hi >> 32)) continue;
+            if (b->lo[k] != h.lo || b->hi[k] != (uint32_t)h.hi || b->hi_more[k] != (uint8_t)(h.hi >> 32))
+                continue;
             *out = b->key[k];
             return true;
         }

@@ -1,10 +1,13 @@
-/* index_bench.c - what a series costs: RAM in the registry, bytes in a day's index file, time to find, make and select.
+/* index_bench.c - what a series costs: RAM in the registry, bytes in a day's index file, time to find,
+ * make and select.
  *
- *     index_bench [hosts]        507 series a host, as node_exporter has them, eight labels of about 145 bytes; default 400
+ *     index_bench [hosts]        507 series a host, as node_exporter has them, eight labels of about
+ *     145 bytes; default 400
  *
- * Figures are CPU time of one thread but for RSS. Three fleets: hosts that are all alike, one after the other (the best
- * case); the same with every eighth series missing and all in random order (the worst); and alike again, but every series
- * with a value of its own, as of a pod that lives once. RSS tells only in the first: later ones reuse its memory. */
+ * Figures are CPU time of one thread but for RSS. Three fleets: hosts that are all alike, one after
+ * the other (the best case); the same with every eighth series missing and all in random order (the
+ * worst); and alike again, but every series with a value of its own, as of a pod that lives once. RSS
+ * tells only in the first: later ones reuse its memory. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -63,10 +66,14 @@ static void add_host(struct fleet *f, struct arena *a, int host, enum fleet_kind
             snprintf(second, sizeof second, "%s-%d", shapes[s].second, i % shapes[s].seconds);
             snprintf(pod, sizeof pod, "pod-%08x-%05d", (unsigned)(f->n * 2654435761u), (int)(f->n % 100000));
             struct label at[] = {
-                { STR(LABEL_NAME), str_of(name) },        { STR("instance"), str_of(instance) },
-                { STR("job"), STR("node-exporter") },      { STR("cluster"), STR("prod-eu-1") },
-                { STR("region"), STR("eu-west") },         { str_of(shapes[s].first), str_of(first) },
-                { str_of(shapes[s].second), str_of(second) }, { STR("pod"), kind == CHURNING ? str_of(pod) : STR("node-exporter") },
+                { STR(LABEL_NAME), str_of(name) },
+                { STR("instance"), str_of(instance) },
+                { STR("job"), STR("node-exporter") },
+                { STR("cluster"), STR("prod-eu-1") },
+                { STR("region"), STR("eu-west") },
+                { str_of(shapes[s].first), str_of(first) },
+                { str_of(shapes[s].second), str_of(second) },
+                { STR("pod"), kind == CHURNING ? str_of(pod) : STR("node-exporter") },
             };
             add_series(f, a, at, COUNT(at));
         }
@@ -108,7 +115,8 @@ static void make_all(struct registry *r, const struct fleet *f, series_key *keys
     for (size_t i = 0; i < f->n; i++) {
         enum registry_added added;
         struct str packed;
-        check(registry_resolve(r, f->spelling[i], LABELS_PACKED, f->packed[i], &a, &keys[i], &added, &packed, &e) == OK);
+        check(registry_resolve(r, f->spelling[i], LABELS_PACKED, f->packed[i], &a, &keys[i], &added, &packed,
+                               &e) == OK);
         check(added == REGISTRY_NEW);
         registry_mark(r, DAY, keys[i]);
         arena_reset(&a);
@@ -117,7 +125,8 @@ static void make_all(struct registry *r, const struct fleet *f, series_key *keys
     struct registry_size size;
     registry_size(r, &size);
     printf("  new series          %8.2f us each\n", ns / 1000);
-    printf("  RAM, counted        %8.1f B/series (%llu pairs)\n", (double)size.bytes / (double)f->n, (unsigned long long)size.pairs);
+    printf("  RAM, counted        %8.1f B/series (%llu pairs)\n", (double)size.bytes / (double)f->n,
+           (unsigned long long)size.pairs);
     printf("  RAM, RSS            %8.1f B/series\n", (double)(rss_bytes() - rss) / (double)f->n);
     arena_release(&a);
 }
@@ -147,7 +156,8 @@ static void find_in_two_orders(struct registry *r, const struct fleet *f, const 
         uint32_t swap = order[i];
         order[i] = order[k], order[k] = swap;
     }
-    printf("  find, random order  %8.1f ns (the hashes themselves are read at random, too)\n", find_all(r, f, order));
+    printf("  find, random order  %8.1f ns (the hashes themselves are read at random, too)\n",
+           find_all(r, f, order));
     int64_t begin = clock_cpu_ns();
     for (size_t i = 0; i < f->n; i++) check(!registry_mark(r, DAY, keys[i]));
     printf("  mark                %8.1f ns\n", per(begin, f->n));
@@ -175,23 +185,36 @@ struct question {
 
 static const struct question questions[] = {
     { "{__name__=\"node_cpu_seconds_total\"}", 1, { { MATCH_EQ, LABEL_NAME, "node_cpu_seconds_total" } } },
-    { "node_cpu..{instance=\"10.20.0.7:9100\"}", 2, { { MATCH_EQ, LABEL_NAME, "node_cpu_seconds_total" }, { MATCH_EQ, "instance", "10.20.0.7:9100" } } },
-    { "node_cpu..{instance=~\"10.20.0.1.:.*\"}", 2, { { MATCH_EQ, LABEL_NAME, "node_cpu_seconds_total" }, { MATCH_RE, "instance", "10.20.0.1.:.*" } } },
-    { "node_cpu..{mode!=\"mode-0\"}", 2, { { MATCH_EQ, LABEL_NAME, "node_cpu_seconds_total" }, { MATCH_NEQ, "mode", "mode-0" } } },
-    { "node_cpu..{job,cpu=~\"cpu1|cpu2\"}", 3, { { MATCH_EQ, LABEL_NAME, "node_cpu_seconds_total" }, { MATCH_EQ, "job", "node-exporter" }, { MATCH_RE, "cpu", "cpu1|cpu2" } } },
+    { "node_cpu..{instance=\"10.20.0.7:9100\"}",
+      2,
+      { { MATCH_EQ, LABEL_NAME, "node_cpu_seconds_total" }, { MATCH_EQ, "instance", "10.20.0.7:9100" } } },
+    { "node_cpu..{instance=~\"10.20.0.1.:.*\"}",
+      2,
+      { { MATCH_EQ, LABEL_NAME, "node_cpu_seconds_total" }, { MATCH_RE, "instance", "10.20.0.1.:.*" } } },
+    { "node_cpu..{mode!=\"mode-0\"}",
+      2,
+      { { MATCH_EQ, LABEL_NAME, "node_cpu_seconds_total" }, { MATCH_NEQ, "mode", "mode-0" } } },
+    { "node_cpu..{job,cpu=~\"cpu1|cpu2\"}",
+      3,
+      { { MATCH_EQ, LABEL_NAME, "node_cpu_seconds_total" },
+        { MATCH_EQ, "job", "node-exporter" },
+        { MATCH_RE, "cpu", "cpu1|cpu2" } } },
     { "{instance=\"10.20.0.7:9100\"}", 1, { { MATCH_EQ, "instance", "10.20.0.7:9100" } } },
     { "{__name__=~\"node_network.*\"}", 1, { { MATCH_RE, LABEL_NAME, "node_network.*" } } },
     { "{__name__=~\".+\"}", 1, { { MATCH_RE, LABEL_NAME, ".+" } } },
 };
 
-typedef int selecting(const void *from, const struct matcher *, size_t n, struct call *, series_key **out, size_t *n_out, struct err *);
+typedef int selecting(const void *from, const struct matcher *, size_t n, struct call *, series_key **out,
+                      size_t *n_out, struct err *);
 
-static int from_registry(const void *r, const struct matcher *m, size_t n, struct call *call, series_key **out, size_t *n_out, struct err *e)
+static int from_registry(const void *r, const struct matcher *m, size_t n, struct call *call,
+                         series_key **out, size_t *n_out, struct err *e)
 {
     return registry_select(r, DAY, m, n, call, out, n_out, e);
 }
 
-static int from_file(const void *d, const struct matcher *m, size_t n, struct call *call, series_key **out, size_t *n_out, struct err *e)
+static int from_file(const void *d, const struct matcher *m, size_t n, struct call *call, series_key **out,
+                     size_t *n_out, struct err *e)
 {
     return day_index_select(d, m, n, call, out, n_out, e);
 }
@@ -206,7 +229,8 @@ static void ask(const char *where, selecting *select, const void *from)
         const struct question *q = &questions[i];
         int64_t best = INT64_MAX, first = 0;
         size_t n = 0;
-        for (size_t k = 0; k < q->n; k++) check(matcher_init(&m[k], q->at[k].op, str_of(q->at[k].name), str_of(q->at[k].value), &e) == OK);
+        for (size_t k = 0; k < q->n; k++)
+            check(matcher_init(&m[k], q->at[k].op, str_of(q->at[k].name), str_of(q->at[k].value), &e) == OK);
         for (int round = 0; round < 5; round++) {
             series_key *keys;
             int64_t begin = clock_cpu_ns();
@@ -216,7 +240,8 @@ static void ask(const char *where, selecting *select, const void *from)
             best = MIN(best, took);
             arena_reset(&a);
         }
-        printf("  %s %-42s %7zu series  first %8.1f us, best %8.1f us\n", where, q->text, n, (double)first / 1e3, (double)best / 1e3);
+        printf("  %s %-42s %7zu series  first %8.1f us, best %8.1f us\n", where, q->text, n,
+               (double)first / 1e3, (double)best / 1e3);
         for (size_t k = 0; k < q->n; k++) matcher_release(&m[k]);
     }
     arena_release(&a);
@@ -271,7 +296,8 @@ static void measure_file(struct registry *r)
 
     int64_t begin = clock_cpu_ns();
     check(day_index_write(path, keys, n, packed_of, &lend, &bytes, &e) == OK);
-    printf("  index file          %8.1f B/series, written in %.2f us/series\n", (double)bytes / (double)n, per(begin, n) / 1000);
+    printf("  index file          %8.1f B/series, written in %.2f us/series\n", (double)bytes / (double)n,
+           per(begin, n) / 1000);
     begin = clock_cpu_ns();
     check(day_index_open(path, &d, &e) == OK);
     printf("  open                %8.1f us\n", per(begin, 1) / 1000);
@@ -292,7 +318,8 @@ static void measure(int hosts, enum fleet_kind kind)
     size_t n = (size_t)hosts * 507;
     struct fleet f = { mem_array(n, sizeof *f.packed), mem_array(n, sizeof *f.spelling), 0, 0 };
     series_key *keys = mem_array(n, sizeof *keys);
-    static const char *const texts[] = { "hosts alike", "ragged, in random order", "hosts alike, one label unique" };
+    static const char *const texts[] = { "hosts alike", "ragged, in random order",
+                                         "hosts alike, one label unique" };
     for (int i = 0; i < hosts; i++) add_host(&f, &a, i, kind);
     if (kind == RAGGED) shuffle(&f);
     for (size_t i = 0; i < n; i++) keys[i] = 1; /* resident before RSS is measured */

@@ -1,6 +1,8 @@
-/* day_index_fuzz.c - any bytes as an index file: opening, asking, walking, merging and verifying refuse them or answer.
+/* day_index_fuzz.c - any bytes as an index file: opening, asking, walking, merging and verifying
+ * refuse them or answer.
  *
- * Checksums are put right first, else nothing behind them would ever be reached; the seeds' pages are not compressed. */
+ * Checksums are put right first, else nothing behind them would ever be reached; the seeds' pages are
+ * not compressed. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +28,8 @@ static void mend_checksums(uint8_t *p, size_t n)
     for (size_t at = DAY_INDEX_HEADER_BYTES; at < end;) {
         uint64_t bytes = page_bytes(str_make(p + at, end - at));
         if (bytes == 0 || bytes > end - at) return;
-        store_u32(p + at + 12, crc32c(crc32c(0, p + at, 12), p + at + PAGE_HEAD_BYTES, bytes - PAGE_HEAD_BYTES));
+        store_u32(p + at + 12,
+                  crc32c(crc32c(0, p + at, 12), p + at + PAGE_HEAD_BYTES, bytes - PAGE_HEAD_BYTES));
         at += bytes;
     }
 }
@@ -61,7 +64,8 @@ static void ask(const struct day_index *d, enum matcher_op op, const char *name,
         for (size_t i = 0; i < n && i < 10; i++) {
             struct labels l;
             int rc = day_index_labels(d, keys[i], &a, &l, &e);
-            check(rc == OK || rc == ERR_CORRUPT || rc == ERR_FIND); /* keys of two pages may not rise: verify's to find */
+            check(rc == OK || rc == ERR_CORRUPT ||
+                  rc == ERR_FIND); /* keys of two pages may not rise: verify's to find */
         }
     matcher_release(&m);
     arena_release(&a);

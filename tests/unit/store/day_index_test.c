@@ -51,7 +51,8 @@ static struct str packed_of(void *ctx, series_key key)
 }
 
 /* Every step-th series from `first` on. */
-static int write_some(const struct model *m, size_t first, size_t step, const char *path, uint64_t *bytes, struct err *e)
+static int write_some(const struct model *m, size_t first, size_t step, const char *path, uint64_t *bytes,
+                      struct err *e)
 {
     series_key *keys = mem_array(m->n + 1, sizeof *keys);
     size_t n = 0;
@@ -163,7 +164,8 @@ static void compare_series(const struct day_index *d, const struct model *m)
     for (size_t i = 0; i < m->n; i += 1 + i / 50) {
         EXPECT(day_index_labels(d, m->at[i].key, &a, &l, &e) == OK);
         EXPECT(labels_eq(l, m->at[i].labels));
-        EXPECT(day_index_labels(d, m->at[i].key + 1, &a, &l, &e) == ERR_FIND || (i + 1 < m->n && m->at[i + 1].key == m->at[i].key + 1));
+        EXPECT(day_index_labels(d, m->at[i].key + 1, &a, &l, &e) == ERR_FIND ||
+               (i + 1 < m->n && m->at[i + 1].key == m->at[i].key + 1));
     }
     EXPECT(day_index_labels(d, 0, &a, &l, &e) == ERR_FIND);
     EXPECT(day_index_labels(d, UINT64_MAX, &a, &l, &e) == ERR_FIND);
@@ -188,8 +190,10 @@ static void compare_values(const struct day_index *d, struct model *m, struct st
     if (n > 0) qsort(want, n, sizeof *want, compare_strs);
     for (size_t i = 0; i < n; i++)
         if (i == 0 || !str_eq(want[i], want[kept - 1])) want[kept++] = want[i];
-    if (name.n == 0) EXPECT(day_index_label_names(d, &call, &got, &n_got, &e) == OK);
-    else EXPECT(day_index_label_values(d, name, &call, &got, &n_got, &e) == OK);
+    if (name.n == 0)
+        EXPECT(day_index_label_names(d, &call, &got, &n_got, &e) == OK);
+    else
+        EXPECT(day_index_label_values(d, name, &call, &got, &n_got, &e) == OK);
     EXPECT_INT(n_got, kept);
     for (size_t i = 0; i < kept; i++) EXPECT(str_eq(want[i], got[i]));
 }
@@ -198,7 +202,8 @@ static void compare_values(const struct day_index *d, struct model *m, struct st
 
 TEST(day_index_gives_back_what_was_written)
 {
-    static const size_t sizes[][2] = { { 0, 1 }, { 1, 1 }, { 60, 5 }, { 3000, 20 }, { 4000, 3000 }, { 30000, 100000 } };
+    static const size_t sizes[][2] = { { 0, 1 },     { 1, 1 },       { 60, 5 },
+                                       { 3000, 20 }, { 4000, 3000 }, { 30000, 100000 } };
     for (size_t i = 0; i < COUNT(sizes); i++) {
         uint64_t seed = 11 + i;
         struct model m = { .arena = ARENA_INIT(256 << 20) };
@@ -262,7 +267,8 @@ TEST(day_index_merge_is_the_union)
     EXPECT(write_some(&m, 0, 2, in_dir("m0"), &bytes, &e) == OK);
     EXPECT(write_some(&m, 1, 2, in_dir("m1"), &bytes, &e) == OK);
     EXPECT(write_some(&m, 5, 3, in_dir("m2"), &bytes, &e) == OK); /* overlaps both */
-    for (size_t i = 0; i < COUNT(sources); i++) sources[i] = open_index(in_dir(i == 0 ? "m0" : i == 1 ? "m1" : "m2"));
+    for (size_t i = 0; i < COUNT(sources); i++)
+        sources[i] = open_index(in_dir(i == 0 ? "m0" : i == 1 ? "m1" : "m2"));
     EXPECT(day_index_merge(sources, 3, in_dir("merged"), &bytes, &e) == OK);
     expect_sound(in_dir("merged"));
     struct day_index *d = open_index(in_dir("merged"));
@@ -291,7 +297,8 @@ TEST(day_index_merge_refuses_one_key_with_two_label_sets)
         b.n = 0;
         model_add(&b, (uint64_t)1 << 32 | 7, model_labels(&seed, 5, &b.arena));
     } while (labels_eq(a.at[0].labels, b.at[0].labels));
-    EXPECT(write_some(&a, 0, 1, in_dir("c0"), &bytes, &e) == OK && write_some(&b, 0, 1, in_dir("c1"), &bytes, &e) == OK);
+    EXPECT(write_some(&a, 0, 1, in_dir("c0"), &bytes, &e) == OK &&
+           write_some(&b, 0, 1, in_dir("c1"), &bytes, &e) == OK);
     struct day_index *sources[] = { open_index(in_dir("c0")), open_index(in_dir("c1")) };
     EXPECT(day_index_merge(sources, 2, in_dir("c2"), &bytes, &e) == ERR_CORRUPT);
     EXPECT(!file_exists(in_dir("c2")));
@@ -344,7 +351,8 @@ TEST(day_index_notices_every_flipped_byte)
     struct buf file = BUF_INIT(1 << 20);
     struct err e = ERR_INIT;
     fill(&m, &seed, 25, 12);
-    EXPECT(write_some(&m, 0, 1, in_dir("sound"), &bytes, &e) == OK && file_slurp(in_dir("sound"), &file, &e) == OK);
+    EXPECT(write_some(&m, 0, 1, in_dir("sound"), &bytes, &e) == OK &&
+           file_slurp(in_dir("sound"), &file, &e) == OK);
     for (size_t i = 0; i < file.n; i++) {
         file.p[i] ^= (char)(1 << i % 8);
         write_bytes(in_dir("flipped"), buf_view(&file));

@@ -42,7 +42,8 @@ static struct labels labels_of(void *ctx, series_key key, struct arena *a)
     return (struct labels){ at, 2 };
 }
 
-static size_t query(struct exemplar_store *s, const char *host, int64_t from, int64_t to, struct arena *a, struct exemplar **out)
+static size_t query(struct exemplar_store *s, const char *host, int64_t from, int64_t to, struct arena *a,
+                    struct exemplar **out)
 {
     struct call call = model_call(a);
     struct err e = ERR_INIT;
@@ -64,7 +65,8 @@ TEST(exemplars_are_found_by_series_and_time)
     EXPECT_INT(add(s, 1, 10, 1), 1);
     EXPECT_INT(add(s, 0, 10, 9), 1);
 
-    EXPECT_INT(query(s, ".*", 0, 100, &a, &got), 3); /* by series, then time; not those of the series that is gone */
+    EXPECT_INT(query(s, ".*", 0, 100, &a, &got),
+               3); /* by series, then time; not those of the series that is gone */
     EXPECT(got[0].time_ms == 10 && got[1].time_ms == 20 && got[2].time_ms == 30);
     EXPECT(got[1].value == 2 && str_is(labels_get(got[1].series, "host"), "1"));
     EXPECT(str_is(labels_get(got[2].labels, "trace_id"), "00000000000000000000000000000003"));
@@ -152,7 +154,8 @@ TEST(exemplars_survive_a_restart)
     EXPECT(exemplar_store_load(again, path(), &e) == OK);
     EXPECT_INT(query(again, ".*", INT64_MIN, INT64_MAX, &a, &got), n);
     for (size_t i = 0; i < n; i++)
-        EXPECT(got[i].time_ms == want[i].time_ms && got[i].value == want[i].value && labels_eq(got[i].labels, want[i].labels));
+        EXPECT(got[i].time_ms == want[i].time_ms && got[i].value == want[i].value &&
+               labels_eq(got[i].labels, want[i].labels));
 
     unlink(path()); /* nothing new: nothing is written */
     EXPECT(exemplar_store_save(again, path(), &e) == OK && !file_exists(path()));
@@ -160,7 +163,8 @@ TEST(exemplars_survive_a_restart)
     file_fail_at(1, ENOSPC);
     EXPECT(exemplar_store_save(again, path(), &e) < 0);
     file_fail_at(0, 0);
-    EXPECT(exemplar_store_save(again, path(), &e) == OK && file_exists(path())); /* what failed is tried again */
+    EXPECT(exemplar_store_save(again, path(), &e) == OK &&
+           file_exists(path())); /* what failed is tried again */
     unlink(path());
     arena_release(&a);
     exemplar_store_free(s);
@@ -217,6 +221,7 @@ TEST(exemplars_are_read_while_they_are_written)
     exemplar_store_free(s);
 }
 
-TESTS(CASE(exemplars_are_found_by_series_and_time), CASE(an_exemplar_is_kept_once), CASE(a_series_keeps_its_newest_exemplars),
-      CASE(the_limit_holds_and_the_oldest_arrivals_go), CASE(broken_exemplar_labels_are_refused), CASE(exemplars_survive_a_restart),
+TESTS(CASE(exemplars_are_found_by_series_and_time), CASE(an_exemplar_is_kept_once),
+      CASE(a_series_keeps_its_newest_exemplars), CASE(the_limit_holds_and_the_oldest_arrivals_go),
+      CASE(broken_exemplar_labels_are_refused), CASE(exemplars_survive_a_restart),
       CASE(a_damaged_exemplar_file_gives_its_sound_start), CASE(exemplars_are_read_while_they_are_written))

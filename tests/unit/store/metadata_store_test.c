@@ -12,14 +12,16 @@ static const char *path(void)
     return text;
 }
 
-static int put(struct metadata_store *s, const char *family, const char *type, const char *help, const char *unit)
+static int put(struct metadata_store *s, const char *family, const char *type, const char *help,
+               const char *unit)
 {
     struct metadata m = { str_of(family), str_of(type), str_of(help), str_of(unit) };
     struct err e = ERR_INIT;
     return metadata_store_put(s, &m, &e);
 }
 
-static size_t query(struct metadata_store *s, const char *family, size_t limit, struct arena *a, struct metadata **out)
+static size_t query(struct metadata_store *s, const char *family, size_t limit, struct arena *a,
+                    struct metadata **out)
 {
     struct call call = model_call(a);
     struct err e = ERR_INIT;
@@ -38,10 +40,12 @@ TEST(metadata_is_found_by_family_and_listed_by_name)
     EXPECT_INT(put(s, "cpu", "counter", "", "seconds"), 1);
 
     EXPECT_INT(query(s, "http_requests", 0, &a, &got), 1);
-    EXPECT(str_is(got[0].type, "counter") && str_is(got[0].help, "Requests.") && str_is(got[0].unit, "requests"));
+    EXPECT(str_is(got[0].type, "counter") && str_is(got[0].help, "Requests.") &&
+           str_is(got[0].unit, "requests"));
     EXPECT_INT(query(s, "nosuch", 0, &a, &got), 0);
     EXPECT_INT(query(s, "", 0, &a, &got), 3);
-    EXPECT(str_is(got[0].family, "cpu") && str_is(got[1].family, "http_requests") && str_is(got[2].family, "up"));
+    EXPECT(str_is(got[0].family, "cpu") && str_is(got[1].family, "http_requests") &&
+           str_is(got[2].family, "up"));
     EXPECT_INT(query(s, "", 2, &a, &got), 2);
     arena_release(&a);
     metadata_store_free(s);
@@ -57,7 +61,8 @@ TEST(the_latest_metadata_wins_and_silence_says_nothing)
     EXPECT_INT(put(s, "up", "gauge", "New text.", ""), 0);
     EXPECT_INT(put(s, "up", "", "", "targets"), 1);
     EXPECT_INT(query(s, "up", 0, &a, &got), 1);
-    EXPECT(str_is(got[0].type, "gauge") && str_is(got[0].help, "New text.") && str_is(got[0].unit, "targets"));
+    EXPECT(str_is(got[0].type, "gauge") && str_is(got[0].help, "New text.") &&
+           str_is(got[0].unit, "targets"));
     arena_release(&a);
     metadata_store_free(s);
 }
@@ -90,7 +95,8 @@ TEST(metadata_is_bounded)
 
 TEST(metadata_survives_a_restart_and_a_damaged_file)
 {
-    struct metadata_store *s = metadata_store_new(0), *again = metadata_store_new(0), *less = metadata_store_new(10);
+    struct metadata_store *s = metadata_store_new(0), *again = metadata_store_new(0),
+                          *less = metadata_store_new(10);
     struct arena a = ARENA_INIT(1 << 20);
     struct metadata *want, *got;
     struct buf file = BUF_INIT(1 << 20);
@@ -106,7 +112,8 @@ TEST(metadata_survives_a_restart_and_a_damaged_file)
     EXPECT(metadata_store_load(again, path(), &e) == OK);
     size_t n = query(s, "", 0, &a, &want);
     EXPECT_INT(query(again, "", 0, &a, &got), n);
-    for (size_t i = 0; i < n; i++) EXPECT(str_eq(got[i].family, want[i].family) && str_eq(got[i].type, want[i].type));
+    for (size_t i = 0; i < n; i++)
+        EXPECT(str_eq(got[i].family, want[i].family) && str_eq(got[i].type, want[i].type));
     EXPECT(metadata_store_load(less, path(), &e) == OK); /* a lower limit than before */
     EXPECT_INT(query(less, "", 0, &a, &got), 10);
 
@@ -128,5 +135,6 @@ TEST(metadata_survives_a_restart_and_a_damaged_file)
     metadata_store_free(half);
 }
 
-TESTS(CASE(metadata_is_found_by_family_and_listed_by_name), CASE(the_latest_metadata_wins_and_silence_says_nothing),
-      CASE(metadata_is_bounded), CASE(metadata_survives_a_restart_and_a_damaged_file))
+TESTS(CASE(metadata_is_found_by_family_and_listed_by_name),
+      CASE(the_latest_metadata_wins_and_silence_says_nothing), CASE(metadata_is_bounded),
+      CASE(metadata_survives_a_restart_and_a_damaged_file))

@@ -21,7 +21,8 @@ static series_key resolve(struct registry *r, struct labels l, enum registry_add
     return key;
 }
 
-static series_key resolve_text(struct registry *r, const char *name, const char *value, enum registry_added *added)
+static series_key resolve_text(struct registry *r, const char *name, const char *value,
+                               enum registry_added *added)
 {
     struct label at[] = { { STR(LABEL_NAME), str_of(name) }, { STR("host"), str_of(value) } };
     return resolve(r, (struct labels){ at, 2 }, added);
@@ -100,9 +101,11 @@ TEST(registry_refuses_broken_labels_and_series_beyond_the_limit)
     resolve_text(r, "up", "2", &added);
     struct label third[] = { { STR(LABEL_NAME), STR("up") }, { STR("host"), STR("3") } };
     struct str raw = model_pack((struct labels){ third, 2 }, &a);
-    EXPECT(registry_resolve(r, labels_packed_id(raw), LABELS_PACKED, raw, &a, &key, &added, &packed, &e) == ERR_LIMIT);
+    EXPECT(registry_resolve(r, labels_packed_id(raw), LABELS_PACKED, raw, &a, &key, &added, &packed, &e) ==
+           ERR_LIMIT);
     EXPECT(resolve_text(r, "up", "2", &added) != 0 && added == REGISTRY_KNOWN); /* old ones go on */
-    EXPECT(registry_resolve(r, (struct hash128){ 1, 2 }, LABELS_PACKED, STR("\xff\xff\xff"), &a, &key, &added, &packed, &e) < 0);
+    EXPECT(registry_resolve(r, (struct hash128){ 1, 2 }, LABELS_PACKED, STR("\xff\xff\xff"), &a, &key, &added,
+                            &packed, &e) < 0);
     EXPECT(key == 99);
     arena_release(&a);
     registry_free(r);
@@ -210,7 +213,8 @@ TEST(registry_restores_series_under_their_old_numbers)
     struct arena a = ARENA_INIT(1 << 20);
     struct label at[] = { { STR(LABEL_NAME), STR("up") }, { STR("host"), STR("1") } };
     struct label other[] = { { STR(LABEL_NAME), STR("up") }, { STR("host"), STR("2") } };
-    struct str packed = model_pack((struct labels){ at, 2 }, &a), other_packed = model_pack((struct labels){ other, 2 }, &a);
+    struct str packed = model_pack((struct labels){ at, 2 }, &a),
+               other_packed = model_pack((struct labels){ other, 2 }, &a);
     series_key key = (series_key)7 << 32 | 41;
     enum registry_added added;
     struct err e = ERR_INIT;
@@ -276,8 +280,10 @@ static void fill(struct registry *r, struct model *m, uint64_t *seed, size_t n, 
         enum registry_added added;
         series_key key = resolve(r, l, &added);
         EXPECT((known == NULL) == (added == REGISTRY_NEW));
-        if (known != NULL) EXPECT(known->key == key);
-        else model_add(m, key, l);
+        if (known != NULL)
+            EXPECT(known->key == key);
+        else
+            model_add(m, key, l);
     }
     qsort(m->at, m->n, sizeof *m->at, model_by_key);
 }
@@ -287,10 +293,12 @@ static void mark_some(struct registry *r, struct model *m, struct days *days, ui
     days->in = arena_zero(&m->arena, m->n);
     for (size_t i = 0; i < m->n; i++)
         for (unsigned d = 0; d < 3; d++)
-            if (model_random(seed) % 3 != 0) registry_mark(r, DAY + d, m->at[i].key), days->in[i] |= (uint8_t)(1 << d);
+            if (model_random(seed) % 3 != 0)
+                registry_mark(r, DAY + d, m->at[i].key), days->in[i] |= (uint8_t)(1 << d);
 }
 
-static void compare_selects(struct registry *r, struct model *m, struct days *days, uint64_t *seed, int rounds)
+static void compare_selects(struct registry *r, struct model *m, struct days *days, uint64_t *seed,
+                            int rounds)
 {
     struct arena a = ARENA_INIT(16 << 20);
     struct call call = model_call(&a);
@@ -330,9 +338,10 @@ TEST(registry_selects_by_a_label_that_all_series_have)
         enum matcher_op op;
         const char *value;
         size_t n;
-    } cases[] = { { MATCH_EQ, "up", 2 },      { MATCH_NEQ, "up", 0 },     { MATCH_RE, "up|x", 2 }, { MATCH_NRE, "up|x", 0 },
-                  { MATCH_NEQ, "", 2 },       { MATCH_EQ, "", 0 },        { MATCH_RE, ".+", 2 },   { MATCH_RE, ".*", 2 },
-                  { MATCH_NRE, ".+", 0 },     { MATCH_RE, "u.*|", 2 },    { MATCH_NRE, "d.*", 2 } };
+    } cases[] = { { MATCH_EQ, "up", 2 },    { MATCH_NEQ, "up", 0 }, { MATCH_RE, "up|x", 2 },
+                  { MATCH_NRE, "up|x", 0 }, { MATCH_NEQ, "", 2 },   { MATCH_EQ, "", 0 },
+                  { MATCH_RE, ".+", 2 },    { MATCH_RE, ".*", 2 },  { MATCH_NRE, ".+", 0 },
+                  { MATCH_RE, "u.*|", 2 },  { MATCH_NRE, "d.*", 2 } };
     struct registry *r = registry_new(10);
     struct arena a = ARENA_INIT(1 << 20);
     struct call call = model_call(&a);
@@ -420,8 +429,10 @@ static size_t expect_values(struct model *m, struct days *days, struct str name,
     for (size_t i = 0; i < m->n; i++)
         for (size_t k = 0; k < m->at[i].labels.n && in_day(days, i); k++) {
             struct label l = m->at[i].labels.at[k];
-            if (name.n == 0) out[n++] = l.name;
-            else if (str_eq(l.name, name)) out[n++] = l.value;
+            if (name.n == 0)
+                out[n++] = l.name;
+            else if (str_eq(l.name, name))
+                out[n++] = l.value;
         }
     qsort(out, n, sizeof *out, compare_strs);
     for (size_t i = 0; i < n; i++)
@@ -445,8 +456,10 @@ TEST(registry_lists_names_and_values_of_a_day)
             struct err e = ERR_INIT;
             struct str name = i < COUNT(model_names) ? str_of(model_names[i]) : STR("");
             size_t n = expect_values(&m, &days, name, want), n_got;
-            if (name.n) EXPECT(registry_label_values(r, DAY + days.d, name, &call, &got, &n_got, &e) == OK);
-            else EXPECT(registry_label_names(r, DAY + days.d, &call, &got, &n_got, &e) == OK);
+            if (name.n)
+                EXPECT(registry_label_values(r, DAY + days.d, name, &call, &got, &n_got, &e) == OK);
+            else
+                EXPECT(registry_label_names(r, DAY + days.d, &call, &got, &n_got, &e) == OK);
             EXPECT_INT(n_got, n);
             for (size_t k = 0; k < n; k++) EXPECT(str_eq(got[k], want[k]));
         }
@@ -470,7 +483,8 @@ TEST(registry_counts_what_there_is_most_of)
     EXPECT(registry_top(r, &call, "series_by_metric", 10, &top, &n, &e) == OK && n == 2);
     EXPECT(str_is(top[0].name, "up") && top[0].n == 2 && str_is(top[1].name, "down") && top[1].n == 1);
     EXPECT(registry_top(r, &call, "series_by_pair", 2, &top, &n, &e) == OK && n == 2);
-    EXPECT(str_is(top[0].name, "__name__=up") && top[0].n == 2 && str_is(top[1].name, "host=b") && top[1].n == 2);
+    EXPECT(str_is(top[0].name, "__name__=up") && top[0].n == 2 && str_is(top[1].name, "host=b") &&
+           top[1].n == 2);
     EXPECT(registry_top(r, &call, "values_by_label", 10, &top, &n, &e) == OK && n == 2 && top[0].n == 2);
     EXPECT(registry_top(r, &call, "bytes_by_label", 10, &top, &n, &e) == OK && n == 2);
     EXPECT(str_is(top[0].name, LABEL_NAME) && top[0].n == 6 && str_is(top[1].name, "host") && top[1].n == 3);
@@ -519,7 +533,8 @@ TEST(registry_is_read_while_it_is_written)
 {
     struct race race = { .r = registry_new(1000000) };
     pthread_t readers[3];
-    for (size_t i = 0; i < COUNT(readers); i++) EXPECT(pthread_create(&readers[i], NULL, read_all_the_time, &race) == 0);
+    for (size_t i = 0; i < COUNT(readers); i++)
+        EXPECT(pthread_create(&readers[i], NULL, read_all_the_time, &race) == 0);
 
     for (int i = 0; i < 3000 || race.selects < 20; i++) {
         char host[32];
@@ -537,11 +552,15 @@ TEST(registry_is_read_while_it_is_written)
     registry_free(race.r);
 }
 
-TESTS(CASE(registry_gives_a_series_one_number_for_ever), CASE(registry_finds_a_spelling_only_after_it_was_resolved),
-      CASE(registry_refuses_broken_labels_and_series_beyond_the_limit), CASE(registry_does_not_remember_spellings_without_bound),
+TESTS(CASE(registry_gives_a_series_one_number_for_ever),
+      CASE(registry_finds_a_spelling_only_after_it_was_resolved),
+      CASE(registry_refuses_broken_labels_and_series_beyond_the_limit),
+      CASE(registry_does_not_remember_spellings_without_bound),
       CASE(registry_knows_which_series_are_new_in_a_day), CASE(registry_selects_only_series_of_the_day),
-      CASE(registry_collect_drops_the_forgotten_and_never_reuses_a_number), CASE(registry_restores_series_under_their_old_numbers),
-      CASE(registry_prefers_the_newest_of_two_series_with_equal_labels), CASE(registry_selects_what_the_matchers_match),
-      CASE(registry_selects_by_a_label_that_all_series_have), CASE(registry_select_keeps_to_its_call),
-      CASE(registry_answers_the_same_after_collecting), CASE(registry_lists_names_and_values_of_a_day),
-      CASE(registry_counts_what_there_is_most_of), CASE(registry_is_read_while_it_is_written))
+      CASE(registry_collect_drops_the_forgotten_and_never_reuses_a_number),
+      CASE(registry_restores_series_under_their_old_numbers),
+      CASE(registry_prefers_the_newest_of_two_series_with_equal_labels),
+      CASE(registry_selects_what_the_matchers_match), CASE(registry_selects_by_a_label_that_all_series_have),
+      CASE(registry_select_keeps_to_its_call), CASE(registry_answers_the_same_after_collecting),
+      CASE(registry_lists_names_and_values_of_a_day), CASE(registry_counts_what_there_is_most_of),
+      CASE(registry_is_read_while_it_is_written))
