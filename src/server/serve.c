@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/log.h"
 #include "server/cli.h"
@@ -44,6 +45,15 @@ static void block_signals(sigset_t *set)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* Connections and parts are files; the usual soft limit of 1024 is below our own ceilings. */
+static void raise_file_limit(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur == files.rlim_max) return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static void run_until_told(struct server *s, const sigset_t *set)
 {
     for (int sig; sigwait(set, &sig) == 0;) {
@@ -71,6 +81,7 @@ int cli_serve(int argc, char **argv)
         return 2;
     }
     if (set_up_log(&o) != 0) return options_release(&o), 2;
+    raise_file_limit();
     block_signals(&set);
     if (server_open(&s, &o, &e) < 0) {
         fprintf(stderr, "vedette serve: %s\n", e.text);

@@ -33,17 +33,9 @@ static int api_reload(void *ctx, struct err *e)
 
 static void api_components(void *ctx, void (*visit)(const struct component *, void *), void *arg)
 {
-    struct server *s = ctx;
-    struct store_status status;
-    store_status(s->store, &status);
-    const struct component parts[] = {
-        { "store", status.read_only ? "degraded" : "ok", status.read_only ? STR("writes are refused: disk full or failing") : STR("") },
-        { "query", "ok", STR("") },
-        { "http", "ok", STR("") },
-        { "grpc", "ok", STR("") },
-    };
-    for (size_t i = 0; i < COUNT(parts); i++)
-        if (s->grpc != NULL || i != 3) visit(&parts[i], arg);
+    const struct server *s = ctx;
+    visit(&(struct component){ "http", "ok", str_of(s->options.listen) }, arg);
+    if (s->grpc != NULL) visit(&(struct component){ "grpc", "ok", str_of(s->options.listen_grpc) }, arg);
 }
 
 /* ---- opening ---- */
