@@ -20,19 +20,28 @@ struct label_run {
     size_t n, longest; /* labels, and the bytes of the longest one */
 };
 
-/* The labels that lie at the cursor; the cursor moves past them. */
+/* The labels that lie at the cursor; the cursor moves past them. The cursor is kept in registers: this loop is where
+ * most of the bytes of a request go by. */
 static inline struct label_run leading_labels(struct pb *r)
 {
-    const uint8_t *begin = r->p;
+    const uint8_t *begin = r->p, *p = begin, *end = r->end;
     struct label_run run = { .n = 0 };
-    struct str label;
-    while (r->p < r->end && *r->p == LABEL_TAG) {
-        r->p++;
-        if (UNLIKELY(!pb_bytes(r, &label))) break;
+    while (end - p >= 2 && p[0] == LABEL_TAG) {
+        size_t n = p[1];
+        if (LIKELY(n < 0x80 && n <= (size_t)(end - p - 2))) {
+            p += 2 + n;
+        } else {
+            struct str label;
+            r->p = p + 1;
+            if (!pb_bytes(r, &label)) return run; /* r has the error */
+            n = label.n;
+            p = r->p;
+        }
         run.n++;
-        run.longest = MAX(run.longest, label.n);
+        run.longest = MAX(run.longest, n);
     }
-    run.raw = str_make(begin, (size_t)(r->p - begin));
+    r->p = p;
+    run.raw = str_make(begin, (size_t)(p - begin));
     return run;
 }
 
@@ -71,7 +80,7 @@ static int exemplar_add(struct prom_write *w, struct str run, int64_t time_ms, d
 
 static int exemplar(struct prom_write *w, const struct pb *series, struct str message)
 {
-    struct pb r = pb_sub(series, message), whole = r;
+    struct pb r = pb_sub(series, message);
     struct label_run run = leading_labels(&r);
     struct pb_field f;
     double value = 0;
@@ -88,7 +97,7 @@ static int exemplar(struct prom_write *w, const struct pb *series, struct str me
     }
     if (r.why != NULL) return prom_write_broken(w, &r, ".exemplars");
     if (prom_write_room(w) < 0) return ERR_LIMIT;
-    if (scattered) run = gathered_labels(whole, w->arena);
+    if (scattered) run = gathered_labels(pb_sub(series, message), w->arena);
     return exemplar_add(w, run.raw, time_ms, value);
 }
 
@@ -133,7 +142,7 @@ static int series(struct prom_write *w, const struct pb *request, struct str mes
 {
     struct batch *b = w->batch;
     struct batch_mark before = batch_mark(b);
-    struct pb r = pb_sub(request, message), whole = r;
+    struct pb r = pb_sub(request, message);
     struct label_run run = leading_labels(&r);
     bool scattered = false;
     int rc;
@@ -147,9 +156,10 @@ static int series(struct prom_write *w, const struct pb *request, struct str mes
         /* Begin again with all labels. What was refused of this series has been counted; say it only once. */
         struct write_result counted = *w->refused;
         batch_take_back(b, before);
-        run = gathered_labels(whole, w->arena);
+        r = pb_sub(request, message);
+        run = gathered_labels(r, w->arena);
         batch_series(b, run.raw);
-        if ((rc = series_rows(w, &whole, &scattered)) < 0) return rc;
+        if ((rc = series_rows(w, &r, &scattered)) < 0) return rc;
         *w->refused = counted;
     }
     if (UNLIKELY(b->n_rows == before.rows && b->n_exemplars == before.exemplars)) {

@@ -6,6 +6,7 @@
  *   3. Every request is counted once by its status, every refused row once by its reason (the store counts its own). */
 #include "receive/ingest.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
 #include "base/check.h"
@@ -39,12 +40,62 @@ static void count_request(struct ingest *in, int status)
     stat_add(s, 1);
 }
 
+/* ---- memory for the next request ----
+ * Fresh pages cost more than decoding into them, so a few arenas are kept, each as one chunk of the size that its last
+ * request needed. Global, because memory is the process's: an idle arena carries nothing from one door to another. */
+
+#define IDLE_ARENAS 4
+#define IDLE_BYTES_MAX (4u << 20)
+
+static struct {
+    pthread_mutex_t mu;
+    struct arena at[IDLE_ARENAS]; /* mu */
+    size_t n;                     /* mu */
+} idle = { .mu = PTHREAD_MUTEX_INITIALIZER };
+
+static struct arena arena_take(size_t budget)
+{
+    struct arena a = ARENA_INIT(0);
+    pthread_mutex_lock(&idle.mu);
+    if (idle.n > 0) a = idle.at[--idle.n];
+    pthread_mutex_unlock(&idle.mu);
+    a.budget = budget;
+    return a;
+}
+
+/* Whatever chunks it has become one, so that the next request of this size fits without a new one. */
+static void arena_to_one_chunk(struct arena *a)
+{
+    size_t used = a->used;
+    arena_reset(a);
+    if (a->used == used) return;
+    arena_release(a);
+    (void)arena_alloc(a, used);
+    arena_reset(a);
+}
+
+static void arena_give(struct arena *a)
+{
+    if (a->used > 0 && a->used <= IDLE_BYTES_MAX) {
+        arena_to_one_chunk(a);
+        pthread_mutex_lock(&idle.mu);
+        if (idle.n < IDLE_ARENAS) {
+            idle.at[idle.n++] = *a;
+            *a = (struct arena)ARENA_INIT(0);
+        }
+        pthread_mutex_unlock(&idle.mu);
+    }
+    arena_release(a);
+}
+
+/* ---- a request ---- */
+
 struct ingest_request *ingest_begin(struct ingest *in, struct http_exchange *x)
 {
     struct ingest_request *q = mem_alloc_zero(sizeof *q);
     q->in = in;
     q->x = x;
-    q->arena.budget = in->limit.memory_bytes;
+    q->arena = arena_take(in->limit.memory_bytes);
     atomic_init(&q->open, 1);
     stat_add(in->bytes, http_body(x).n);
     return q;
@@ -52,7 +103,7 @@ struct ingest_request *ingest_begin(struct ingest *in, struct http_exchange *x)
 
 static void end(struct ingest_request *q)
 {
-    arena_release(&q->arena);
+    arena_give(&q->arena);
     mem_free(q);
 }
 
@@ -116,7 +167,7 @@ int ingest_write(struct ingest_request *q)
 void ingest_finish(struct ingest_request *q, void (*answer)(struct ingest_request *))
 {
     q->answer = answer; /* on_durable may have run, but it settles only when we have: open counts us too */
-    arena_release(&q->arena);
+    arena_give(&q->arena);
     settle(q);
 }
 
