@@ -13,6 +13,7 @@
 #include "base/duration.h"
 #include "base/file.h"
 #include "base/float.h"
+#include "query/promql/functions.h"
 #include "query/promql/histogram_ops.h"
 #include "query/promql/parse.h"
 #include "script_value.h"
