@@ -245,13 +245,3 @@ uint64_t catalog_sequence(struct catalog *c)
 {
     return atomic_fetch_add(&c->sequence, 1);
 }
-
-void catalog_state(struct catalog *c, struct manifest_state *copy)
-{
-    pthread_mutex_lock(&c->edit);
-    const struct manifest_state *s = manifest_state(c->manifest);
-    *copy = *s;
-    copy->files = mem_copy(s->files, s->n * sizeof s->files[0]);
-    copy->cap = s->n;
-    pthread_mutex_unlock(&c->edit);
-}

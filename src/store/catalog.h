@@ -67,4 +67,3 @@ int catalog_apply(struct catalog *, const struct catalog_change *, struct err *)
 int catalog_settle(struct catalog *, struct err *);
 
 uint64_t catalog_sequence(struct catalog *); /* a new one, never given out before */
-void catalog_state(struct catalog *, struct manifest_state *copy); /* release it */

@@ -203,7 +203,7 @@ static void add_key(struct search *x, size_t series, series_key key)
 {
     struct key_list *list = &x->keys[series];
     series_key *more = arena_array(x->call->arena, list->n + 1, sizeof *more);
-    memcpy(more, list->at, list->n * sizeof *more);
+    if (list->n > 0) memcpy(more, list->at, list->n * sizeof *more);
     more[list->n] = key;
     *list = (struct key_list){ more, list->n + 1 };
 }
