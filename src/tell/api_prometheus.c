@@ -1,5 +1,5 @@
 /* api_prometheus.c - the table of routes. What each does: api_query.c, api_series.c, api_status.c, api_targets.c,
- * api_rules.c, health.c, api_admin.c, federate.c, self_metrics.c. */
+ * api_rules.c, health.c, api_admin.c, federate.c, remote_read.c, self_metrics.c. */
 #include "tell/api_prometheus.h"
 
 #include "base/check.h"
@@ -41,6 +41,7 @@ const struct http_route prometheus_routes[] = {
     POST_PUT("/api/v1/admin/tsdb/delete_series", handle_admin_delete_series),
     POST_PUT("/api/v1/admin/tsdb/clean_tombstones", handle_admin_clean_tombstones),
 
+    { "POST", "/api/v1/read", handle_remote_read },
     { "GET", "/federate", handle_federate },
     { "GET", "/metrics", handle_metrics },
 

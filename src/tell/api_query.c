@@ -100,7 +100,7 @@ static void answer_query(struct http_exchange *x, const struct prometheus_api *a
         return;
     }
     respond_begin(&out);
-    bool truncated = result_json(&out, &r, a->limit, a->stats.n > 0);
+    bool truncated = result_json(&out, &r, a->limit, a->stats.n > 0, a->conf.start_ms);
     struct str *warnings = all_warnings(x, a, &r.notes, truncated, &n);
     respond_success(x, &out, warnings, n, r.notes.infos, r.notes.n_infos);
     query_result_release(&r);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "decode/exposition.h"
 #include "tell/api_job.h"
+#include "tell/external_labels.h"
 #include "tell/handlers.h"
 
 #define LOOKBACK_MS 300000
@@ -94,25 +95,6 @@ static int by_name(const void *a, const void *b)
     return c != 0 ? c : labels_cmp(x->labels, y->labels);
 }
 
-/* Labels with the external ones merged in: both are sorted by name, and the series' own win. */
-static struct labels with_external(struct federation *f, struct labels own)
-{
-    const struct label *ext = f->api->external_labels;
-    size_t n_ext = f->api->n_external_labels, i = 0, k = 0, n = 0;
-
-    if (n_ext == 0) return own;
-    struct label *out = arena_array(&f->c.arena, own.n + n_ext, sizeof *out);
-    while (i < own.n || k < n_ext) {
-        int c = i == own.n ? 1 : k == n_ext ? -1 : str_cmp(own.at[i].name, ext[k].name);
-        if (c <= 0) out[n++] = own.at[i++];
-        if (c >= 0) {
-            if (c > 0) out[n++] = ext[k];
-            k++;
-        }
-    }
-    return (struct labels){ out, n };
-}
-
 static struct str type_of(const struct newest *s)
 {
     if (!s->hist) return STR("unknown");
@@ -134,7 +116,7 @@ static void write_page(struct federation *f, const struct exposition_format *for
             exposition_family(&out, name, type_of(s), STR(""), STR(""));
         family = name;
         type = type_of(s);
-        struct exposition_sample sample = { .labels = with_external(f, s->labels), .value = s->value, .has_time = true,
+        struct exposition_sample sample = { .labels = external_labels_add(f->api, s->labels, &f->c.arena), .value = s->value, .has_time = true,
                                             .time_ms = s->time_ms, .hist = s->hist };
         exposition_sample(&out, &sample);
     }

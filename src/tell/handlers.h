@@ -17,5 +17,5 @@ http_handler handle_status_config, handle_status_flags, handle_status_runtimeinf
 http_handler handle_health, handle_ready, handle_healthy, handle_reload;
 /* api_admin.c */
 http_handler handle_admin_snapshot, handle_admin_delete_series, handle_admin_clean_tombstones;
-/* federate.c, self_metrics.c */
-http_handler handle_federate, handle_metrics;
+/* federate.c, remote_read.c, self_metrics.c */
+http_handler handle_federate, handle_remote_read, handle_metrics;

@@ -107,12 +107,12 @@ static bool put_list(struct buf *out, const struct query_result *r, size_t limit
     return truncated;
 }
 
-static void put_text(struct buf *out, const struct query_result *r)
+static void put_text(struct buf *out, struct str text, int64_t time_ms)
 {
     buf_char(out, '[');
-    prom_put_time(out, r->n > 0 && r->series[0].n > 0 ? r->series[0].points[0].time_ms : 0);
+    prom_put_time(out, time_ms);
     buf_char(out, ',');
-    json_escape(out, r->text);
+    json_escape(out, text);
     buf_char(out, ']');
 }
 
@@ -138,7 +138,7 @@ static void put_stats(struct buf *out, const struct query_stats *s)
                (unsigned long long)s->samples_total, (unsigned long long)s->samples_total, (unsigned long long)s->samples_peak);
 }
 
-bool result_json(struct buf *out, const struct query_result *r, size_t limit, bool stats)
+bool result_json(struct buf *out, const struct query_result *r, size_t limit, bool stats, int64_t time_ms)
 {
     static const char *const types[] = { "none", "scalar", "vector", "matrix", "string" };
     bool truncated = false;
@@ -149,7 +149,7 @@ bool result_json(struct buf *out, const struct query_result *r, size_t limit, bo
         check(r->n == 1 && r->series[0].n == 1);
         prom_put_point(out, r->series[0].points[0].time_ms, r->series[0].points[0].value);
         break;
-    case PROMQL_STRING: put_text(out, r); break;
+    case PROMQL_STRING: put_text(out, r->text, time_ms); break;
     default: truncated = put_list(out, r, limit);
     }
     if (stats) put_stats(out, &r->stats);

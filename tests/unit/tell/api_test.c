@@ -147,6 +147,7 @@ TEST(instant_queries)
     expect_data("/api/v1/query?query=1%2B1&time=4", "{\"resultType\":\"scalar\",\"result\":[4,\"2\"]}");
     expect_data("/api/v1/query?query=up{job=%22b%22}&time=62",
                 "{\"resultType\":\"vector\",\"result\":[{\"metric\":{\"__name__\":\"up\",\"job\":\"b\"},\"value\":[62,\"2\"]}]}");
+    expect_data("/api/v1/query?query='x'&time=4", "{\"resultType\":\"string\",\"result\":[4,\"x\"]}");
     assert_int_equal(ask("POST", "/api/v1/query", "query=vector(7)&time=1.5"), 200);
     EXPECT_STR(body, "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{},\"value\":[1.500,\"7\"]}]}}");
     assert_int_equal(ask("POST", "/api/v1/query?query=1&time=0", ""), 200); /* the query in the URL of a POST */

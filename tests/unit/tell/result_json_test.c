@@ -9,7 +9,7 @@ static const struct label up_b[] = { { STR("__name__"), STR("up") }, { STR("job"
 static void expect_json(const struct query_result *r, size_t limit, bool truncated, const char *want)
 {
     struct buf out = BUF_INIT(1 << 20);
-    assert_int_equal(result_json(&out, r, limit, false), truncated);
+    assert_int_equal(result_json(&out, r, limit, false, 4000), truncated);
     EXPECT_STR(buf_cstr(&out), want);
     buf_release(&out);
 }
@@ -64,7 +64,7 @@ TEST(long_series_are_written_in_blocks)
     struct result_series s = { { up_b, 2 }, p, N };
     struct query_result r = { .type = PROMQL_MATRIX, .series = &s, .n = 1 };
 
-    result_json(&out, &r, 0, false);
+    result_json(&out, &r, 0, false, 0);
     const char *at = strstr(buf_cstr(&out), "\"values\":[") + 10;
     for (int i = 0; i < N; i++) {
         char want[64];
@@ -80,7 +80,7 @@ TEST(statistics_on_demand)
     struct query_result r = { .type = PROMQL_VECTOR, .stats = { .samples_total = 10, .samples_peak = 4, .eval_s = 0.5 } };
     struct buf out = BUF_INIT(1 << 20);
 
-    result_json(&out, &r, 0, true);
+    result_json(&out, &r, 0, true, 0);
     EXPECT(strstr(buf_cstr(&out), "\"stats\":{\"timings\":{\"evalTotalTime\":0.5,"));
     EXPECT(strstr(buf_cstr(&out), "\"samples\":{\"totalQueryableSamples\":10,\"samplesRead\":10,\"peakSamples\":4}}"));
     buf_release(&out);
