@@ -61,16 +61,21 @@ static void put_escaped(struct buf *out, struct str s, bool quotes_too)
 {
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
-        if (c == '\n') buf_cs(out, "\\n");
-        else if (c == '\\') buf_cs(out, "\\\\");
-        else if (c == '"' && quotes_too) buf_cs(out, "\\\"");
-        else buf_char(out, c);
+        if (c == '\n')
+            buf_cs(out, "\\n");
+        else if (c == '\\')
+            buf_cs(out, "\\\\");
+        else if (c == '"' && quotes_too)
+            buf_cs(out, "\\\"");
+        else
+            buf_char(out, c);
     }
 }
 
 static bool must_quote(const struct exposition *w, struct str name, bool is_metric)
 {
-    return w->format.escaping == ESCAPING_ALLOW_UTF8 && !(is_metric ? metric_name_is_plain(name) : label_name_is_plain(name));
+    return w->format.escaping == ESCAPING_ALLOW_UTF8 &&
+           !(is_metric ? metric_name_is_plain(name) : label_name_is_plain(name));
 }
 
 static void put_quoted(struct buf *out, struct str s)
@@ -82,8 +87,10 @@ static void put_quoted(struct buf *out, struct str s)
 
 static void put_name(struct exposition *w, struct str name, bool is_metric)
 {
-    if (must_quote(w, name, is_metric)) put_quoted(w->out, name);
-    else exposition_escape_name(w->out, name, w->format.escaping, is_metric);
+    if (must_quote(w, name, is_metric))
+        put_quoted(w->out, name);
+    else
+        exposition_escape_name(w->out, name, w->format.escaping, is_metric);
 }
 
 static void head_line(struct exposition *w, const char *keyword, struct str text, bool is_help)
@@ -91,8 +98,10 @@ static void head_line(struct exposition *w, const char *keyword, struct str text
     buf_cs(w->out, keyword);
     put_name(w, family_name(w), true);
     buf_char(w->out, ' ');
-    if (is_help) put_escaped(w->out, text, is_openmetrics(w));
-    else buf_str(w->out, text);
+    if (is_help)
+        put_escaped(w->out, text, is_openmetrics(w));
+    else
+        buf_str(w->out, text);
     buf_char(w->out, '\n');
 }
 
@@ -123,8 +132,10 @@ static const char *wanted_suffix(const struct exposition *w)
 static void sample_name(struct exposition *w, const struct exposition_sample *s, struct buf *out)
 {
     buf_str(out, s->suffix.n > 0 ? w->name : family_name(w));
-    if (s->suffix.n > 0) buf_str(out, s->suffix);
-    else buf_cs(out, wanted_suffix(w));
+    if (s->suffix.n > 0)
+        buf_str(out, s->suffix);
+    else
+        buf_cs(out, wanted_suffix(w));
 }
 
 static void put_labels(struct exposition *w, struct labels l, bool comma)
@@ -200,7 +211,8 @@ static void family_end(struct exposition *w)
     w->is_open = false;
 }
 
-void exposition_family(struct exposition *w, struct str name, struct str type, struct str help, struct str unit)
+void exposition_family(struct exposition *w, struct str name, struct str type, struct str help,
+                       struct str unit)
 {
     family_end(w);
     w->name = name;

@@ -27,10 +27,14 @@ static double quality(struct str s)
     double q = 0, unit = 1; /* digits with a point: strtod would listen to the locale */
     bool fraction = false;
     for (const char *p = text; *p; p++) {
-        if (*p == '.' && !fraction) fraction = true;
-        else if (*p < '0' || *p > '9') return 0;
-        else if (fraction) q += (*p - '0') * (unit /= 10);
-        else q = q * 10 + (*p - '0');
+        if (*p == '.' && !fraction)
+            fraction = true;
+        else if (*p < '0' || *p > '9')
+            return 0;
+        else if (fraction)
+            q += (*p - '0') * (unit /= 10);
+        else
+            q = q * 10 + (*p - '0');
     }
     return q > 1 ? 1 : q;
 }
@@ -64,7 +68,8 @@ static bool format_of(const struct clause *c, struct exposition_format *out)
     } else if (str_is_nocase(c->type, "application/vnd.google.protobuf")) {
         out->form = EXPOSITION_PROTOBUF;
         out->version = NULL;
-        if (!str_is(c->proto, "io.prometheus.client.MetricFamily") || !str_is(c->encoding, "delimited")) return false;
+        if (!str_is(c->proto, "io.prometheus.client.MetricFamily") || !str_is(c->encoding, "delimited"))
+            return false;
     } else if (str_is_nocase(c->type, "text/plain")) {
         if (str_is(c->version, "1.0.0")) out->version = "1.0.0";
         if (c->version.n > 0 && !str_is(c->version, out->version)) return false;
@@ -97,14 +102,18 @@ const char *exposition_content_type(const struct exposition_format *f, char out[
     int n;
     bool say_escaping = f->escaping_asked;
     if (f->form == EXPOSITION_PROTOBUF) {
-        n = snprintf(out, EXPOSITION_TYPE_MAX, "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited");
+        n = snprintf(
+            out, EXPOSITION_TYPE_MAX,
+            "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited");
     } else if (f->form == EXPOSITION_OPENMETRICS) {
-        n = snprintf(out, EXPOSITION_TYPE_MAX, "application/openmetrics-text; version=%s; charset=utf-8", f->version);
+        n = snprintf(out, EXPOSITION_TYPE_MAX, "application/openmetrics-text; version=%s; charset=utf-8",
+                     f->version);
         say_escaping |= strcmp(f->version, "1.0.0") == 0;
     } else {
         n = snprintf(out, EXPOSITION_TYPE_MAX, "text/plain; version=%s; charset=utf-8", f->version);
     }
-    if (say_escaping) snprintf(out + n, EXPOSITION_TYPE_MAX - (size_t)n, "; escaping=%s", escaping_names[f->escaping]);
+    if (say_escaping)
+        snprintf(out + n, EXPOSITION_TYPE_MAX - (size_t)n, "; escaping=%s", escaping_names[f->escaping]);
     return out;
 }
 

@@ -1,13 +1,16 @@
 /* exposition_proto.c - io.prometheus.client.MetricFamily, each with its length before it.
  *
  *     MetricFamily  1 name, 2 help, 3 type, 4 metric[], 5 unit
- *     Metric        1 label[] { 1, 2 }, 2 gauge { 1 }, 3 counter { 1, 2 exemplar }, 4 summary, 5 untyped { 1 }, 6 ms, 7 histogram
+ *     Metric        1 label[] { 1, 2 }, 2 gauge { 1 }, 3 counter { 1, 2 exemplar }, 4 summary,
+ *                   5 untyped { 1 }, 6 ms, 7 histogram
  *     Summary       1 count, 2 sum, 3 quantile[] { 1 quantile, 2 value }
- *     Histogram     1 count, 2 sum, 3 bucket[] { 1 cumulative, 2 bound, 3 exemplar, 4 cumulative float }, 4 count float,
- *                   5 schema, 6 zero threshold, 8 zero count float, 9/12 spans { 1, 2 }, 11/14 counts (negative/positive)
+ *     Histogram     1 count, 2 sum, 3 bucket[] { 1 cumulative, 2 bound, 3 exemplar, 4 cumulative float },
+ *                   4 count float, 5 schema, 6 zero threshold, 8 zero count float,
+ *                   9/12 spans { 1, 2 }, 11/14 counts (negative/positive)
  *
- * A classic histogram or summary is one Metric made of several samples: `key` holds the labels they share (but le and
- * quantile), `metric` the label fields, `parts` the buckets or quantiles, until a sample with other labels comes. */
+ * A classic histogram or summary is one Metric made of several samples: `key` holds the labels they share
+ * (but le and quantile), `metric` the label fields, `parts` the buckets or quantiles, until a sample with
+ * other labels comes. */
 #include "decode/exposition_proto.h"
 
 #include "base/float.h"
@@ -21,8 +24,12 @@ static int type_of(const struct exposition *w)
         const char *name;
         int number;
     } types[] = {
-        { "counter", TYPE_COUNTER },     { "gauge", TYPE_GAUGE },         { "info", TYPE_GAUGE },
-        { "stateset", TYPE_GAUGE },      { "summary", TYPE_SUMMARY },     { "histogram", TYPE_HISTOGRAM },
+        { "counter", TYPE_COUNTER },
+        { "gauge", TYPE_GAUGE },
+        { "info", TYPE_GAUGE },
+        { "stateset", TYPE_GAUGE },
+        { "summary", TYPE_SUMMARY },
+        { "histogram", TYPE_HISTOGRAM },
         { "gaugehistogram", TYPE_GAUGE_HISTOGRAM },
     };
     for (size_t i = 0; i < COUNT(types); i++)
@@ -41,7 +48,8 @@ static bool is_composed(int type)
     return type == TYPE_SUMMARY || type == TYPE_HISTOGRAM || type == TYPE_GAUGE_HISTOGRAM;
 }
 
-static void put_name(const struct exposition *w, struct buf *out, uint32_t no, struct str name, bool is_metric)
+static void put_name(const struct exposition *w, struct buf *out, uint32_t no, struct str name,
+                     bool is_metric)
 {
     struct buf escaped = BUF_INIT(64 << 10);
     exposition_escape_name(&escaped, name, w->format.escaping, is_metric);
@@ -69,14 +77,16 @@ static void put_labels(const struct exposition *w, struct buf *out, struct label
         if (!is_part_label(&l.at[i], type)) put_label(w, out, &l.at[i]);
 }
 
-static void put_exemplar(const struct exposition *w, struct buf *out, uint32_t no, const struct exposition_exemplar *x)
+static void put_exemplar(const struct exposition *w, struct buf *out, uint32_t no,
+                         const struct exposition_exemplar *x)
 {
     if (x == NULL) return;
     size_t at = pb_put_begin(out, no);
     for (size_t i = 0; i < x->labels.n; i++) put_label(w, out, &x->labels.at[i]);
     pb_put_double(out, 2, x->value);
     if (x->time_ms != 0) {
-        int64_t seconds = x->time_ms / 1000, ms = x->time_ms % 1000; /* Timestamp: nanoseconds are never negative */
+        int64_t seconds = x->time_ms / 1000,
+                ms = x->time_ms % 1000; /* Timestamp: nanoseconds are never negative */
         if (ms < 0) seconds--, ms += 1000;
         size_t t = pb_put_begin(out, 3);
         pb_put_varint(out, 1, (uint64_t)seconds);
@@ -138,7 +148,8 @@ static void native(struct exposition *w, const struct exposition_sample *s)
     put_counts(b, 11, h->neg, h->n_neg);
     put_spans(b, 12, h->pos_spans, h->n_pos_spans);
     put_counts(b, 14, h->pos, h->n_pos);
-    if (h->n_pos_spans == 0 && h->n_neg_spans == 0) put_spans(b, 12, &(struct hist_span){ 0, 0 }, 1); /* says that it is native */
+    if (h->n_pos_spans == 0 && h->n_neg_spans == 0)
+        put_spans(b, 12, &(struct hist_span){ 0, 0 }, 1); /* says that it is native */
     pb_put_end(b, at);
     put_metric(w, s);
 }
@@ -150,8 +161,10 @@ static void composed_end(struct exposition *w)
     if (w->key.n == 0) return;
     bool summary = type_of(w) == TYPE_SUMMARY;
     size_t at = pb_put_begin(&w->metric, summary ? 4 : 7);
-    if (is_whole(w->count)) pb_put_varint(&w->metric, 1, (uint64_t)w->count);
-    else if (!summary) pb_put_double(&w->metric, 4, w->count);
+    if (is_whole(w->count))
+        pb_put_varint(&w->metric, 1, (uint64_t)w->count);
+    else if (!summary)
+        pb_put_double(&w->metric, 4, w->count);
     pb_put_double(&w->metric, 2, w->sum);
     buf_str(&w->metric, buf_view(&w->parts));
     pb_put_end(&w->metric, at);
@@ -181,8 +194,10 @@ static void bucket(struct exposition *w, const struct exposition_sample *s)
     double bound;
     if (!float_parse(labels_get(s->labels, "le"), &bound)) return;
     size_t at = pb_put_begin(&w->parts, 3);
-    if (is_whole(s->value)) pb_put_varint(&w->parts, 1, (uint64_t)s->value);
-    else pb_put_double(&w->parts, 4, s->value);
+    if (is_whole(s->value))
+        pb_put_varint(&w->parts, 1, (uint64_t)s->value);
+    else
+        pb_put_double(&w->parts, 4, s->value);
     pb_put_double(&w->parts, 2, bound);
     put_exemplar(w, &w->parts, 3, s->exemplar);
     pb_put_end(&w->parts, at);
@@ -201,10 +216,14 @@ static void quantile(struct exposition *w, const struct exposition_sample *s)
 static void composed(struct exposition *w, const struct exposition_sample *s, int type)
 {
     composed_begin(w, s, type);
-    if (str_ends(s->suffix, "sum")) w->sum = s->value;
-    else if (str_ends(s->suffix, "count")) w->count = s->value;
-    else if (type == TYPE_SUMMARY) quantile(w, s);
-    else bucket(w, s);
+    if (str_ends(s->suffix, "sum"))
+        w->sum = s->value;
+    else if (str_ends(s->suffix, "count"))
+        w->count = s->value;
+    else if (type == TYPE_SUMMARY)
+        quantile(w, s);
+    else
+        bucket(w, s);
 }
 
 void exposition_proto_sample(struct exposition *w, const struct exposition_sample *s)
@@ -226,7 +245,8 @@ void exposition_proto_family_end(struct exposition *w)
     composed_end(w);
     put_name(w, &head, 1, w->name, true);
     if (w->help.n > 0) pb_put_bytes(&head, 2, w->help);
-    pb_put_varint(&head, 3, (uint64_t)(w->has_native && !is_composed(type_of(w)) ? TYPE_HISTOGRAM : type_of(w)));
+    pb_put_varint(&head, 3,
+                  (uint64_t)(w->has_native && !is_composed(type_of(w)) ? TYPE_HISTOGRAM : type_of(w)));
     if (w->unit.n > 0) pb_put_bytes(&head, 5, w->unit);
     buf_varint(w->out, head.n + w->family.n);
     buf_str(w->out, buf_view(&head));

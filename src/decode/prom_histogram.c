@@ -1,4 +1,5 @@
-/* prom_histogram.c - buckets arrive as deltas of integers or as absolute floats; both leave as absolute doubles.
+/* prom_histogram.c - buckets arrive as deltas of integers or as absolute floats; both leave as absolute
+ * doubles.
  *
  * Arrays grow by what the message really holds, never by a number that it claims. */
 #include "decode/prom_histogram.h"
@@ -8,8 +9,8 @@ struct side {
     struct hist_span *spans;
     double *counts;
     size_t n_spans, cap_spans, n, cap;
-    int64_t running;   /* of the deltas */
-    uint64_t total;    /* of integer buckets */
+    int64_t running; /* of the deltas */
+    uint64_t total;  /* of integer buckets */
     bool ints, floats;
 };
 
@@ -53,7 +54,8 @@ static void add_delta(struct reading *g, struct side *s, uint64_t zigzag)
 {
     s->ints = true;
     if (__builtin_add_overflow(s->running, pb_zigzag(zigzag), &s->running)) g->out.overflows = true;
-    if (s->running >= 0 && __builtin_add_overflow(s->total, (uint64_t)s->running, &s->total)) g->out.overflows = true;
+    if (s->running >= 0 && __builtin_add_overflow(s->total, (uint64_t)s->running, &s->total))
+        g->out.overflows = true;
     add_count(s, g->arena, (double)s->running);
 }
 
@@ -119,7 +121,8 @@ static void read_field(struct reading *g, struct pb *r, const struct pb_field *f
     }
 }
 
-/* An integer histogram must add up; a sum of NaN means that observations of NaN are in count but in no bucket. */
+/* An integer histogram must add up; a sum of NaN means that observations of NaN are in count but in no
+ * bucket. */
 static void finish_ints(struct reading *g)
 {
     uint64_t in_buckets = g->int_zero;

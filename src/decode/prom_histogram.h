@@ -7,8 +7,9 @@ struct prom_histogram {
     struct histogram *h;
     int64_t time_ms;
     int64_t start_ms; /* 0: not said */
-    bool overflows;   /* counts do not add up within 64 bits, or an integer histogram's buckets miss its count */
-    bool mixed;       /* integer and float buckets in one */
+    bool
+        overflows; /* counts do not add up within 64 bits, or an integer histogram's buckets miss its count */
+    bool mixed;    /* integer and float buckets in one */
 };
 
 /* Reads the message at the cursor into the arena; false after a wire error (r has it). The content is for

@@ -8,7 +8,8 @@
 
 /* ---- the request ---- */
 
-static const enum matcher_op ops[] = { MATCH_EQ, MATCH_NEQ, MATCH_RE, MATCH_NRE }; /* by their number on the wire */
+static const enum matcher_op ops[] = { MATCH_EQ, MATCH_NEQ, MATCH_RE,
+                                       MATCH_NRE }; /* by their number on the wire */
 
 static int matcher_read(struct prom_read_query *q, const struct pb *query, struct str message, struct err *e)
 {
@@ -26,7 +27,8 @@ static int matcher_read(struct prom_read_query *q, const struct pb *query, struc
         }
     }
     if (r.why != NULL) return pb_error(&r, e);
-    if (type >= COUNT(ops)) return err_set(e, ERR_PARSE, "matcher type %llu is not known", (unsigned long long)type);
+    if (type >= COUNT(ops))
+        return err_set(e, ERR_PARSE, "matcher type %llu is not known", (unsigned long long)type);
     int rc = matcher_init(&q->matchers[q->n_matchers], ops[type], name, value, e);
     if (rc == OK) q->n_matchers++;
     return rc;
@@ -40,14 +42,16 @@ static size_t count_fields(struct pb r, uint32_t tag)
     return n;
 }
 
-static int query_read(struct prom_read_query *q, const struct pb *request, struct str message, struct arena *a, struct err *e)
+static int query_read(struct prom_read_query *q, const struct pb *request, struct str message,
+                      struct arena *a, struct err *e)
 {
     struct pb r = pb_sub(request, message);
     struct pb_field f;
     int rc = OK;
 
     size_t n = count_fields(r, PB_LEN(3));
-    if (n > PROM_READ_MATCHERS_MAX) return err_set(e, ERR_LIMIT, "more than %d matchers in one query", PROM_READ_MATCHERS_MAX);
+    if (n > PROM_READ_MATCHERS_MAX)
+        return err_set(e, ERR_LIMIT, "more than %d matchers in one query", PROM_READ_MATCHERS_MAX);
     q->matchers = arena_array(a, n, sizeof *q->matchers);
     while (rc == OK && pb_next(&r, &f)) {
         switch (f.tag) {
@@ -81,7 +85,8 @@ int prom_read_decode(struct str body, struct arena *a, struct prom_read *out, st
 
     *out = (struct prom_read){ .n = 0 };
     size_t n = count_fields(r, PB_LEN(1));
-    if (n > PROM_READ_QUERIES_MAX) return err_set(e, ERR_LIMIT, "more than %d queries in one request", PROM_READ_QUERIES_MAX);
+    if (n > PROM_READ_QUERIES_MAX)
+        return err_set(e, ERR_LIMIT, "more than %d queries in one request", PROM_READ_QUERIES_MAX);
     out->queries = arena_zero(a, n * sizeof *out->queries);
     while (rc == OK && pb_next(&r, &f)) {
         switch (f.tag) {
@@ -133,7 +138,8 @@ static void put_histogram(struct buf *b, int64_t time_ms, const struct histogram
     pb_put_end(b, at);
 }
 
-void prom_read_series(struct buf *b, struct labels l, size_t n, const int64_t *time_ms, const double *value, struct histogram *const *hist)
+void prom_read_series(struct buf *b, struct labels l, size_t n, const int64_t *time_ms, const double *value,
+                      struct histogram *const *hist)
 {
     if (n == 0) return;
     size_t series = pb_put_begin(b, 1);
@@ -144,8 +150,10 @@ void prom_read_series(struct buf *b, struct labels l, size_t n, const int64_t *t
         pb_put_end(b, at);
     }
     for (size_t i = 0; i < n && !b->full; i++) {
-        if (hist != NULL && hist[i] != NULL) put_histogram(b, time_ms[i], hist[i]);
-        else put_float(b, time_ms[i], value[i]);
+        if (hist != NULL && hist[i] != NULL)
+            put_histogram(b, time_ms[i], hist[i]);
+        else
+            put_float(b, time_ms[i], value[i]);
     }
     pb_put_end(b, series);
 }
@@ -154,7 +162,8 @@ int prom_read_pack(struct str text, struct buf *out, struct err *e)
 {
     size_t n = snappy_max_compressed_length(text.n);
     char *to = buf_room(out, n);
-    if (to == NULL) return err_set(e, ERR_LIMIT, "the answer is larger than the limit of %zu bytes", out->max);
+    if (to == NULL)
+        return err_set(e, ERR_LIMIT, "the answer is larger than the limit of %zu bytes", out->max);
     check(snappy_compress(text.n ? text.p : "", text.n, to, &n) == SNAPPY_OK);
     buf_added(out, n);
     return OK;

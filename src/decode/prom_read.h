@@ -1,10 +1,11 @@
 /* prom_read.h - remote read: the request's queries, and the answer (SAMPLES type: whole series, one message).
  *
- *     ReadRequest   1 queries { 1 start ms, 2 end ms, 3 matchers { 1 type, 2 name, 3 value }, 4 hints }, 2 accepted types
+ *     ReadRequest   1 queries { 1 start ms, 2 end ms, 3 matchers { 1 type, 2 name, 3 value }, 4 hints },
+ *                   2 accepted types
  *     ReadResponse  1 results { 1 timeseries { 1 labels, 2 samples { 1, 2 }, 4 histograms } }
  *
- * The answer is written result by result: prom_read_result, then its series, then prom_read_result_end; the whole is
- * then packed with snappy. */
+ * The answer is written result by result: prom_read_result, then its series, then prom_read_result_end; the
+ * whole is then packed with snappy. */
 #pragma once
 #include "base/arena.h"
 #include "base/buf.h"
@@ -12,7 +13,7 @@
 #include "model/histogram.h"
 #include "model/matcher.h"
 
-#define PROM_READ_QUERIES_MAX 64
+#define PROM_READ_QUERIES_MAX  64
 #define PROM_READ_MATCHERS_MAX 256 /* of one query */
 
 struct prom_read_query {
@@ -24,17 +25,20 @@ struct prom_read_query {
 struct prom_read {
     struct prom_read_query *queries;
     size_t n;
-    bool accepts_samples; /* it names no types, or SAMPLES among them: else our answer would not be understood */
+    bool accepts_samples; /* it names no types, or SAMPLES among them: else our answer would not be understood
+                           */
 };
 
-/* body: unpacked. Borrows from body and arena. ERR_PARSE, ERR_LIMIT; matcher_init's errors for a bad regex. */
+/* body: unpacked. Borrows from body and arena. ERR_PARSE, ERR_LIMIT; matcher_init's errors for a bad regex.
+ */
 int prom_read_decode(struct str body, struct arena *, struct prom_read *out, struct err *);
 void prom_read_release(struct prom_read *); /* also after a failed decode */
 
-size_t prom_read_result(struct buf *);                        /* begins the result of the next query */
+size_t prom_read_result(struct buf *); /* begins the result of the next query */
 void prom_read_result_end(struct buf *, size_t result);
 /* One series; hist NULL: floats only, hist[i] NULL: row i is a float. n 0 writes nothing. */
-void prom_read_series(struct buf *, struct labels, size_t n, const int64_t *time_ms, const double *value, struct histogram *const *hist);
+void prom_read_series(struct buf *, struct labels, size_t n, const int64_t *time_ms, const double *value,
+                      struct histogram *const *hist);
 
 /* Snappy block of all of text, appended. ERR_LIMIT when out is full. */
 int prom_read_pack(struct str text, struct buf *out, struct err *);

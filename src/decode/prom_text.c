@@ -1,9 +1,9 @@
 /* prom_text.c - the line iterator.
  *
- * The end of a series' text is found from the right: after the labels' closing brace a line holds numbers only, so
- * the last brace of the line is it. Only a line with '#' in an OpenMetrics text may have an exemplar, with a brace of
- * its own, and is read from the left. A malformed line may be split in a wrong place, but then its series text does not
- * parse either: nothing wrong is ever accepted. */
+ * The end of a series' text is found from the right: after the labels' closing brace a line holds numbers
+ * only, so the last brace of the line is it. Only a line with '#' in an OpenMetrics text may have an
+ * exemplar, with a brace of its own, and is read from the left. A malformed line may be split in a wrong
+ * place, but then its series text does not parse either: nothing wrong is ever accepted. */
 #include "decode/prom_text.h"
 
 #include <math.h>
@@ -37,8 +37,9 @@ static struct str token(struct str s, struct str *rest)
 static const double powers[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                  1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
 
-/* Digits with an optional point and exponent. With at most 2^53 in the digits and 10^22 in the exponent both factors
- * are exact doubles, so that one operation rounds right (Clinger). Everything else is left to float_parse. */
+/* Digits with an optional point and exponent. With at most 2^53 in the digits and 10^22 in the exponent both
+ * factors are exact doubles, so that one operation rounds right (Clinger). Everything else is left to
+ * float_parse. */
 static bool plain_number(const char *p, const char *end, double *out)
 {
     uint64_t digits = 0;
@@ -48,7 +49,8 @@ static bool plain_number(const char *p, const char *end, double *out)
     p += negative;
     for (; p < end && (unsigned)(*p - '0') < 10; p++, n++) digits = digits * 10 + (unsigned)(*p - '0');
     if (p < end && *p == '.')
-        for (p++; p < end && (unsigned)(*p - '0') < 10; p++, n++, exponent--) digits = digits * 10 + (unsigned)(*p - '0');
+        for (p++; p < end && (unsigned)(*p - '0') < 10; p++, n++, exponent--)
+            digits = digits * 10 + (unsigned)(*p - '0');
     if (n == 0 || n > 18 || digits > (uint64_t)1 << 53) return false;
 
     if (p < end && (*p == 'e' || *p == 'E')) {
@@ -94,7 +96,8 @@ static enum prom_text_kind bad(struct prom_line *l, const char *why, struct str 
 
 int prom_text_bad(const struct prom_line *l, struct err *e)
 {
-    return err_set(e, ERR_PARSE, "line %zu: %s: \"%.*s\"", l->line, l->why, (int)MIN(l->text.n, (size_t)80), l->text.p);
+    return err_set(e, ERR_PARSE, "line %zu: %s: \"%.*s\"", l->line, l->why, (int)MIN(l->text.n, (size_t)80),
+                   l->text.p);
 }
 
 /* Length of the series text, read from the left: a brace within quotes does not count. */
@@ -157,8 +160,8 @@ static enum prom_text_kind sample(const struct prom_text *t, struct prom_line *l
 
 static const char *type_name(struct str s)
 {
-    static const char *const names[] = { "counter", "gauge",    "histogram", "gaugehistogram", "summary",
-                                         "info",    "stateset", "unknown" };
+    static const char *const names[] = { "counter", "gauge", "histogram", "gaugehistogram",
+                                         "summary", "info",  "stateset",  "unknown" };
     for (size_t i = 0; i < COUNT(names); i++)
         if (str_is_nocase(s, names[i])) return names[i];
     return str_is_nocase(s, "untyped") ? "unknown" : NULL;

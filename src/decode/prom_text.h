@@ -1,7 +1,8 @@
 /* prom_text.h - Prometheus' text format 0.0.4 and OpenMetrics 1.0, line by line.
  *
- * The iterator splits a line into the text that names the series, the value, the time and the exemplar, and looks no
- * further: who keeps a table from series text to series (the scraper does) never parses the labels of a known one.
+ * The iterator splits a line into the text that names the series, the value, the time and the exemplar, and
+ * looks no further: who keeps a table from series text to series (the scraper does) never parses the labels
+ * of a known one.
  *
  *     struct prom_text t;
  *     struct prom_line l;
@@ -9,8 +10,9 @@
  *     while ((kind = prom_text_next(&t, &l)) != PROM_TEXT_END)
  *         if (kind == PROM_TEXT_SAMPLE) ...l.series, l.value...
  *
- * A bad line is PROM_TEXT_BAD with its number and what is wrong; reading goes on with the next. What is wrong inside
- * l.series or l.exemplar comes up when they are parsed. Everything given out is borrowed from the body. */
+ * A bad line is PROM_TEXT_BAD with its number and what is wrong; reading goes on with the next. What is wrong
+ * inside l.series or l.exemplar comes up when they are parsed. Everything given out is borrowed from the
+ * body. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,12 +39,12 @@ enum prom_text_kind {
 };
 
 struct prom_line {
-    size_t line;           /* from 1 */
-    struct str series;     /* name{label="value"}, as it stands */
-    double value;          /* NaN is always NAN_BITS */
+    size_t line;       /* from 1 */
+    struct str series; /* name{label="value"}, as it stands */
+    double value;      /* NaN is always NAN_BITS */
     int64_t time_ms;
     bool has_time;
-    struct str exemplar;   /* {label="value"} value [time]; empty: none */
+    struct str exemplar; /* {label="value"} value [time]; empty: none */
     struct str family, text;
     const char *why;
 };
@@ -59,9 +61,10 @@ enum prom_text_kind prom_text_next(struct prom_text *, struct prom_line *);
 /* ERR_PARSE "line 3: why: text" for a BAD line. */
 int prom_text_bad(const struct prom_line *, struct err *);
 
-/* Name and labels of l.series as pairs in the order of the text, not normalised; `spare` free places follow them for
- * labels of the caller. ERR_PARSE, ERR_LIMIT (more than LABELS_MAX). */
-int prom_text_series(struct str series, size_t spare, struct arena *, struct label **pairs, size_t *n, struct err *);
+/* Name and labels of l.series as pairs in the order of the text, not normalised; `spare` free places follow
+ * them for labels of the caller. ERR_PARSE, ERR_LIMIT (more than LABELS_MAX). */
+int prom_text_series(struct str series, size_t spare, struct arena *, struct label **pairs, size_t *n,
+                     struct err *);
 
 struct prom_text_exemplar {
     struct labels labels; /* normalised */
@@ -80,9 +83,9 @@ bool prom_text_number(struct str s, double *out);
 struct prom_text_import {
     enum prom_text_form form;
     const struct decode_limits *limits;
-    int64_t default_time_ms;     /* of lines without a time */
-    bool ignore_times;           /* all lines get the default */
-    const struct label *extra;   /* added to every series, replacing labels of the same name */
+    int64_t default_time_ms;   /* of lines without a time */
+    bool ignore_times;         /* all lines get the default */
+    const struct label *extra; /* added to every series, replacing labels of the same name */
     size_t n_extra;
 };
 
@@ -96,7 +99,7 @@ struct prom_text_faults { /* zero it first */
     } first[PROM_TEXT_FAULTS_MAX];
 };
 
-/* Spelling LABELS_PACKED. Bad lines are left out, told in *faults and counted in *refused; ERR_LIMIT when the text has
- * more rows or needs more memory than allowed. */
-int prom_text_import(struct str text, const struct prom_text_import *, struct arena *, struct batch *out, struct write_result *refused,
-                     struct prom_text_faults *faults, struct err *);
+/* Spelling LABELS_PACKED. Bad lines are left out, told in *faults and counted in *refused; ERR_LIMIT when the
+ * text has more rows or needs more memory than allowed. */
+int prom_text_import(struct str text, const struct prom_text_import *, struct arena *, struct batch *out,
+                     struct write_result *refused, struct prom_text_faults *faults, struct err *);

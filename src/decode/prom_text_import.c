@@ -1,7 +1,7 @@
 /* prom_text_import.c - a whole text into a batch.
  *
- * Lines of one series that follow one another (an export sorted by series) become one series of the batch: its labels
- * are parsed once. Metadata lines are gathered until the family changes. */
+ * Lines of one series that follow one another (an export sorted by series) become one series of the batch:
+ * its labels are parsed once. Metadata lines are gathered until the family changes. */
 #include "decode/prom_text.h"
 
 #include <stdio.h>
@@ -76,7 +76,8 @@ static bool begin_series(struct import *m, const struct prom_line *l)
         put_extra(pairs, &n, m->how->extra, m->how->n_extra);
         rc = labels_normalise(pairs, &n, &why);
     }
-    if (rc == OK && (rc = limits_labels(m->how->limits, (struct labels){ pairs, n }, &why)) < 0) reason = REJECT_label_limit;
+    if (rc == OK && (rc = limits_labels(m->how->limits, (struct labels){ pairs, n }, &why)) < 0)
+        reason = REJECT_label_limit;
     if (rc < 0) {
         fault(m, l->line, reason, why.text);
         m->series = STR("");
@@ -92,7 +93,8 @@ static void exemplar_line(struct import *m, const struct prom_line *l, int64_t t
     struct prom_text_exemplar x;
     struct err why = ERR_INIT;
     arena_reset(&m->scratch);
-    if (prom_text_exemplar(l->exemplar, &m->scratch, &x, &why) < 0 || limits_labels(m->how->limits, x.labels, &why) < 0) {
+    if (prom_text_exemplar(l->exemplar, &m->scratch, &x, &why) < 0 ||
+        limits_labels(m->how->limits, x.labels, &why) < 0) {
         fault(m, l->line, REJECT_exemplar, why.text);
         return;
     }
@@ -121,9 +123,11 @@ static void bad_line(struct import *m, const struct prom_line *l)
 static int room(const struct import *m, struct err *e)
 {
     const struct batch *b = m->batch;
-    if (UNLIKELY(arena_over(m->arena))) return err_set(e, ERR_LIMIT, "the text does not fit the memory of one request");
+    if (UNLIKELY(arena_over(m->arena)))
+        return err_set(e, ERR_LIMIT, "the text does not fit the memory of one request");
     if (UNLIKELY(b->n_rows + b->n_exemplars + b->n_metadata >= m->how->limits->rows))
-        return err_set(e, ERR_LIMIT, "more than %llu samples in one request", (unsigned long long)m->how->limits->rows);
+        return err_set(e, ERR_LIMIT, "more than %llu samples in one request",
+                       (unsigned long long)m->how->limits->rows);
     return OK;
 }
 
@@ -147,10 +151,16 @@ static int lines(struct import *m, struct prom_text *t, struct err *e)
     return OK;
 }
 
-int prom_text_import(struct str text, const struct prom_text_import *how, struct arena *arena, struct batch *out, struct write_result *refused,
-                     struct prom_text_faults *faults, struct err *e)
+int prom_text_import(struct str text, const struct prom_text_import *how, struct arena *arena,
+                     struct batch *out, struct write_result *refused, struct prom_text_faults *faults,
+                     struct err *e)
 {
-    struct import m = { .how = how, .arena = arena, .scratch = ARENA_INIT(SIZE_MAX), .batch = out, .refused = refused, .faults = faults };
+    struct import m = { .how = how,
+                        .arena = arena,
+                        .scratch = ARENA_INIT(SIZE_MAX),
+                        .batch = out,
+                        .refused = refused,
+                        .faults = faults };
     struct prom_text t;
 
     check(how->n_extra <= LABELS_MAX);

@@ -2,7 +2,8 @@
  *
  *     name    name{a="b",c="d",}    {"odd name",a="b"}    name{"odd.label"="b"}
  *
- * Blanks are allowed between all pieces. Strings without a backslash are borrowed, others unescaped into the arena. */
+ * Blanks are allowed between all pieces. Strings without a backslash are borrowed, others unescaped into the
+ * arena. */
 #include "decode/prom_text.h"
 
 #include "base/check.h"
@@ -82,7 +83,9 @@ static bool quoted(struct scan *s, struct str *out)
 /* A bare name: everything up to a sign of the grammar; whoever asked checks its letters. */
 static struct str bare(struct scan *s)
 {
-    static const bool is_sign[256] = { [' '] = 1, ['\t'] = 1, ['{'] = 1, ['}'] = 1, ['='] = 1, [','] = 1, ['"'] = 1 };
+    static const bool is_sign[256] = {
+        [' '] = 1, ['\t'] = 1, ['{'] = 1, ['}'] = 1, ['='] = 1, [','] = 1, ['"'] = 1
+    };
     const char *begin = s->p;
     while (s->p < s->end && !is_sign[(unsigned char)*s->p]) s->p++;
     return (struct str){ begin, (size_t)(s->p - begin) };
@@ -133,7 +136,8 @@ static bool braces(struct scan *s, struct pairs *p, bool *has_name)
     return true;
 }
 
-int prom_text_series(struct str series, size_t spare, struct arena *a, struct label **out, size_t *n_out, struct err *e)
+int prom_text_series(struct str series, size_t spare, struct arena *a, struct label **out, size_t *n_out,
+                     struct err *e)
 {
     struct scan s = { series.p, series.p + series.n, a, NULL };
     struct pairs p = { arena_array(a, 16 + spare, sizeof *p.at), 0, 16 };
@@ -143,14 +147,16 @@ int prom_text_series(struct str series, size_t spare, struct arena *a, struct la
     if (s.p < s.end && *s.p != '{') {
         struct str name = bare(&s);
         has_name = true;
-        if (!metric_name_is_plain(name)) fail(&s, "the metric name is not valid (quote names with odd letters)");
+        if (!metric_name_is_plain(name))
+            fail(&s, "the metric name is not valid (quote names with odd letters)");
         add(&s, &p, STR(LABEL_NAME), name);
         blanks(&s);
     }
     if (s.why == NULL && s.p < s.end) braces(&s, &p, &has_name);
     if (s.why == NULL && s.p < s.end) fail(&s, "unexpected text after the labels");
     if (s.why == NULL && !has_name) fail(&s, "a series without a metric name");
-    if (s.why != NULL) return err_set(e, ERR_PARSE, "%s: \"%.*s\"", s.why, (int)MIN(series.n, (size_t)100), series.p);
+    if (s.why != NULL)
+        return err_set(e, ERR_PARSE, "%s: \"%.*s\"", s.why, (int)MIN(series.n, (size_t)100), series.p);
 
     if (p.cap > 16) { /* it has grown: the spare places went */
         struct label *roomy = arena_array(a, p.n + spare, sizeof *roomy);
@@ -171,7 +177,8 @@ static bool exemplar_numbers(struct scan *s, struct prom_text_exemplar *x)
     blanks(s);
     if (s->p == s->end) return true;
     piece = bare(s);
-    if (!prom_text_number(piece, &seconds) || !(seconds > -9e15 && seconds < 9e15)) return fail(s, "the exemplar's timestamp is not valid");
+    if (!prom_text_number(piece, &seconds) || !(seconds > -9e15 && seconds < 9e15))
+        return fail(s, "the exemplar's timestamp is not valid");
     x->time_ms = (int64_t)(seconds * 1000 + (seconds < 0 ? -0.5 : 0.5));
     x->has_time = true;
     blanks(s);
@@ -186,7 +193,8 @@ int prom_text_exemplar(struct str text, struct arena *a, struct prom_text_exempl
 
     *out = (struct prom_text_exemplar){ .value = 0 };
     if (braces(&s, &p, &has_name)) exemplar_numbers(&s, out);
-    if (s.why != NULL) return err_set(e, ERR_PARSE, "%s: \"%.*s\"", s.why, (int)MIN(text.n, (size_t)100), text.p);
+    if (s.why != NULL)
+        return err_set(e, ERR_PARSE, "%s: \"%.*s\"", s.why, (int)MIN(text.n, (size_t)100), text.p);
     if (p.n > 0) {
         int rc = labels_normalise(p.at, &p.n, e);
         if (rc < 0) return rc;

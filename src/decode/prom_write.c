@@ -5,9 +5,11 @@
  *                   3 metadata   { 1 type, 2 family, 4 help, 5 unit }
  *
  * Always true:
- *   1. Every known sender writes a series' labels first and together: then raw is exactly that run of the body, found by
- *      hopping from length to length. Only for a message that is otherwise are the labels gathered into the arena.
- *   2. Labels are neither parsed nor checked here, but for one case: so many, or one so long, that a limit may be broken.
+ *   1. Every known sender writes a series' labels first and together: then raw is exactly that run of
+ *      the body, found by hopping from length to length. Only for a message that is otherwise are the
+ *      labels gathered into the arena.
+ *   2. Labels are neither parsed nor checked here, but for one case: so many, or one so long, that a
+ *      limit may be broken.
  *   3. A series that is refused leaves no row and no exemplar behind. */
 #include "decode/prom_write.h"
 
@@ -20,8 +22,8 @@ struct label_run {
     size_t n, longest; /* labels, and the bytes of the longest one */
 };
 
-/* The labels that lie at the cursor; the cursor moves past them. The cursor is kept in registers: this loop is where
- * most of the bytes of a request go by. */
+/* The labels that lie at the cursor; the cursor moves past them. The cursor is kept in registers: this loop
+ * is where most of the bytes of a request go by. */
 static inline struct label_run leading_labels(struct pb *r)
 {
     const uint8_t *begin = r->p, *p = begin, *end = r->end;
@@ -67,8 +69,10 @@ static int exemplar_add(struct prom_write *w, struct str run, int64_t time_ms, d
 {
     struct labels l = { NULL, 0 };
     struct err why = ERR_INIT;
-    if (run.n > 0 && (labels_from(LABELS_PROTO, run, w->arena, &l, &why) < 0 || limits_labels(w->limits, l, &why) < 0)) {
-        refuse_rows(w->refused, REJECT_exemplar, 1, "exemplar of timeseries[%zu]: %s", w->series_no, why.text);
+    if (run.n > 0 &&
+        (labels_from(LABELS_PROTO, run, w->arena, &l, &why) < 0 || limits_labels(w->limits, l, &why) < 0)) {
+        refuse_rows(w->refused, REJECT_exemplar, 1, "exemplar of timeseries[%zu]: %s", w->series_no,
+                    why.text);
         return OK;
     }
     struct buf packed = BUF_INIT(64 << 20);
@@ -168,7 +172,8 @@ static int series(struct prom_write *w, const struct pb *request, struct str mes
     }
     if (UNLIKELY(run.n == 0))
         refuse_series(w, before, REJECT_labels, "a series without labels");
-    else if (UNLIKELY(run.n > w->limits->labels || run.longest > MIN(w->limits->name_bytes, w->limits->value_bytes)))
+    else if (UNLIKELY(run.n > w->limits->labels ||
+                      run.longest > MIN(w->limits->name_bytes, w->limits->value_bytes)))
         check_labels(w, before, run.raw);
     return OK;
 }
@@ -200,13 +205,15 @@ static int metadata(struct prom_write *w, const struct pb *request, struct str m
     if (family.n == 0 || family.n > w->limits->value_bytes || !str_utf8_valid(family))
         refuse_rows(w->refused, REJECT_name, 1, "metadata without a usable metric family name");
     else if (!str_utf8_valid(help) || !str_utf8_valid(unit))
-        refuse_rows(w->refused, REJECT_utf8, 1, "metadata of %.*s: help or unit is not UTF-8", (int)MIN(family.n, (size_t)128), family.p);
+        refuse_rows(w->refused, REJECT_utf8, 1, "metadata of %.*s: help or unit is not UTF-8",
+                    (int)MIN(family.n, (size_t)128), family.p);
     else
         batch_metadata(w->batch, family, prom_metric_type(type), help, unit);
     return OK;
 }
 
-int prom_write_v1(struct str body, const struct decode_limits *limits, struct arena *arena, struct batch *out, struct write_result *refused, struct err *e)
+int prom_write_v1(struct str body, const struct decode_limits *limits, struct arena *arena, struct batch *out,
+                  struct write_result *refused, struct err *e)
 {
     struct prom_write w = { .batch = out, .arena = arena, .limits = limits, .refused = refused, .err = e };
     struct pb r = pb_open(body);

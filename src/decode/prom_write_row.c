@@ -64,6 +64,7 @@ int prom_write_histogram(struct prom_write *w, const struct pb *series, struct s
 
 struct str prom_metric_type(uint64_t number)
 {
-    static const char *const names[] = { "unknown", "counter", "gauge", "histogram", "gaugehistogram", "summary", "info", "stateset" };
+    static const char *const names[] = { "unknown",        "counter", "gauge", "histogram",
+                                         "gaugehistogram", "summary", "info",  "stateset" };
     return number < COUNT(names) ? str_of(names[number]) : STR("");
 }

@@ -34,9 +34,12 @@ static inline size_t batch_take_back(struct batch *b, struct batch_mark m)
 static inline int prom_write_room(struct prom_write *w)
 {
     const struct batch *b = w->batch;
-    if (LIKELY(b->n_rows + b->n_exemplars + b->n_metadata < w->limits->rows && !arena_over(w->arena))) return OK;
-    if (arena_over(w->arena)) return err_set(w->err, ERR_LIMIT, "the message does not fit the memory of one request");
-    return err_set(w->err, ERR_LIMIT, "more than %llu samples in one request", (unsigned long long)w->limits->rows);
+    if (LIKELY(b->n_rows + b->n_exemplars + b->n_metadata < w->limits->rows && !arena_over(w->arena)))
+        return OK;
+    if (arena_over(w->arena))
+        return err_set(w->err, ERR_LIMIT, "the message does not fit the memory of one request");
+    return err_set(w->err, ERR_LIMIT, "more than %llu samples in one request",
+                   (unsigned long long)w->limits->rows);
 }
 
 /* A wire error inside sub: ERR_PARSE with the place. */
@@ -50,12 +53,14 @@ int prom_write_histogram(struct prom_write *w, const struct pb *series, struct s
 static inline int prom_write_sample(struct prom_write *w, const struct pb *series, struct str message)
 {
     const uint8_t *p = (const uint8_t *)message.p;
-    if (UNLIKELY(message.n < 11 || message.n > 17 || p[0] != PB_I64(1) || p[9] != PB_VARINT(2) || p[message.n - 1] >= 0x80))
+    if (UNLIKELY(message.n < 11 || message.n > 17 || p[0] != PB_I64(1) || p[9] != PB_VARINT(2) ||
+                 p[message.n - 1] >= 0x80))
         return prom_write_any_sample(w, series, message);
 
     uint64_t time = 0;
     for (size_t i = 10, shift = 0; i < message.n; i++, shift += 7) {
-        if (UNLIKELY(p[i] < 0x80 && i + 1 < message.n)) return prom_write_any_sample(w, series, message); /* more fields */
+        if (UNLIKELY(p[i] < 0x80 && i + 1 < message.n))
+            return prom_write_any_sample(w, series, message); /* more fields */
         time |= (uint64_t)(p[i] & 0x7f) << shift;
     }
     if (UNLIKELY(prom_write_room(w) < 0)) return ERR_LIMIT;

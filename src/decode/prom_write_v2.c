@@ -1,12 +1,14 @@
 /* prom_write_v2.c - io.prometheus.write.v2.Request.
  *
  *     Request  4 symbols[]
- *              5 timeseries { 1 labels_refs, 2 samples { 1, 2, 3 start }, 3 histograms, 4 exemplars { 1 refs, 2, 3 },
- *                             5 metadata { 1 type, 3 help_ref, 4 unit_ref }, 6 created (early senders) }
+ *              5 timeseries { 1 labels_refs, 2 samples { 1, 2, 3 start }, 3 histograms,
+ *                             4 exemplars { 1 refs, 2, 3 }, 5 metadata { 1 type, 3 help_ref, 4 unit_ref },
+ *                             6 created (early senders) }
  *
  * Always true:
  *   1. Symbols are read before any series, wherever in the message they are; each is checked for UTF-8 once.
- *   2. Every reference is checked against the table before use. A bad one refuses its series, never the message.
+ *   2. Every reference is checked against the table before use. A bad one refuses its series, never the
+ *      message.
  *   3. raw of a series is canonical (labels.h, packed): sorted, unique, no empty values, UTF-8. */
 #include "decode/prom_write.h"
 
@@ -53,12 +55,15 @@ static int symbols_read(struct request *q, struct pb r)
     size_t n = 0;
     while (pb_next(&count, &f)) n += f.tag == PB_LEN(4);
     if (count.why != NULL) return pb_error(&count, q->w.err);
-    if (!arena_fits(q->w.arena, n * sizeof *q->symbols)) return err_set(q->w.err, ERR_LIMIT, "%zu symbols do not fit the memory of one request", n);
+    if (!arena_fits(q->w.arena, n * sizeof *q->symbols))
+        return err_set(q->w.err, ERR_LIMIT, "%zu symbols do not fit the memory of one request", n);
 
     q->symbols = arena_array(q->w.arena, n, sizeof *q->symbols);
     while (pb_next(&r, &f))
-        if (f.tag == PB_LEN(4)) q->symbols[q->n_symbols++] = (struct symbol){ f.bytes, str_utf8_valid(f.bytes) };
-    if (n > 0 && q->symbols[0].text.n > 0) return err_set(q->w.err, ERR_PARSE, "symbols[0] is not the empty string");
+        if (f.tag == PB_LEN(4))
+            q->symbols[q->n_symbols++] = (struct symbol){ f.bytes, str_utf8_valid(f.bytes) };
+    if (n > 0 && q->symbols[0].text.n > 0)
+        return err_set(q->w.err, ERR_PARSE, "symbols[0] is not the empty string");
     return OK;
 }
 
@@ -110,7 +115,8 @@ static bool in_order(const struct label *pairs, size_t n)
     return true;
 }
 
-/* The labels of the references; NULL, or what is wrong with them, with the reason in h. `why` holds the text. */
+/* The labels of the references; NULL, or what is wrong with them, with the reason in h. `why` holds the text.
+ */
 static const char *head_labels(const struct request *q, struct head *h, struct labels *out, struct err *why)
 {
     if (h->n_refs % 2 != 0) fault(h, REJECT_labels, "odd number of label references");
@@ -177,7 +183,8 @@ static struct str family_of(struct str metric, struct str type)
     };
     for (size_t i = 0; i < COUNT(parts); i++) {
         size_t n = strlen(parts[i].suffix);
-        if (str_is(type, parts[i].type) && metric.n > n && str_ends(metric, parts[i].suffix)) return str_make(metric.p, metric.n - n);
+        if (str_is(type, parts[i].type) && metric.n > n && str_ends(metric, parts[i].suffix))
+            return str_make(metric.p, metric.n - n);
     }
     return metric;
 }
@@ -189,7 +196,8 @@ static void add_metadata(struct request *q, const struct head *h, struct labels 
     struct str family = family_of(labels_get(l, LABEL_NAME), type);
 
     if (help == NULL || unit == NULL || !help->is_utf8 || !unit->is_utf8) {
-        refuse_rows(q->w.refused, REJECT_labels, 1, "timeseries[%zu].metadata: bad symbol reference", q->w.series_no);
+        refuse_rows(q->w.refused, REJECT_labels, 1, "timeseries[%zu].metadata: bad symbol reference",
+                    q->w.series_no);
         return;
     }
     if (h->type == 0 && help->text.n == 0 && unit->text.n == 0) return;
@@ -295,9 +303,11 @@ static int series(struct request *q, const struct pb *request, struct str messag
     return OK;
 }
 
-int prom_write_v2(struct str body, const struct decode_limits *limits, struct arena *arena, struct batch *out, struct write_result *refused, struct err *e)
+int prom_write_v2(struct str body, const struct decode_limits *limits, struct arena *arena, struct batch *out,
+                  struct write_result *refused, struct err *e)
 {
-    struct request q = { .w = { .batch = out, .arena = arena, .limits = limits, .refused = refused, .err = e } };
+    struct request q = { .w = {
+                             .batch = out, .arena = arena, .limits = limits, .refused = refused, .err = e } };
     struct pb r = pb_open(body);
     struct pb_field f;
     struct head head;

@@ -1,6 +1,7 @@
 /* protobuf.h - reading protobuf's wire form in place, and writing it.
  *
- * The reader is a cursor over borrowed bytes: nothing is copied, nothing allocated. A message is read field by field:
+ * The reader is a cursor over borrowed bytes: nothing is copied, nothing allocated. A message is read field
+ * by field:
  *
  *     struct pb r = pb_open(body);
  *     struct pb_field f;
@@ -13,9 +14,10 @@
  *     }
  *     if (r.why) return pb_error(&r, e);     // ERR_PARSE, "byte 17: ..."
  *
- * Errors are sticky: the first one is kept with its place and ends every loop. Places are counted from the start of
- * the outermost message, whatever the nesting. Refused: varints beyond 64 bits, field number 0, groups, lengths that
- * pass the end, and nesting deeper than PB_DEPTH_MAX. Padded varints are legal protobuf and are read. */
+ * Errors are sticky: the first one is kept with its place and ends every loop. Places are counted from the
+ * start of the outermost message, whatever the nesting. Refused: varints beyond 64 bits, field number 0,
+ * groups, lengths that pass the end, and nesting deeper than PB_DEPTH_MAX. Padded varints are legal protobuf
+ * and are read. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,15 +35,15 @@ enum pb_wire { PB_WIRE_VARINT = 0, PB_WIRE_I64 = 1, PB_WIRE_LEN = 2, PB_WIRE_I32
 
 /* Tags for `case`: field number and wire type in one. */
 #define PB_VARINT(no) ((uint32_t)(no) << 3 | PB_WIRE_VARINT)
-#define PB_I64(no) ((uint32_t)(no) << 3 | PB_WIRE_I64)
-#define PB_LEN(no) ((uint32_t)(no) << 3 | PB_WIRE_LEN)
-#define PB_I32(no) ((uint32_t)(no) << 3 | PB_WIRE_I32)
-#define PB_KNOWN(no) ((uint64_t)1 << (no)) /* no < 64 */
+#define PB_I64(no)    ((uint32_t)(no) << 3 | PB_WIRE_I64)
+#define PB_LEN(no)    ((uint32_t)(no) << 3 | PB_WIRE_LEN)
+#define PB_I32(no)    ((uint32_t)(no) << 3 | PB_WIRE_I32)
+#define PB_KNOWN(no)  ((uint64_t)1 << (no)) /* no < 64 */
 
 struct pb {
     const uint8_t *p, *end;
-    const uint8_t *begin;  /* of the outermost message: places in errors count from here */
-    const char *why;       /* NULL while all is well */
+    const uint8_t *begin; /* of the outermost message: places in errors count from here */
+    const char *why;      /* NULL while all is well */
     const uint8_t *why_at;
     int depth;
 };
@@ -68,7 +70,8 @@ static inline bool pb_fail(struct pb *r, const char *why)
 /* ERR_PARSE and "byte N: why"; OK when nothing went wrong. */
 int pb_error(const struct pb *, struct err *);
 
-/* A message inside: same counting of places, one level deeper. Too deep: the reader it gives has failed already. */
+/* A message inside: same counting of places, one level deeper. Too deep: the reader it gives has failed
+ * already. */
 static inline struct pb pb_sub(const struct pb *r, struct str bytes)
 {
     const uint8_t *p = (const uint8_t *)bytes.p;
@@ -174,12 +177,14 @@ static inline int64_t pb_zigzag(uint64_t u)
     return (int64_t)(u >> 1) ^ -(int64_t)(u & 1);
 }
 
-/* How many varints a packed field holds, at most n bytes' worth; its readers then take pb_sub and pb_varint. */
+/* How many varints a packed field holds, at most n bytes' worth; its readers then take pb_sub and pb_varint.
+ */
 size_t pb_count_varints(struct str packed);
 
 /* ---- writing ----
  * Values of zero are written too: leaving them out is the caller's choice. A message inside is written after
- * pb_put_begin, which leaves one byte for its length; pb_put_end widens it when the message turned out longer. */
+ * pb_put_begin, which leaves one byte for its length; pb_put_end widens it when the message turned out
+ * longer. */
 void pb_put_varint(struct buf *, uint32_t no, uint64_t v);
 void pb_put_sint(struct buf *, uint32_t no, int64_t v); /* zigzag */
 void pb_put_double(struct buf *, uint32_t no, double v);

@@ -2,12 +2,13 @@
  *
  * Always true:
  *   1. No output buffer is larger than ceiling(): the caller's limit, or the ratio's, whichever is less.
- *   2. A buffer is as large as the body says it will be, when that passes 1, else it starts small and grows fourfold.
- *      Memory that a lying body never fills is never touched.
+ *   2. A buffer is as large as the body says it will be, when that passes 1, else it starts small and
+ *      grows fourfold. Memory that a lying body never fills is never touched.
  *   3. Bytes after the end of the packed data are an error: they were meant to be something.
  *
- * libdeflate wants the whole output in one piece and starts over when it does not fit; growing fourfold, that costs
- * at most a third more than once. It is still faster than zlib's stream, and with gzip the size is in the trailer. */
+ * libdeflate wants the whole output in one piece and starts over when it does not fit; growing fourfold, that
+ * costs at most a third more than once. It is still faster than zlib's stream, and with gzip the size is in
+ * the trailer. */
 #include "decode/unpack.h"
 
 #include <libdeflate.h>
@@ -18,8 +19,8 @@
 
 #include "base/check.h"
 
-#define FIRST_GUESS (64u << 10)
-#define ZSTD_WINDOW_LOG 23  /* 8 MiB: what RFC 9659 lets a receiver insist on */
+#define FIRST_GUESS      (64u << 10)
+#define ZSTD_WINDOW_LOG  23 /* 8 MiB: what RFC 9659 lets a receiver insist on */
 #define SNAPPY_RATIO_MAX 22 /* three bytes of copy make at most 64 */
 
 int unpack_coding(struct str content_encoding, enum unpack_coding *out, struct err *e)
@@ -28,8 +29,9 @@ int unpack_coding(struct str content_encoding, enum unpack_coding *out, struct e
         const char *name;
         enum unpack_coding coding;
     } known[] = {
-        { "", UNPACK_IDENTITY },    { "identity", UNPACK_IDENTITY }, { "snappy", UNPACK_SNAPPY }, { "gzip", UNPACK_GZIP },
-        { "x-gzip", UNPACK_GZIP }, { "zstd", UNPACK_ZSTD },         { "deflate", UNPACK_DEFLATE },
+        { "", UNPACK_IDENTITY },       { "identity", UNPACK_IDENTITY }, { "snappy", UNPACK_SNAPPY },
+        { "gzip", UNPACK_GZIP },       { "x-gzip", UNPACK_GZIP },       { "zstd", UNPACK_ZSTD },
+        { "deflate", UNPACK_DEFLATE },
     };
     struct str name = str_trim(content_encoding);
     for (size_t i = 0; i < COUNT(known); i++) {
@@ -37,7 +39,8 @@ int unpack_coding(struct str content_encoding, enum unpack_coding *out, struct e
         *out = known[i].coding;
         return OK;
     }
-    return err_set(e, ERR_UNSUPPORTED, "Content-Encoding \"%.*s\" is not supported: use gzip, deflate, zstd, snappy or identity",
+    return err_set(e, ERR_UNSUPPORTED,
+                   "Content-Encoding \"%.*s\" is not supported: use gzip, deflate, zstd, snappy or identity",
                    (int)MIN(name.n, (size_t)64), name.p);
 }
 
@@ -62,7 +65,8 @@ static int too_large(const struct room *r, struct err *e)
 static int room_take(struct room *r, size_t cap, struct err *e)
 {
     cap = MIN(cap, r->max);
-    if (!arena_fits(r->arena, cap)) return err_set(e, ERR_LIMIT, "unpacked body does not fit the memory of this request");
+    if (!arena_fits(r->arena, cap))
+        return err_set(e, ERR_LIMIT, "unpacked body does not fit the memory of this request");
     char *bigger = arena_alloc(r->arena, cap);
     if (r->n > 0) memcpy(bigger, r->p, r->n);
     r->p = bigger;
@@ -78,11 +82,12 @@ static int room_grow(struct room *r, struct err *e)
 
 /* ---- gzip, deflate ---- */
 
-typedef enum libdeflate_result inflate_fn(struct libdeflate_decompressor *, const void *in, size_t in_n, void *out, size_t out_n,
-                                          size_t *in_used, size_t *out_used);
+typedef enum libdeflate_result inflate_fn(struct libdeflate_decompressor *, const void *in, size_t in_n,
+                                          void *out, size_t out_n, size_t *in_used, size_t *out_used);
 
 /* One member, grown until it fits; *in moves past it. */
-static int inflate_member(inflate_fn *inflate, struct libdeflate_decompressor *d, struct str *in, struct room *r, struct err *e)
+static int inflate_member(inflate_fn *inflate, struct libdeflate_decompressor *d, struct str *in,
+                          struct room *r, struct err *e)
 {
     for (;;) {
         size_t used = 0, made = 0;
@@ -121,7 +126,8 @@ static int inflate_deflate(struct libdeflate_decompressor *d, struct str in, str
         rest = in;
         rc = inflate_member(libdeflate_deflate_decompress_ex, d, &rest, r, e);
     }
-    if (rc == ERR_PARSE || (rc == OK && rest.n > 0)) return err_set(e, ERR_PARSE, "deflate body is damaged or cut off");
+    if (rc == ERR_PARSE || (rc == OK && rest.n > 0))
+        return err_set(e, ERR_PARSE, "deflate body is damaged or cut off");
     return rc;
 }
 
@@ -151,7 +157,8 @@ static int unpack_inflate(enum unpack_coding coding, struct str in, struct room 
 static int zstd_damaged(size_t code, struct err *e)
 {
     if (ZSTD_getErrorCode(code) == ZSTD_error_frameParameter_windowTooLarge)
-        return err_set(e, ERR_LIMIT, "zstd body wants a window of more than %u MiB", (1u << ZSTD_WINDOW_LOG) >> 20);
+        return err_set(e, ERR_LIMIT, "zstd body wants a window of more than %u MiB",
+                       (1u << ZSTD_WINDOW_LOG) >> 20);
     return err_set(e, ERR_PARSE, "zstd body is damaged or cut off: %s", ZSTD_getErrorName(code));
 }
 
@@ -182,7 +189,9 @@ static int unpack_zstd(struct str packed, struct room *r, struct err *e)
     if (declared == ZSTD_CONTENTSIZE_ERROR) return err_set(e, ERR_PARSE, "body is not zstd");
     if (declared != ZSTD_CONTENTSIZE_UNKNOWN && declared > r->max) return too_large(r, e);
 
-    int rc = room_take(r, declared == ZSTD_CONTENTSIZE_UNKNOWN ? MAX(packed.n * 4, (size_t)FIRST_GUESS) : MAX(declared, 1), e);
+    int rc = room_take(
+        r, declared == ZSTD_CONTENTSIZE_UNKNOWN ? MAX(packed.n * 4, (size_t)FIRST_GUESS) : MAX(declared, 1),
+        e);
     if (rc < 0) return rc;
 
     ZSTD_DCtx *d = ZSTD_createDCtx();
@@ -202,7 +211,8 @@ static int unpack_snappy(struct str packed, struct room *r, struct err *e)
         return err_set(e, ERR_PARSE, "body is not snappy (block format)");
     if (declared > r->max) return too_large(r, e);
     if (declared / SNAPPY_RATIO_MAX > packed.n)
-        return err_set(e, ERR_PARSE, "snappy body claims %zu bytes, which its %zu cannot make", declared, packed.n);
+        return err_set(e, ERR_PARSE, "snappy body claims %zu bytes, which its %zu cannot make", declared,
+                       packed.n);
 
     int rc = room_take(r, MAX(declared, 1), e);
     if (rc < 0) return rc;
@@ -212,7 +222,8 @@ static int unpack_snappy(struct str packed, struct room *r, struct err *e)
     return OK;
 }
 
-int unpack(enum unpack_coding coding, struct str packed, size_t max_bytes, struct arena *arena, struct str *out, struct err *e)
+int unpack(enum unpack_coding coding, struct str packed, size_t max_bytes, struct arena *arena,
+           struct str *out, struct err *e)
 {
     if (coding == UNPACK_SNAPPY) max_bytes = MIN(max_bytes, (size_t)UNPACK_SNAPPY_MAX);
     struct room r = { .max = ceiling(packed.n, max_bytes), .arena = arena };

@@ -1,9 +1,12 @@
 /* ingest.c - one pushed request from body to answer.
  *
  * Always true:
- *   1. An answer of success is given after store_write has returned OK and its store_done has said OK, whichever comes last.
- *   2. Bad data is answered with 4xx: a sender would repeat a 5xx for ever. 5xx means that we failed, and nothing was kept.
- *   3. Every request is counted once by its status, every refused row once by its reason (the store counts its own). */
+ *   1. An answer of success is given after store_write has returned OK and its store_done has said OK,
+ *      whichever comes last.
+ *   2. Bad data is answered with 4xx: a sender would repeat a 5xx for ever. 5xx means that we failed,
+ *      and nothing was kept.
+ *   3. Every request is counted once by its status, every refused row once by its reason (the store
+ *      counts its own). */
 #include "receive/ingest.h"
 
 #include <pthread.h>
@@ -13,15 +16,19 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-static const int codes[INGEST_CODES] = { 200, 202, 204, 400, 404, 413, 415, 429, 500, 503, 507, 0 }; /* 0: any other */
+static const int codes[INGEST_CODES] = {
+    200, 202, 204, 400, 404, 413, 415, 429, 500, 503, 507, 0
+}; /* 0: any other */
 
 void ingest_init(struct ingest *in, const char *protocol, struct store *store, const struct limit *limit)
 {
     char labels[64];
     *in = (struct ingest){ .store = store, .limit = *limit, .protocol = protocol };
     snprintf(labels, sizeof labels, "protocol=\"%s\"", protocol);
-    in->samples = stat_counter("vedette_ingest_samples_total", "Samples and histograms accepted, by protocol.", labels);
-    in->bytes = stat_counter("vedette_ingest_bytes_total", "Bytes of request bodies as received, by protocol.", labels);
+    in->samples =
+        stat_counter("vedette_ingest_samples_total", "Samples and histograms accepted, by protocol.", labels);
+    in->bytes = stat_counter("vedette_ingest_bytes_total",
+                             "Bytes of request bodies as received, by protocol.", labels);
 }
 
 static void count_request(struct ingest *in, int status)
@@ -34,17 +41,19 @@ static void count_request(struct ingest *in, int status)
         char labels[80], code[8] = "other";
         if (codes[i] != 0) snprintf(code, sizeof code, "%d", codes[i]);
         snprintf(labels, sizeof labels, "protocol=\"%s\",code=\"%s\"", in->protocol, code);
-        s = stat_counter("vedette_ingest_requests_total", "Ingest requests answered, by protocol and status.", labels);
+        s = stat_counter("vedette_ingest_requests_total", "Ingest requests answered, by protocol and status.",
+                         labels);
         atomic_store_explicit(&in->requests[i], s, memory_order_release);
     }
     stat_add(s, 1);
 }
 
 /* ---- memory for the next request ----
- * Fresh pages cost more than decoding into them, so a few arenas are kept, each as one chunk of the size that its last
- * request needed. Global, because memory is the process's: an idle arena carries nothing from one door to another. */
+ * Fresh pages cost more than decoding into them, so a few arenas are kept, each as one chunk of the size that
+ * its last request needed. Global, because memory is the process's: an idle arena carries nothing from one
+ * door to another. */
 
-#define IDLE_ARENAS 4
+#define IDLE_ARENAS    4
 #define IDLE_BYTES_MAX (4u << 20)
 
 static struct {

@@ -1,13 +1,14 @@
-/* ingest.h - what all doors for pushed metrics share: unpacking a body, writing the batch made of it, and answering once
- * the rows are durable; counted by protocol.
+/* ingest.h - what all doors for pushed metrics share: unpacking a body, writing the batch made of it, and
+ * answering once the rows are durable; counted by protocol.
  *
  *     struct ingest_request *q = ingest_begin(in, exchange);
- *     if (ingest_body(q, header, UNPACK_SNAPPY, &body, &e) < 0) { ingest_refuse(q, &e, ...); return; }
+ *     if (ingest_body(q, UNPACK_SNAPPY, &body, &e) < 0) { ingest_refuse(q, &e); return; }
  *     decode(body, ..., &q->arena, &q->batch, &q->refused, ...);
- *     ingest_write(q);              // q->rc < 0: nothing was kept, and q->err says why
- *     ingest_finish(q, answer);     // answer(q) is called once, when store_write and its durability are both settled
+ *     ingest_write(q);           // a negative code: nothing was kept, and q->err says why
+ *     ingest_finish(q, answer);  // answer(q) is called once, when the write and its durability are settled
  *
- * Threads: a request belongs to its server thread until ingest_finish; `answer` runs there or on the store's committer. */
+ * Threads: a request belongs to its server thread until ingest_finish; `answer` runs there or on the store's
+ * committer. */
 #pragma once
 #include <stdatomic.h>
 
@@ -31,16 +32,16 @@ struct ingest {
 struct ingest_request {
     struct ingest *in;
     struct http_exchange *x;
-    struct arena arena;          /* body and batch; gone when the store has them */
+    struct arena arena; /* body and batch; gone when the store has them */
     struct batch batch;
     struct write_result refused; /* by decoder and limits; the store's own are added by ingest_write */
     struct write_result kept;    /* what the store says */
     int rc;                      /* OK, or why nothing was kept or made durable */
     struct err err;
-    int form;                    /* the door's own: which version of its protocol */
-    void *door;                  /* the door's own, for its answer; in http_arena(x) */
+    int form;   /* the door's own: which version of its protocol */
+    void *door; /* the door's own, for its answer; in http_arena(x) */
     void (*answer)(struct ingest_request *);
-    atomic_int open;             /* parties that may still fail: the caller, and the store until durable */
+    atomic_int open; /* parties that may still fail: the caller, and the store until durable */
 };
 
 /* protocol: a literal, the label of the counters. */

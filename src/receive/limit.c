@@ -10,7 +10,8 @@
 static bool all_within(const int64_t *time_ms, size_t n, int64_t last_ms)
 {
     bool outside = false;
-    for (size_t i = 0; i < n; i++) outside |= time_ms[i] < 0 || time_ms[i] > last_ms; /* no branch: the compiler makes vectors of it */
+    for (size_t i = 0; i < n; i++)
+        outside |= time_ms[i] < 0 || time_ms[i] > last_ms; /* no branch: the compiler makes vectors of it */
     return !outside;
 }
 
@@ -21,7 +22,8 @@ static bool exemplars_within(const struct batch *b, int64_t last_ms)
     return true;
 }
 
-static void refuse(struct batch *b, const struct batch_series *s, int64_t time_ms, int64_t now_ms, struct write_result *refused)
+static void refuse(struct batch *b, const struct batch_series *s, int64_t time_ms, int64_t now_ms,
+                   struct write_result *refused)
 {
     enum reject reason = time_ms < 0 ? REJECT_too_old : REJECT_future;
     if (refused->why[0] != 0) {
@@ -32,10 +34,11 @@ static void refuse(struct batch *b, const struct batch_series *s, int64_t time_m
     struct buf name = BUF_INIT(120);
     if (labels_from(b->spelling, s->raw, b->arena, &l, NULL) == OK) labels_print(&name, l);
     if (time_ms < 0)
-        refuse_rows(refused, reason, 1, "%s: time stamp %" PRId64 " ms is before 1970", name.n ? buf_cstr(&name) : "a series", time_ms);
+        refuse_rows(refused, reason, 1, "%s: time stamp %" PRId64 " ms is before 1970",
+                    name.n ? buf_cstr(&name) : "a series", time_ms);
     else
-        refuse_rows(refused, reason, 1, "%s: time stamp %" PRId64 " ms is %" PRId64 " s in the future", name.n ? buf_cstr(&name) : "a series",
-                    time_ms, (time_ms - now_ms) / 1000);
+        refuse_rows(refused, reason, 1, "%s: time stamp %" PRId64 " ms is %" PRId64 " s in the future",
+                    name.n ? buf_cstr(&name) : "a series", time_ms, (time_ms - now_ms) / 1000);
     buf_release(&name);
 }
 

@@ -3,7 +3,8 @@
  * Always true:
  *   1. A group's series are sorted by key and unique. All of a group's text lives in its own arena.
  *   2. Times written for a group only go up: a stale marker is never overtaken by a value written before it.
- *   3. n_series is the sum over all groups, without the two series that every group has beside (push times). */
+ *   3. n_series is the sum over all groups, without the two series that every group has beside (push times).
+ */
 #include "receive/push_group.h"
 
 #include <stdlib.h>
@@ -144,7 +145,8 @@ static void take_series(struct push_group *g, const struct batch *b)
     for (size_t i = 0; i < b->n_series; i++) {
         const struct batch_series *s = &b->series[i];
         struct str name = labels_get(labels_unpack(s->raw, b->arena), LABEL_NAME);
-        at[i] = (struct pushed){ labels_packed_id(s->raw), hash128(name.p, name.n), s->raw, b->value[s->row + s->n_rows - 1], i };
+        at[i] = (struct pushed){ labels_packed_id(s->raw), hash128(name.p, name.n), s->raw,
+                                 b->value[s->row + s->n_rows - 1], i };
     }
     if (b->n_series > 0) qsort(at, b->n_series, sizeof *at, by_key_latest_first);
 
@@ -166,7 +168,8 @@ static void end_series(struct batch *b, struct str packed, int64_t time_ms)
 }
 
 /* Old series whose names were pushed again end when they are not among the new; the others stay. */
-static void merge_old(struct push_group *fresh, const struct push_group *old, struct batch *b, int64_t time_ms)
+static void merge_old(struct push_group *fresh, const struct push_group *old, struct batch *b,
+                      int64_t time_ms)
 {
     size_t n_new = fresh->n;
     struct hash128 *names = arena_array(b->arena, n_new, sizeof *names);
@@ -188,16 +191,19 @@ static void merge_old(struct push_group *fresh, const struct push_group *old, st
     fresh->at = all;
 }
 
-static void end_old(const struct push_group *fresh, const struct push_group *old, struct batch *b, int64_t time_ms)
+static void end_old(const struct push_group *fresh, const struct push_group *old, struct batch *b,
+                    int64_t time_ms)
 {
     for (size_t i = 0; i < old->n; i++)
-        if (fresh == NULL || find_series(fresh->at, fresh->n, old->at[i].key) == NULL) end_series(b, old->at[i].packed, time_ms);
+        if (fresh == NULL || find_series(fresh->at, fresh->n, old->at[i].key) == NULL)
+            end_series(b, old->at[i].packed, time_ms);
     if (fresh != NULL) return;
     end_series(b, old->push_time, time_ms);
     end_series(b, old->failure_time, time_ms);
 }
 
-static void sample_times(const struct push_group *g, struct str push_time, struct str failure_time, struct batch *b, int64_t time_ms)
+static void sample_times(const struct push_group *g, struct str push_time, struct str failure_time,
+                         struct batch *b, int64_t time_ms)
 {
     batch_series(b, push_time);
     batch_sample(b, time_ms, g->push_s);
@@ -207,13 +213,16 @@ static void sample_times(const struct push_group *g, struct str push_time, struc
 
 static int plan_limits(const struct push_groups *g, const struct push_plan *p, struct err *e)
 {
-    if (p->group == NULL && g->n >= g->max_groups) return err_set(e, ERR_LIMIT, "there are %zu push groups already: delete some", g->n);
+    if (p->group == NULL && g->n >= g->max_groups)
+        return err_set(e, ERR_LIMIT, "there are %zu push groups already: delete some", g->n);
     if (g->n_series - (p->group ? p->group->n : 0) + p->fresh->n > g->max_series)
-        return err_set(e, ERR_LIMIT, "all push groups together would hold more than %zu series", g->max_series);
+        return err_set(e, ERR_LIMIT, "all push groups together would hold more than %zu series",
+                       g->max_series);
     return OK;
 }
 
-int push_groups_plan(struct push_groups *g, struct labels l, enum push_mode mode, int64_t now_ms, struct batch *b, struct push_plan *out, struct err *e)
+int push_groups_plan(struct push_groups *g, struct labels l, enum push_mode mode, int64_t now_ms,
+                     struct batch *b, struct push_plan *out, struct err *e)
 {
     struct push_plan p = { .key = packed_in(b->arena, l) };
     p.hash = hash64(p.key.p, p.key.n);
@@ -293,7 +302,8 @@ static void sample_group(struct push_group *g, int64_t time_ms, struct batch *b)
     g->last_ms = time_ms;
 }
 
-bool push_groups_sample(struct push_groups *g, size_t *cursor, int64_t now_ms, size_t max_rows, struct batch *b)
+bool push_groups_sample(struct push_groups *g, size_t *cursor, int64_t now_ms, size_t max_rows,
+                        struct batch *b)
 {
     while (*cursor < g->n && b->n_rows < max_rows) {
         struct push_group *one = g->at[(*cursor)++];

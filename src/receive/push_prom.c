@@ -2,10 +2,10 @@
  *
  * What senders do differently from one another, and how we take it:
  *   - the version is said by the proto parameter of Content-Type; without it, 1.0;
- *   - no Content-Encoding means snappy for remote write (its older form), but some senders mean plain protobuf: what does
- *     not unpack as snappy is tried as it is;
- *   - a 2.0 sender takes an answer without the X-Prometheus-Remote-Write-*-Written headers for a 1.0 receiver's, and
- *     stops speaking 2.0: they are on every answer to 2.0, good or bad. */
+ *   - no Content-Encoding means snappy for remote write (its older form), but some senders mean plain
+ *     protobuf: what does not unpack as snappy is tried as it is;
+ *   - a 2.0 sender takes an answer without the X-Prometheus-Remote-Write-*-Written headers for a 1.0
+ *     receiver's, and stops speaking 2.0: they are on every answer to 2.0, good or bad. */
 #include "receive/push_prom.h"
 
 #include <stdio.h>
@@ -38,8 +38,11 @@ static struct str unquoted(struct str s)
 static int write_version(struct str content_type, enum write_version *out, struct err *e)
 {
     struct str rest, type = str_trim(str_cut(content_type, ';', &rest));
-    if (type.n > 0 && !str_is_nocase(type, "application/x-protobuf") && !str_is_nocase(type, "application/protobuf"))
-        return err_set(e, ERR_UNSUPPORTED, "Content-Type \"%.*s\" is not supported: use application/x-protobuf", (int)MIN(type.n, (size_t)64), type.p);
+    if (type.n > 0 && !str_is_nocase(type, "application/x-protobuf") &&
+        !str_is_nocase(type, "application/protobuf"))
+        return err_set(e, ERR_UNSUPPORTED,
+                       "Content-Type \"%.*s\" is not supported: use application/x-protobuf",
+                       (int)MIN(type.n, (size_t)64), type.p);
 
     *out = WRITE_V1;
     while (rest.n > 0) {
@@ -49,7 +52,9 @@ static int write_version(struct str content_type, enum write_version *out, struc
         if (str_is(value, "io.prometheus.write.v2.Request"))
             *out = WRITE_V2;
         else if (!str_is(value, "prometheus.WriteRequest"))
-            return err_set(e, ERR_UNSUPPORTED, "proto \"%.*s\" is not supported: use prometheus.WriteRequest or io.prometheus.write.v2.Request",
+            return err_set(e, ERR_UNSUPPORTED,
+                           "proto \"%.*s\" is not supported: use prometheus.WriteRequest or "
+                           "io.prometheus.write.v2.Request",
                            (int)MIN(value.n, (size_t)64), value.p);
     }
     return OK;
@@ -78,7 +83,8 @@ static void write_answer(struct ingest_request *q)
         ingest_answer_text(q, ingest_status(q->rc), q->err.text);
     } else if (ingest_refused(q) > 0) {
         char text[400];
-        snprintf(text, sizeof text, "%llu of the rows refused, the others kept; first: %s", (unsigned long long)ingest_refused(q), ingest_why(q));
+        snprintf(text, sizeof text, "%llu of the rows refused, the others kept; first: %s",
+                 (unsigned long long)ingest_refused(q), ingest_why(q));
         ingest_answer_text(q, 400, text);
     } else {
         ingest_answer(q, 204, "text/plain; charset=utf-8", STR(""));
@@ -88,9 +94,11 @@ static void write_answer(struct ingest_request *q)
 static int write_body(struct ingest_request *q, struct str *body, struct err *e)
 {
     struct str coding = http_header(q->x, "Content-Encoding");
-    if (str_is_nocase(coding, "none")) return unpack(UNPACK_IDENTITY, http_body(q->x), q->in->limit.body_bytes, &q->arena, body, e);
+    if (str_is_nocase(coding, "none"))
+        return unpack(UNPACK_IDENTITY, http_body(q->x), q->in->limit.body_bytes, &q->arena, body, e);
     int rc = ingest_body(q, UNPACK_SNAPPY, body, e);
-    if (rc == ERR_PARSE && coding.n == 0) rc = unpack(UNPACK_IDENTITY, http_body(q->x), q->in->limit.body_bytes, &q->arena, body, e);
+    if (rc == ERR_PARSE && coding.n == 0)
+        rc = unpack(UNPACK_IDENTITY, http_body(q->x), q->in->limit.body_bytes, &q->arena, body, e);
     return rc;
 }
 
@@ -106,7 +114,8 @@ static void handle_write(struct http_exchange *x, void *ctx)
 
     if (rc == OK) rc = write_body(q, &body, &e);
     if (rc == OK)
-        rc = (version == WRITE_V2 ? prom_write_v2 : prom_write_v1)(body, &q->in->limit.decode, &q->arena, &q->batch, &q->refused, &e);
+        rc = (version == WRITE_V2 ? prom_write_v2 : prom_write_v1)(body, &q->in->limit.decode, &q->arena,
+                                                                   &q->batch, &q->refused, &e);
     if (rc < 0) {
         written_headers(q);
         ingest_refuse(q, &e);
@@ -122,11 +131,13 @@ static int extra_labels(struct http_exchange *x, struct label *out, size_t *n, s
 {
     struct str *given;
     size_t n_given = http_params(x, "extra_label", &given);
-    if (n_given > EXTRA_LABELS_MAX) return err_set(e, ERR_RANGE, "more than %d extra_label parameters", EXTRA_LABELS_MAX);
+    if (n_given > EXTRA_LABELS_MAX)
+        return err_set(e, ERR_RANGE, "more than %d extra_label parameters", EXTRA_LABELS_MAX);
     for (*n = 0; *n < n_given; ++*n) {
         struct str value, name = str_cut(given[*n], '=', &value);
         if (name.n == 0 || name.n == given[*n].n)
-            return err_set(e, ERR_RANGE, "extra_label \"%.*s\" is not name=value", (int)MIN(given[*n].n, (size_t)64), given[*n].p);
+            return err_set(e, ERR_RANGE, "extra_label \"%.*s\" is not name=value",
+                           (int)MIN(given[*n].n, (size_t)64), given[*n].p);
         out[*n] = (struct label){ name, value };
     }
     return OK;
@@ -137,7 +148,8 @@ static int import_time(struct http_exchange *x, int64_t *out, struct err *e)
     struct str given = http_param(x, "timestamp");
     *out = clock_now_ms();
     if (given.n == 0 || str_to_i64(given, out)) return OK;
-    return err_set(e, ERR_RANGE, "timestamp \"%.*s\" is not a number of milliseconds", (int)MIN(given.n, (size_t)64), given.p);
+    return err_set(e, ERR_RANGE, "timestamp \"%.*s\" is not a number of milliseconds",
+                   (int)MIN(given.n, (size_t)64), given.p);
 }
 
 /* The faults of the text, kept in the exchange's arena until the answer. */
@@ -185,7 +197,8 @@ static int import_decode(struct ingest_request *q, struct err *e)
     struct str body;
     int rc;
 
-    if (!prom_text_form(http_header(q->x, "Content-Type"), &how.form)) how.form = PROM_TEXT_PLAIN; /* curl says it is a form */
+    if (!prom_text_form(http_header(q->x, "Content-Type"), &how.form))
+        how.form = PROM_TEXT_PLAIN; /* curl says it is a form */
     if ((rc = import_time(q->x, &how.default_time_ms, e)) < 0) return rc;
     if ((rc = extra_labels(q->x, extra, &how.n_extra, e)) < 0) return rc;
     if ((rc = ingest_body(q, UNPACK_IDENTITY, &body, e)) < 0) return rc;

@@ -1,7 +1,7 @@
 /* pushgateway.c - the routes, the path that names a group, and the thread that samples the groups.
  *
- * Threads: `mu` is held from planning a change until it is committed, so that two pushes of a group do not cross; the
- * store's acknowledgement (durable) comes later and is waited for without it. */
+ * Threads: `mu` is held from planning a change until it is committed, so that two pushes of a group do not
+ * cross; the store's acknowledgement (durable) comes later and is waited for without it. */
 #include "receive/pushgateway.h"
 
 #include <pthread.h>
@@ -67,9 +67,11 @@ static int path_pair(struct str name, struct str value, struct arena *a, struct 
     bool coded = str_ends(name, "@base64");
     if (coded) name.n -= strlen("@base64");
     if (coded && !base64(value, a, &value))
-        return err_set(e, ERR_RANGE, "the value of label %.*s in the path is not base64", (int)MIN(name.n, (size_t)64), name.p);
+        return err_set(e, ERR_RANGE, "the value of label %.*s in the path is not base64",
+                       (int)MIN(name.n, (size_t)64), name.p);
     if (!label_name_is_plain(name) || str_starts(name, "__"))
-        return err_set(e, ERR_RANGE, "\"%.*s\" in the path is not a label name", (int)MIN(name.n, (size_t)64), name.p);
+        return err_set(e, ERR_RANGE, "\"%.*s\" in the path is not a label name", (int)MIN(name.n, (size_t)64),
+                       name.p);
     *out = (struct label){ name, value };
     return OK;
 }
@@ -88,9 +90,12 @@ static int path_labels(struct http_exchange *x, struct labels *out, struct err *
     struct str rest = { from + 9, target.n - (size_t)(from + 9 - target.p) };
     while (rest.n > 0) {
         name = http_decode(str_cut(rest, '/', &rest), false, a);
-        if (rest.n == 0 && target.p[target.n - 1] != '/') return err_set(e, ERR_RANGE, "label \"%.*s\" in the path has no value", (int)MIN(name.n, (size_t)64), name.p);
+        if (rest.n == 0 && target.p[target.n - 1] != '/')
+            return err_set(e, ERR_RANGE, "label \"%.*s\" in the path has no value",
+                           (int)MIN(name.n, (size_t)64), name.p);
         value = http_decode(str_cut(rest, '/', &rest), false, a);
-        if (n == PATH_LABELS_MAX) return err_set(e, ERR_RANGE, "more than %d labels in the path", PATH_LABELS_MAX);
+        if (n == PATH_LABELS_MAX)
+            return err_set(e, ERR_RANGE, "more than %d labels in the path", PATH_LABELS_MAX);
         if ((rc = path_pair(name, value, a, &pairs[n], e)) < 0) return rc;
         if (n++ == 0 && pairs[0].value.n == 0) return err_set(e, ERR_RANGE, "the job's name is empty");
     }
@@ -110,16 +115,23 @@ static void show_sizes(struct pushgateway *g)
 static int decode(struct ingest_request *q, struct labels group, struct err *e)
 {
     struct prom_text_import how = {
-        .limits = &q->in->limit.decode, .default_time_ms = clock_now_ms(), .ignore_times = true, .extra = group.at, .n_extra = group.n,
+        .limits = &q->in->limit.decode,
+        .default_time_ms = clock_now_ms(),
+        .ignore_times = true,
+        .extra = group.at,
+        .n_extra = group.n,
     };
     struct prom_text_faults faults = { 0 };
     struct str body;
     int rc;
 
-    if (!prom_text_form(http_header(q->x, "Content-Type"), &how.form)) how.form = PROM_TEXT_PLAIN; /* curl says it is a form */
+    if (!prom_text_form(http_header(q->x, "Content-Type"), &how.form))
+        how.form = PROM_TEXT_PLAIN; /* curl says it is a form */
     if ((rc = ingest_body(q, UNPACK_IDENTITY, &body, e)) < 0) return rc;
     if ((rc = prom_text_import(body, &how, &q->arena, &q->batch, &q->refused, &faults, e)) < 0) return rc;
-    if (faults.total > 0) return err_set(e, ERR_PARSE, "nothing kept: line %zu: %s", faults.first[0].line, faults.first[0].text);
+    if (faults.total > 0)
+        return err_set(e, ERR_PARSE, "nothing kept: line %zu: %s", faults.first[0].line,
+                       faults.first[0].text);
     return OK;
 }
 
@@ -243,17 +255,20 @@ static void *sampler(void *arg)
     struct pushgateway *g = arg;
     while (next_interval(g)) {
         struct err e = ERR_INIT;
-        if (pushgateway_sample(g, clock_now_ms(), &e) < 0) log_warn("pushgateway", "pushed values not sampled this time", "error", e.text, NULL);
+        if (pushgateway_sample(g, clock_now_ms(), &e) < 0)
+            log_warn("pushgateway", "pushed values not sampled this time", "error", e.text, NULL);
     }
     return NULL;
 }
 
-struct pushgateway *pushgateway_start(struct store *store, const struct limit *limit, const struct pushgateway_conf *conf)
+struct pushgateway *pushgateway_start(struct store *store, const struct limit *limit,
+                                      const struct pushgateway_conf *conf)
 {
     struct pushgateway *g = mem_alloc_zero(sizeof *g);
     ingest_init(&g->in, "pushgateway", store, limit);
     g->interval_ms = conf->interval_ms ? conf->interval_ms : 15000;
-    g->groups = push_groups_new(conf->max_groups ? conf->max_groups : 10000, conf->max_series ? conf->max_series : 500000);
+    g->groups = push_groups_new(conf->max_groups ? conf->max_groups : 10000,
+                                conf->max_series ? conf->max_series : 500000);
     g->n_groups = stat_gauge("vedette_pushgateway_groups", "Groups of pushed metrics.", NULL);
     g->n_series = stat_gauge("vedette_pushgateway_series", "Series in all groups of pushed metrics.", NULL);
 

@@ -14,7 +14,8 @@
 
 enum { SERIES = 2000, ROUNDS = 15, REPEATS = 20 };
 
-static const char *const names[] = { "__name__", "cluster", "cpu", "instance", "job", "mode", "namespace", "region" };
+static const char *const names[] = { "__name__", "cluster", "cpu",       "instance",
+                                     "job",      "mode",    "namespace", "region" };
 
 static void values_of(int i, char v[8][64])
 {
@@ -169,7 +170,8 @@ static void measure(const struct job *j)
 
 int main(void)
 {
-    struct buf v1 = BUF_INIT(64 << 20), v2 = BUF_INIT(64 << 20), text = BUF_INIT(64 << 20), snappy = BUF_INIT(64 << 20);
+    struct buf v1 = BUF_INIT(64 << 20), v2 = BUF_INIT(64 << 20), text = BUF_INIT(64 << 20),
+               snappy = BUF_INIT(64 << 20);
     body_v1(&v1);
     body_v2(&v2);
     body_text(&text);

@@ -1,5 +1,6 @@
-/* Text 0.0.4 and OpenMetrics: the import of the whole, and the pieces as a scraper takes them. Bit 0 of the first byte
- * chooses the form. What the importer keeps must be well formed, and the iterator must agree with it. */
+/* Text 0.0.4 and OpenMetrics: the import of the whole, and the pieces as a scraper takes them. Bit 0 of the
+ * first byte chooses the form. What the importer keeps must be well formed, and the iterator must agree with
+ * it. */
 #include <math.h>
 
 #include "base/check.h"
@@ -40,7 +41,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct err e = { 0 };
     if (n == 0) return 0;
 
-    struct prom_text_import how = { .form = (enum prom_text_form)(data[0] & 1), .limits = &limits, .default_time_ms = 5, .extra = extra, .n_extra = data[0] >> 1 & 1 };
+    struct prom_text_import how = { .form = (enum prom_text_form)(data[0] & 1),
+                                    .limits = &limits,
+                                    .default_time_ms = 5,
+                                    .extra = extra,
+                                    .n_extra = data[0] >> 1 & 1 };
     struct str text = str_make(data + 1, n - 1);
     int rc = prom_text_import(text, &how, &a, &b, &refused, &faults, &e);
     check(rc == OK || rc == ERR_LIMIT);
@@ -49,7 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         struct labels l;
         check(labels_unpack_checked(b.series[i].raw, &a, &l, NULL) == OK);
     }
-    for (size_t i = 0; rc == OK && i < b.n_rows; i++) check(!isnan(b.value[i]) || double_bits(b.value[i]) == NAN_BITS);
+    for (size_t i = 0; rc == OK && i < b.n_rows; i++)
+        check(!isnan(b.value[i]) || double_bits(b.value[i]) == NAN_BITS);
     pieces(text, how.form, &a);
     arena_release(&a);
     return 0;

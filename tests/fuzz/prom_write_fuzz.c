@@ -1,4 +1,5 @@
-/* Remote write bodies. The first byte chooses the version; memory and rows are kept small, so that ceilings are met too. */
+/* Remote write bodies. The first byte chooses the version; memory and rows are kept small, so that ceilings
+ * are met too. */
 #include "base/check.h"
 #include "decode/prom_write.h"
 
@@ -20,7 +21,8 @@ static void look(const struct batch *b, struct arena *a)
     for (size_t i = 0; i < b->n_exemplars; i++) {
         struct labels l;
         check(b->exemplars[i].series < b->n_series);
-        if (b->exemplars[i].labels.n > 0) check(labels_unpack_checked(b->exemplars[i].labels, a, &l, NULL) == OK);
+        if (b->exemplars[i].labels.n > 0)
+            check(labels_unpack_checked(b->exemplars[i].labels, a, &l, NULL) == OK);
     }
 }
 
@@ -36,8 +38,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct str body = str_make(data + 1, n - 1);
     int rc = (data[0] & 1 ? prom_write_v2 : prom_write_v1)(body, &limits, &a, &b, &refused, &e);
     check(rc == OK || rc == ERR_PARSE || rc == ERR_LIMIT);
-    if (rc == OK) look(&b, &a);
-    else check(e.text[0] != 0);
+    if (rc == OK)
+        look(&b, &a);
+    else
+        check(e.text[0] != 0);
     arena_release(&a);
     return 0;
 }

@@ -13,9 +13,10 @@ static void negotiated(const char *accept, const char *type)
     EXPECT_STR(exposition_content_type(&f, text), type);
 }
 
-#define TEXT "text/plain; version=0.0.4; charset=utf-8"
+#define TEXT        "text/plain; version=0.0.4; charset=utf-8"
 #define OPENMETRICS "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping="
-#define PROTOBUF "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+#define PROTOBUF                                                                                             \
+    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
 
 TEST(exposition_negotiates_as_the_reader_asks)
 {
@@ -27,17 +28,23 @@ TEST(exposition_negotiates_as_the_reader_asks)
     negotiated("text/plain;escaping=allow-utf-8", TEXT "; escaping=allow-utf-8");
     negotiated("application/openmetrics-text", OPENMETRICS "underscores");
     negotiated("application/openmetrics-text; version=\"1.0.0\"; escaping=dots", OPENMETRICS "dots");
-    negotiated("application/openmetrics-text; version=0.0.1", "application/openmetrics-text; version=0.0.1; charset=utf-8");
+    negotiated("application/openmetrics-text; version=0.0.1",
+               "application/openmetrics-text; version=0.0.1; charset=utf-8");
     negotiated("application/openmetrics-text; version=9.9.9,text/plain;q=0.1", TEXT);
     negotiated("application/openmetrics-text;q=0,*/*;q=0.1", TEXT);
     /* Prometheus 2.42 as observed */
-    negotiated("application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+    negotiated("application/openmetrics-text;version=1.0.0,application/"
+               "openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
                OPENMETRICS "underscores");
     /* Prometheus 3 with protobuf before all */
-    negotiated("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;escaping=allow-utf-8;q=0.6,"
-               "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,*/*;q=0.2",
+    negotiated("application/"
+               "vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;escaping="
+               "allow-utf-8;q=0.6,"
+               "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/"
+               "plain;version=1.0.0;escaping=allow-utf-8;q=0.3,*/*;q=0.2",
                PROTOBUF "; escaping=allow-utf-8");
-    negotiated("text/plain;version=1.0.0;escaping=values;q=0.9,*/*;q=0.2", "text/plain; version=1.0.0; charset=utf-8; escaping=values");
+    negotiated("text/plain;version=1.0.0;escaping=values;q=0.9,*/*;q=0.2",
+               "text/plain; version=1.0.0; charset=utf-8; escaping=values");
     negotiated("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text", TEXT);
     negotiated(",,;;=;q=x,", TEXT);
 }
@@ -59,7 +66,8 @@ TEST(exposition_escapes_names)
     escaped("mysystem.prod.west.cpu.load", ESCAPING_UNDERSCORES, "mysystem_prod_west_cpu_load");
     escaped("mysystem.prod.west.cpu.load", ESCAPING_DOTS, "mysystem_dot_prod_dot_west_dot_cpu_dot_load");
     escaped("mysystem.prod.west.cpu.load", ESCAPING_VALUES, "U__mysystem_2e_prod_2e_west_2e_cpu_2e_load");
-    escaped("mysystem.prod.west.cpu.load_total", ESCAPING_VALUES, "U__mysystem_2e_prod_2e_west_2e_cpu_2e_load__total");
+    escaped("mysystem.prod.west.cpu.load_total", ESCAPING_VALUES,
+            "U__mysystem_2e_prod_2e_west_2e_cpu_2e_load__total");
     escaped("http.status:sum", ESCAPING_DOTS, "http_dot_status:sum");
     escaped("http.status:sum", ESCAPING_VALUES, "U__http_2e_status:sum");
     escaped("label with \xF0\x9F\x98\xB1", ESCAPING_UNDERSCORES, "label_with__");
@@ -84,21 +92,26 @@ static void put(struct exposition *w, const char *suffix, struct labels l, doubl
 
 static void families(struct exposition *w)
 {
-    const struct label code[] = { { STR(LABEL_NAME), STR("not written") }, { STR("code"), STR("2\"0\\0\n") }, { STR("m"), STR("get") } };
+    const struct label code[] = { { STR(LABEL_NAME), STR("not written") },
+                                  { STR("code"), STR("2\"0\\0\n") },
+                                  { STR("m"), STR("get") } };
     const struct label le1[] = { { STR("le"), STR("0.5") } }, le2[] = { { STR("le"), STR("+Inf") } };
     const struct label trace[] = { { STR("trace_id"), STR("abc") } };
     const struct exposition_exemplar x = { { trace, 1 }, 0.25, 1700000000123 };
 
-    exposition_family(w, STR("http_requests_total"), STR("counter"), STR("Requests \"served\"\\\nso far."), STR(""));
+    exposition_family(w, STR("http_requests_total"), STR("counter"), STR("Requests \"served\"\\\nso far."),
+                      STR(""));
     put(w, "", (struct labels){ code, 3 }, 17);
     exposition_family(w, STR("empty"), STR("gauge"), STR("never written"), STR(""));
     exposition_family(w, STR("lat_seconds"), STR("histogram"), STR("Latency."), STR("seconds"));
-    exposition_sample(w, &(struct exposition_sample){ .suffix = STR("_bucket"), .labels = { le1, 1 }, .value = 1, .exemplar = &x });
+    exposition_sample(w, &(struct exposition_sample){
+                             .suffix = STR("_bucket"), .labels = { le1, 1 }, .value = 1, .exemplar = &x });
     put(w, "_bucket", (struct labels){ le2, 1 }, 2);
     put(w, "_sum", (struct labels){ NULL, 0 }, 1.5);
     put(w, "_count", (struct labels){ NULL, 0 }, 2);
     exposition_family(w, STR("plain"), STR(""), STR(""), STR("bytes"));
-    exposition_sample(w, &(struct exposition_sample){ .value = -0.001, .has_time = true, .time_ms = 1700000000007 });
+    exposition_sample(
+        w, &(struct exposition_sample){ .value = -0.001, .has_time = true, .time_ms = 1700000000007 });
 }
 
 TEST(exposition_writes_text)
@@ -130,7 +143,8 @@ TEST(exposition_writes_openmetrics)
     struct exposition_format f = format(EXPOSITION_OPENMETRICS, ESCAPING_UNDERSCORES);
     exposition_begin(&w, &f, &b);
     families(&w);
-    exposition_family(&w, STR("jobs"), STR("counter"), STR(""), STR("")); /* a counter that lacks its suffix */
+    exposition_family(&w, STR("jobs"), STR("counter"), STR(""),
+                      STR("")); /* a counter that lacks its suffix */
     put(&w, "", (struct labels){ NULL, 0 }, 3);
     exposition_family(&w, STR("build_info"), STR("info"), STR(""), STR(""));
     put(&w, "", (struct labels){ NULL, 0 }, 1);
@@ -162,9 +176,11 @@ TEST(exposition_quotes_or_escapes_odd_names)
         enum exposition_escaping e;
         const char *text;
     } cases[] = {
-        { ESCAPING_ALLOW_UTF8, "# TYPE \"my.metric\" gauge\n{\"my.metric\",\"odd.label\"=\"v\"} 1\n{\"my.metric\"} 2\n" },
+        { ESCAPING_ALLOW_UTF8,
+          "# TYPE \"my.metric\" gauge\n{\"my.metric\",\"odd.label\"=\"v\"} 1\n{\"my.metric\"} 2\n" },
         { ESCAPING_UNDERSCORES, "# TYPE my_metric gauge\nmy_metric{odd_label=\"v\"} 1\nmy_metric 2\n" },
-        { ESCAPING_VALUES, "# TYPE U__my_2e_metric gauge\nU__my_2e_metric{U__odd_2e_label=\"v\"} 1\nU__my_2e_metric 2\n" },
+        { ESCAPING_VALUES,
+          "# TYPE U__my_2e_metric gauge\nU__my_2e_metric{U__odd_2e_label=\"v\"} 1\nU__my_2e_metric 2\n" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct buf b = BUF_INIT(10000);
@@ -255,8 +271,10 @@ TEST(exposition_writes_protobuf)
 
 TEST(exposition_tells_histograms_with_other_labels_apart)
 {
-    const struct label a1[] = { { STR("h"), STR("a") }, { STR("le"), STR("+Inf") } }, a[] = { { STR("h"), STR("a") } };
-    const struct label b1[] = { { STR("h"), STR("b") }, { STR("le"), STR("+Inf") } }, b0[] = { { STR("h"), STR("b") } };
+    const struct label a1[] = { { STR("h"), STR("a") }, { STR("le"), STR("+Inf") } },
+                       a[] = { { STR("h"), STR("a") } };
+    const struct label b1[] = { { STR("h"), STR("b") }, { STR("le"), STR("+Inf") } },
+                       b0[] = { { STR("h"), STR("b") } };
     struct buf b = BUF_INIT(10000);
     struct exposition w;
     struct exposition_format f = format(EXPOSITION_PROTOBUF, ESCAPING_UNDERSCORES);
@@ -291,7 +309,15 @@ TEST(exposition_writes_native_histograms_in_protobuf_only)
 {
     struct hist_span span = { 2, 2 };
     double counts[] = { 1, 2.5 };
-    struct histogram h = { .schema = 3, .zero_threshold = 0.001, .zero_count = 1, .count = 4.5, .sum = 9, .n_pos_spans = 1, .pos_spans = &span, .n_pos = 2, .pos = counts };
+    struct histogram h = { .schema = 3,
+                           .zero_threshold = 0.001,
+                           .zero_count = 1,
+                           .count = 4.5,
+                           .sum = 9,
+                           .n_pos_spans = 1,
+                           .pos_spans = &span,
+                           .n_pos = 2,
+                           .pos = counts };
     for (int form = EXPOSITION_TEXT; form <= EXPOSITION_PROTOBUF; form++) {
         struct buf b = BUF_INIT(10000);
         struct exposition w;
@@ -340,7 +366,9 @@ TEST(exposition_says_when_its_buffer_is_full)
     }
 }
 
-TESTS(CASE(exposition_negotiates_as_the_reader_asks), CASE(exposition_escapes_names), CASE(exposition_writes_text),
-      CASE(exposition_writes_openmetrics), CASE(exposition_quotes_or_escapes_odd_names), CASE(exposition_writes_protobuf),
-      CASE(exposition_tells_histograms_with_other_labels_apart), CASE(exposition_writes_native_histograms_in_protobuf_only),
+TESTS(CASE(exposition_negotiates_as_the_reader_asks), CASE(exposition_escapes_names),
+      CASE(exposition_writes_text), CASE(exposition_writes_openmetrics),
+      CASE(exposition_quotes_or_escapes_odd_names), CASE(exposition_writes_protobuf),
+      CASE(exposition_tells_histograms_with_other_labels_apart),
+      CASE(exposition_writes_native_histograms_in_protobuf_only),
       CASE(exposition_says_when_its_buffer_is_full))

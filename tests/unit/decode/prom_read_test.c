@@ -59,12 +59,18 @@ TEST(prom_read_knows_which_answers_are_accepted)
         size_t n;
         bool accepts;
     } cases[] = {
-        { "", 0, true }, { "\x12\x01\x00", 3, true }, { "\x12\x01\x01", 3, false }, { "\x12\x02\x01\x00", 4, true }, { "\x10\x01", 2, false }, { "\x10\x01\x10\x00", 4, true },
+        { "", 0, true },
+        { "\x12\x01\x00", 3, true },
+        { "\x12\x01\x01", 3, false },
+        { "\x12\x02\x01\x00", 4, true },
+        { "\x10\x01", 2, false },
+        { "\x10\x01\x10\x00", 4, true },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct arena a = ARENA_INIT(1 << 20);
         struct prom_read r;
-        EXPECT(prom_read_decode(str_make(cases[i].bytes, cases[i].n), &a, &r, NULL) == OK && r.accepts_samples == cases[i].accepts);
+        EXPECT(prom_read_decode(str_make(cases[i].bytes, cases[i].n), &a, &r, NULL) == OK &&
+               r.accepts_samples == cases[i].accepts);
         prom_read_release(&r);
         arena_release(&a);
     }
@@ -122,8 +128,22 @@ TEST(prom_read_writes_an_answer_that_reads_back)
     const double values[] = { 1, double_of(NAN_BITS), 0 };
     struct hist_span span = { -2, 2 };
     double counts[] = { 1.5, 2 }, bounds[] = { 1 };
-    struct histogram h = { .schema = 2, .reset = HIST_GAUGE, .count = 3.5, .sum = 8, .n_neg_spans = 1, .neg_spans = &span, .n_neg = 2, .neg = counts };
-    struct histogram c = { .schema = HISTOGRAM_CUSTOM, .count = 1.5, .sum = 1, .n_pos_spans = 1, .n_pos = 1, .pos = counts, .n_custom = 1, .custom = bounds,
+    struct histogram h = { .schema = 2,
+                           .reset = HIST_GAUGE,
+                           .count = 3.5,
+                           .sum = 8,
+                           .n_neg_spans = 1,
+                           .neg_spans = &span,
+                           .n_neg = 2,
+                           .neg = counts };
+    struct histogram c = { .schema = HISTOGRAM_CUSTOM,
+                           .count = 1.5,
+                           .sum = 1,
+                           .n_pos_spans = 1,
+                           .n_pos = 1,
+                           .pos = counts,
+                           .n_custom = 1,
+                           .custom = bounds,
                            .pos_spans = &(struct hist_span){ 0, 1 } };
     struct histogram *const hists[] = { NULL, &h, &c };
 
@@ -138,15 +158,19 @@ TEST(prom_read_writes_an_answer_that_reads_back)
 
     struct arena a = ARENA_INIT(1 << 20);
     struct str body;
-    EXPECT(unpack(UNPACK_SNAPPY, buf_view(&packed), UNPACK_MAX, &a, &body, &e) == OK && str_eq(body, buf_view(&text)));
+    EXPECT(unpack(UNPACK_SNAPPY, buf_view(&packed), UNPACK_MAX, &a, &body, &e) == OK &&
+           str_eq(body, buf_view(&text)));
     /* strip the result's own tag and length: 0x0a and a two-byte varint, for more than 127 bytes */
     EXPECT(body.p[0] == 0x0a && (body.p[1] & 0x80) != 0 && body.p[2] > 0);
     struct batch b;
     struct write_result refused = { 0 };
-    EXPECT(prom_write_v1(str_make(body.p + 3, body.n - 3), &limits, &a, &b, &refused, &e) == OK && refused.rejected_total == 0);
+    EXPECT(prom_write_v1(str_make(body.p + 3, body.n - 3), &limits, &a, &b, &refused, &e) == OK &&
+           refused.rejected_total == 0);
     EXPECT(b.n_series == 2 && b.n_rows == 5 && b.time_ms[1] == 2000 && double_bits(b.value[1]) == NAN_BITS);
-    EXPECT(b.hist[2] == NULL && b.value[2] == 1 && b.hist[3]->n_neg == 2 && b.hist[3]->neg[0] == 1.5 && b.hist[3]->reset == HIST_GAUGE);
-    EXPECT(histogram_same_layout(b.hist[3], &h) && histogram_same_layout(b.hist[4], &c) && b.time_ms[4] == 3000);
+    EXPECT(b.hist[2] == NULL && b.value[2] == 1 && b.hist[3]->n_neg == 2 && b.hist[3]->neg[0] == 1.5 &&
+           b.hist[3]->reset == HIST_GAUGE);
+    EXPECT(histogram_same_layout(b.hist[3], &h) && histogram_same_layout(b.hist[4], &c) &&
+           b.time_ms[4] == 3000);
     arena_release(&a);
     buf_release(&text);
     buf_release(&packed);
@@ -161,5 +185,6 @@ TEST(prom_read_packs_an_empty_answer)
     buf_release(&packed);
 }
 
-TESTS(CASE(prom_read_decodes_queries), CASE(prom_read_knows_which_answers_are_accepted), CASE(prom_read_refuses_what_is_wrong),
-      CASE(prom_read_writes_an_answer_that_reads_back), CASE(prom_read_packs_an_empty_answer))
+TESTS(CASE(prom_read_decodes_queries), CASE(prom_read_knows_which_answers_are_accepted),
+      CASE(prom_read_refuses_what_is_wrong), CASE(prom_read_writes_an_answer_that_reads_back),
+      CASE(prom_read_packs_an_empty_answer))

@@ -22,7 +22,8 @@ static struct prom_line one(const char *text, enum prom_text_form form, enum pro
 
 TEST(prom_text_splits_a_line_into_series_value_and_time)
 {
-    struct prom_line l = one("http_requests_total{method=\"post\",code=\"200\"} 1027 1395066363000\n", PROM_TEXT_PLAIN, PROM_TEXT_SAMPLE);
+    struct prom_line l = one("http_requests_total{method=\"post\",code=\"200\"} 1027 1395066363000\n",
+                             PROM_TEXT_PLAIN, PROM_TEXT_SAMPLE);
     EXPECT(str_is(l.series, "http_requests_total{method=\"post\",code=\"200\"}"));
     EXPECT(l.value == 1027 && l.has_time && l.time_ms == 1395066363000 && l.line == 1 && l.exemplar.n == 0);
 
@@ -50,7 +51,8 @@ TEST(prom_text_reads_times_of_openmetrics_as_seconds)
 
 TEST(prom_text_finds_exemplars_in_openmetrics_only)
 {
-    const char *text = "foo_bucket{le=\"10\",x=\"# {\"} 17 5.5 # {trace_id=\"oHg5SJ#YRHA0\"} 9.8 1520879607.789\n";
+    const char *text =
+        "foo_bucket{le=\"10\",x=\"# {\"} 17 5.5 # {trace_id=\"oHg5SJ#YRHA0\"} 9.8 1520879607.789\n";
     struct prom_line l = one(text, PROM_TEXT_OPENMETRICS, PROM_TEXT_SAMPLE);
     EXPECT(str_is(l.series, "foo_bucket{le=\"10\",x=\"# {\"}") && l.value == 17 && l.time_ms == 5500);
     EXPECT(str_is(l.exemplar, "{trace_id=\"oHg5SJ#YRHA0\"} 9.8 1520879607.789"));
@@ -62,7 +64,8 @@ TEST(prom_text_finds_exemplars_in_openmetrics_only)
     struct arena a = ARENA_INIT(MIB);
     struct label *pairs;
     size_t n;
-    l = one("foo 17 # {} 9.8", PROM_TEXT_PLAIN, PROM_TEXT_SAMPLE); /* split in the wrong place, which its series text shows */
+    l = one("foo 17 # {} 9.8", PROM_TEXT_PLAIN,
+            PROM_TEXT_SAMPLE); /* split in the wrong place, which its series text shows */
     EXPECT(prom_text_series(l.series, 0, &a, &pairs, &n, NULL) == ERR_PARSE);
     arena_release(&a);
     one("foo{a=\"b\"} 17 #", PROM_TEXT_OPENMETRICS, PROM_TEXT_BAD);
@@ -70,7 +73,8 @@ TEST(prom_text_finds_exemplars_in_openmetrics_only)
 
 TEST(prom_text_reads_metadata)
 {
-    struct prom_line l = one("# HELP http_requests_total The total number of\\nrequests.\n", PROM_TEXT_PLAIN, PROM_TEXT_HELP);
+    struct prom_line l =
+        one("# HELP http_requests_total The total number of\\nrequests.\n", PROM_TEXT_PLAIN, PROM_TEXT_HELP);
     EXPECT(str_is(l.family, "http_requests_total") && str_is(l.text, "The total number of\\nrequests."));
     l = one("# TYPE a untyped", PROM_TEXT_PLAIN, PROM_TEXT_TYPE);
     EXPECT(str_is(l.family, "a") && str_is(l.text, "unknown"));
@@ -124,9 +128,37 @@ TEST(prom_text_wants_eof_of_openmetrics_and_nothing_after)
 TEST(prom_text_reads_numbers_as_strtod_does)
 {
     static const char *const texts[] = {
-        "0", "-0", "1", "-1", "123456789", "1.5", ".5", "5.", "0.1", "0.3", "1e5", "1E+05", "1.7179869184e+10", "2.5e-08", "1e22", "1e23",
-        "9007199254740993", "123456789012345678", "1234567890123456789012", "0.000001", "1e-300", "4.9e-324", "1.7976931348623157e308",
-        "0.1234567890123456789", "100000000000000000000000", "1e-22", "1e-23", "8.5e-22", "3.14159265358979", "1e0", "00012",
+        "0",
+        "-0",
+        "1",
+        "-1",
+        "123456789",
+        "1.5",
+        ".5",
+        "5.",
+        "0.1",
+        "0.3",
+        "1e5",
+        "1E+05",
+        "1.7179869184e+10",
+        "2.5e-08",
+        "1e22",
+        "1e23",
+        "9007199254740993",
+        "123456789012345678",
+        "1234567890123456789012",
+        "0.000001",
+        "1e-300",
+        "4.9e-324",
+        "1.7976931348623157e308",
+        "0.1234567890123456789",
+        "100000000000000000000000",
+        "1e-22",
+        "1e-23",
+        "8.5e-22",
+        "3.14159265358979",
+        "1e0",
+        "00012",
     };
     for (size_t i = 0; i < COUNT(texts); i++) {
         double got, want = strtod(texts[i], NULL);
@@ -141,7 +173,8 @@ TEST(prom_text_reads_numbers_as_strtod_does)
         double v = i % 2 ? double_of(x) : (double)(int64_t)(x >> (x & 63)) / 1024, got;
         if (!isfinite(v) || (i % 4 == 2 && fabs(v) > 1e30)) continue;
         int n = snprintf(text, sizeof text, forms[i / 2 % 4], v);
-        EXPECT(prom_text_number(str_make(text, (size_t)n), &got) && double_bits(got) == double_bits(strtod(text, NULL)));
+        EXPECT(prom_text_number(str_make(text, (size_t)n), &got) &&
+               double_bits(got) == double_bits(strtod(text, NULL)));
     }
 }
 
@@ -153,7 +186,8 @@ TEST(prom_text_reads_what_is_not_finite_and_refuses_what_is_no_number)
     EXPECT(prom_text_number(STR("+Inf"), &v) && isinf(v) && v > 0);
     EXPECT(prom_text_number(STR("-Inf"), &v) && isinf(v) && v < 0);
     EXPECT(prom_text_number(STR("Inf"), &v) && isinf(v));
-    static const char *const bad[] = { "", "-", ".", "e5", "1e", "1e+", "1e5x", "--1", "1_000", "0x", "1.2.3", "one", "1e5.5", "1 2", "-e1" };
+    static const char *const bad[] = { "",      "-",  ".",     "e5",  "1e",    "1e+", "1e5x", "--1",
+                                       "1_000", "0x", "1.2.3", "one", "1e5.5", "1 2", "-e1" };
     for (size_t i = 0; i < COUNT(bad); i++) EXPECT(!prom_text_number(str_of(bad[i]), &v));
 }
 
@@ -197,8 +231,31 @@ TEST(prom_text_reads_series_in_every_spelling)
 TEST(prom_text_refuses_series_that_are_none)
 {
     static const char *const bad[] = {
-        "", "{}", "{a=\"b\"}", "9a", "a-b", "a{", "a{b", "a{b=", "a{b=\"", "a{b=\"c", "a{b=\"c\"", "a{b=\"c\\\"}", "a{b=c}", "a{b=\"c\"d=\"e\"}",
-        "a{,}", "a{b=\"c\",,}", "a{b:c=\"d\"}", "a{9=\"d\"}", "a{\"b\"}", "{\"a\",\"b\"}", "a{b=\"c\"}}", "a{b=\"c\"} d", "a}", "a b", "{\"a}",
+        "",
+        "{}",
+        "{a=\"b\"}",
+        "9a",
+        "a-b",
+        "a{",
+        "a{b",
+        "a{b=",
+        "a{b=\"",
+        "a{b=\"c",
+        "a{b=\"c\"",
+        "a{b=\"c\\\"}",
+        "a{b=c}",
+        "a{b=\"c\"d=\"e\"}",
+        "a{,}",
+        "a{b=\"c\",,}",
+        "a{b:c=\"d\"}",
+        "a{9=\"d\"}",
+        "a{\"b\"}",
+        "{\"a\",\"b\"}",
+        "a{b=\"c\"}}",
+        "a{b=\"c\"} d",
+        "a}",
+        "a b",
+        "{\"a}",
     };
     struct arena a = ARENA_INIT(MIB);
     for (size_t i = 0; i < COUNT(bad); i++) {
@@ -240,10 +297,21 @@ TEST(prom_text_reads_exemplars)
     struct arena a = ARENA_INIT(MIB);
     struct prom_text_exemplar x;
     struct err e = ERR_INIT;
-    EXPECT(prom_text_exemplar(STR("{trace_id=\"KOO5S4vxi0o\",a=\"\"} 0.67 1520879607.789"), &a, &x, &e) == OK);
+    EXPECT(prom_text_exemplar(STR("{trace_id=\"KOO5S4vxi0o\",a=\"\"} 0.67 1520879607.789"), &a, &x, &e) ==
+           OK);
     EXPECT(x.value == 0.67 && x.has_time && x.time_ms == 1520879607789 && x.labels.n == 1);
     EXPECT(prom_text_exemplar(STR("{} 1"), &a, &x, &e) == OK && x.labels.n == 0 && !x.has_time);
-    static const char *const bad[] = { "", "{", "{}", "1", "{} x", "{} 1 x", "{} 1 2 3", "{a=\"b\",a=\"c\"} 1", "{\"name\"} 1", "{} 1 NaN", "{a=\"\xff\"} 1" };
+    static const char *const bad[] = { "",
+                                       "{",
+                                       "{}",
+                                       "1",
+                                       "{} x",
+                                       "{} 1 x",
+                                       "{} 1 2 3",
+                                       "{a=\"b\",a=\"c\"} 1",
+                                       "{\"name\"} 1",
+                                       "{} 1 NaN",
+                                       "{a=\"\xff\"} 1" };
     for (size_t i = 0; i < COUNT(bad); i++) EXPECT(prom_text_exemplar(str_of(bad[i]), &a, &x, &e) < 0);
     arena_release(&a);
 }
@@ -253,7 +321,8 @@ TEST(prom_text_tells_the_form_by_content_type)
     enum prom_text_form f;
     EXPECT(prom_text_form(STR(""), &f) && f == PROM_TEXT_PLAIN);
     EXPECT(prom_text_form(STR("text/plain; version=0.0.4; charset=utf-8"), &f) && f == PROM_TEXT_PLAIN);
-    EXPECT(prom_text_form(STR("Application/OpenMetrics-Text ; version=1.0.0"), &f) && f == PROM_TEXT_OPENMETRICS);
+    EXPECT(prom_text_form(STR("Application/OpenMetrics-Text ; version=1.0.0"), &f) &&
+           f == PROM_TEXT_OPENMETRICS);
     EXPECT(!prom_text_form(STR("application/json"), &f));
 }
 
@@ -292,7 +361,8 @@ TEST(prom_text_imports_the_example_of_the_format)
                            "http_requests_total{method=\"post\",code=\"400\"}    3 1395066363000\n"
                            "\n"
                            "# Escaping in label values:\n"
-                           "msdos_file_access_time_seconds{path=\"C:\\\\DIR\\\\FILE.TXT\",error=\"Cannot find file:\\n\\\"FILE.TXT\\\"\"} 1.458255915e9\n"
+                           "msdos_file_access_time_seconds{path=\"C:\\\\DIR\\\\FILE.TXT\",error=\"Cannot "
+                           "find file:\\n\\\"FILE.TXT\\\"\"} 1.458255915e9\n"
                            "metric_without_timestamp_and_labels 12.47\n"
                            "something_weird{problem=\"division by zero\"} +Inf -3982045\n"
                            "# HELP rpc_duration_seconds A summary of the RPC duration in seconds.\n"
@@ -300,28 +370,38 @@ TEST(prom_text_imports_the_example_of_the_format)
                            "rpc_duration_seconds{quantile=\"0.01\"} 3102\n",
                            (struct prom_text_import){ .default_time_ms = 77 });
     const struct batch *b = &g->batch;
-    EXPECT(g->rc == OK && g->faults.total == 0 && b->spelling == LABELS_PACKED && b->n_series == 6 && b->n_rows == 6);
-    EXPECT(b->value[0] == 1027 && b->time_ms[0] == 1395066363000 && b->time_ms[3] == 77 && b->time_ms[4] == -3982045);
+    EXPECT(g->rc == OK && g->faults.total == 0 && b->spelling == LABELS_PACKED && b->n_series == 6 &&
+           b->n_rows == 6);
+    EXPECT(b->value[0] == 1027 && b->time_ms[0] == 1395066363000 && b->time_ms[3] == 77 &&
+           b->time_ms[4] == -3982045);
     struct labels l = labels_unpack(b->series[2].raw, &g->arena);
-    EXPECT(str_is(labels_get(l, "path"), "C:\\DIR\\FILE.TXT") && str_is(labels_get(l, "error"), "Cannot find file:\n\"FILE.TXT\""));
-    EXPECT(b->n_metadata == 2 && str_is(b->metadata[0].family, "http_requests_total") && str_is(b->metadata[0].type, "counter"));
-    EXPECT(str_is(b->metadata[0].help, "The total number of HTTP requests.") && str_is(b->metadata[1].type, "summary"));
+    EXPECT(str_is(labels_get(l, "path"), "C:\\DIR\\FILE.TXT") &&
+           str_is(labels_get(l, "error"), "Cannot find file:\n\"FILE.TXT\""));
+    EXPECT(b->n_metadata == 2 && str_is(b->metadata[0].family, "http_requests_total") &&
+           str_is(b->metadata[0].type, "counter"));
+    EXPECT(str_is(b->metadata[0].help, "The total number of HTTP requests.") &&
+           str_is(b->metadata[1].type, "summary"));
     done(g);
 }
 
 TEST(prom_text_imports_lines_of_one_series_as_one_series)
 {
-    struct got *g = import("a{b=\"c\"} 1 1\na{b=\"c\"} 2 2\na{b=\"c\"} 3 3\nd 4 4\n", (struct prom_text_import){ 0 });
-    EXPECT(g->rc == OK && g->batch.n_series == 2 && g->batch.series[0].n_rows == 3 && g->batch.series[1].n_rows == 1);
+    struct got *g =
+        import("a{b=\"c\"} 1 1\na{b=\"c\"} 2 2\na{b=\"c\"} 3 3\nd 4 4\n", (struct prom_text_import){ 0 });
+    EXPECT(g->rc == OK && g->batch.n_series == 2 && g->batch.series[0].n_rows == 3 &&
+           g->batch.series[1].n_rows == 1);
     done(g);
 }
 
 TEST(prom_text_imports_with_labels_and_time_of_the_caller)
 {
     const struct label extra[] = { { STR("job"), STR("push") }, { STR("zone"), STR("eu") } };
-    struct got *g = import("a{job=\"mine\",b=\"c\"} 1 5\n", (struct prom_text_import){ .default_time_ms = 9, .ignore_times = true, .extra = extra, .n_extra = 2 });
+    struct got *g = import("a{job=\"mine\",b=\"c\"} 1 5\n",
+                           (struct prom_text_import){
+                               .default_time_ms = 9, .ignore_times = true, .extra = extra, .n_extra = 2 });
     struct labels l = labels_unpack(g->batch.series[0].raw, &g->arena);
-    EXPECT(g->rc == OK && l.n == 4 && str_is(labels_get(l, "job"), "push") && str_is(labels_get(l, "zone"), "eu"));
+    EXPECT(g->rc == OK && l.n == 4 && str_is(labels_get(l, "job"), "push") &&
+           str_is(labels_get(l, "zone"), "eu"));
     EXPECT(g->batch.time_ms[0] == 9);
     done(g);
 }
@@ -332,26 +412,32 @@ TEST(prom_text_imports_openmetrics_with_exemplars_and_created)
                            "foo_total 17.0 1520879607.789 # {trace_id=\"KOO5S4vxi0o\"} 0.67\n"
                            "foo_created 1520872607.123\n# EOF\n",
                            (struct prom_text_import){ .form = PROM_TEXT_OPENMETRICS, .default_time_ms = 5 });
-    EXPECT(g->rc == OK && g->faults.total == 0 && g->batch.n_rows == 2 && g->batch.n_exemplars == 1 && g->batch.n_metadata == 1);
+    EXPECT(g->rc == OK && g->faults.total == 0 && g->batch.n_rows == 2 && g->batch.n_exemplars == 1 &&
+           g->batch.n_metadata == 1);
     EXPECT(g->batch.exemplars[0].time_ms == 1520879607789 && g->batch.exemplars[0].value == 0.67);
     EXPECT(str_eq(g->batch.exemplars[0].labels, STR("\010trace_id\013KOO5S4vxi0o")));
-    EXPECT(str_is(g->batch.metadata[0].unit, "seconds") && str_is(g->batch.metadata[0].help, "A \"quoted\" help"));
+    EXPECT(str_is(g->batch.metadata[0].unit, "seconds") &&
+           str_is(g->batch.metadata[0].help, "A \"quoted\" help"));
     EXPECT(g->batch.time_ms[1] == 5 && g->batch.value[1] == 1520872607.123);
     done(g);
 }
 
 TEST(prom_text_keeps_the_good_lines_and_tells_the_bad)
 {
-    struct got *g = import("a 1\nb{ 2\nc x\nd{e=\"f\",e=\"g\"} 4\nh{i=\"\xff\"} 5\nj 6\n", (struct prom_text_import){ 0 });
+    struct got *g = import("a 1\nb{ 2\nc x\nd{e=\"f\",e=\"g\"} 4\nh{i=\"\xff\"} 5\nj 6\n",
+                           (struct prom_text_import){ 0 });
     EXPECT(g->rc == OK && g->batch.n_series == 2 && g->batch.value[0] == 1 && g->batch.value[1] == 6);
     EXPECT(g->faults.total == 4 && g->refused.rejected_total == 4);
-    EXPECT(g->faults.first[0].line == 2 && g->faults.first[1].line == 3 && g->faults.first[2].line == 4 && g->faults.first[3].line == 5);
+    EXPECT(g->faults.first[0].line == 2 && g->faults.first[1].line == 3 && g->faults.first[2].line == 4 &&
+           g->faults.first[3].line == 5);
     EXPECT_STR(g->faults.first[1].text, "value is not a number: \"x\"");
     EXPECT(strncmp(g->refused.why, "line 2: ", 8) == 0);
     done(g);
 
-    g = import("a 1\n", (struct prom_text_import){ .form = PROM_TEXT_OPENMETRICS }); /* cut off, by its own rules */
-    EXPECT(g->rc == OK && g->batch.n_rows == 1 && g->faults.total == 1 && strstr(g->faults.first[0].text, "EOF") != NULL);
+    g = import("a 1\n",
+               (struct prom_text_import){ .form = PROM_TEXT_OPENMETRICS }); /* cut off, by its own rules */
+    EXPECT(g->rc == OK && g->batch.n_rows == 1 && g->faults.total == 1 &&
+           strstr(g->faults.first[0].text, "EOF") != NULL);
     done(g);
 }
 
@@ -367,7 +453,8 @@ TEST(prom_text_import_keeps_to_its_ceilings)
     done(g);
 
     few.rows = 1000, few.value_bytes = 10, few.labels = 2;
-    g = import("a{b=\"0123456789\"} 1\na{b=\"0123456789x\"} 2\na{b=\"c\",d=\"e\"} 3\n", (struct prom_text_import){ .limits = &few });
+    g = import("a{b=\"0123456789\"} 1\na{b=\"0123456789x\"} 2\na{b=\"c\",d=\"e\"} 3\n",
+               (struct prom_text_import){ .limits = &few });
     EXPECT(g->rc == OK && g->batch.n_rows == 1 && g->refused.rejected[REJECT_label_limit] == 2);
     done(g);
 
@@ -381,7 +468,8 @@ TEST(prom_text_import_keeps_to_its_ceilings)
 
 TEST(prom_text_comes_back_from_every_cut)
 {
-    const char *text = "# TYPE foo counter\n# HELP \"foo\\\"\" x\nfoo_total{a=\"b\\\\\",\"c d\"=\"e}\"} 1.5e3 1520879607.789 # {t=\"u\"} 0.67 5\n{\"x y\"} 2\n# EOF\n";
+    const char *text = "# TYPE foo counter\n# HELP \"foo\\\"\" x\nfoo_total{a=\"b\\\\\",\"c d\"=\"e}\"} "
+                       "1.5e3 1520879607.789 # {t=\"u\"} 0.67 5\n{\"x y\"} 2\n# EOF\n";
     for (size_t n = 0; n <= strlen(text); n++) {
         for (int form = 0; form < 2; form++) {
             char *exact = malloc(n + 1);
@@ -395,13 +483,18 @@ TEST(prom_text_comes_back_from_every_cut)
     }
 }
 
-TESTS(CASE(prom_text_splits_a_line_into_series_value_and_time), CASE(prom_text_reads_times_of_openmetrics_as_seconds),
+TESTS(CASE(prom_text_splits_a_line_into_series_value_and_time),
+      CASE(prom_text_reads_times_of_openmetrics_as_seconds),
       CASE(prom_text_finds_exemplars_in_openmetrics_only), CASE(prom_text_reads_metadata),
-      CASE(prom_text_numbers_lines_and_goes_on_after_bad_ones), CASE(prom_text_wants_eof_of_openmetrics_and_nothing_after),
-      CASE(prom_text_reads_numbers_as_strtod_does), CASE(prom_text_reads_what_is_not_finite_and_refuses_what_is_no_number),
+      CASE(prom_text_numbers_lines_and_goes_on_after_bad_ones),
+      CASE(prom_text_wants_eof_of_openmetrics_and_nothing_after),
+      CASE(prom_text_reads_numbers_as_strtod_does),
+      CASE(prom_text_reads_what_is_not_finite_and_refuses_what_is_no_number),
       CASE(prom_text_reads_series_in_every_spelling), CASE(prom_text_refuses_series_that_are_none),
       CASE(prom_text_leaves_spare_places_after_any_number_of_labels), CASE(prom_text_reads_exemplars),
       CASE(prom_text_tells_the_form_by_content_type), CASE(prom_text_imports_the_example_of_the_format),
-      CASE(prom_text_imports_lines_of_one_series_as_one_series), CASE(prom_text_imports_with_labels_and_time_of_the_caller),
-      CASE(prom_text_imports_openmetrics_with_exemplars_and_created), CASE(prom_text_keeps_the_good_lines_and_tells_the_bad),
-      CASE(prom_text_import_keeps_to_its_ceilings), CASE(prom_text_comes_back_from_every_cut))
+      CASE(prom_text_imports_lines_of_one_series_as_one_series),
+      CASE(prom_text_imports_with_labels_and_time_of_the_caller),
+      CASE(prom_text_imports_openmetrics_with_exemplars_and_created),
+      CASE(prom_text_keeps_the_good_lines_and_tells_the_bad), CASE(prom_text_import_keeps_to_its_ceilings),
+      CASE(prom_text_comes_back_from_every_cut))

@@ -80,8 +80,10 @@ TEST(prom_write_keeps_series_samples_and_metadata)
     struct got *g = decode(&w);
     const struct batch *b = &g->batch;
     EXPECT(g->rc == OK && b->spelling == LABELS_PROTO && b->n_series == 2 && b->n_rows == 3);
-    EXPECT(b->series[0].row == 0 && b->series[0].n_rows == 2 && b->series[1].row == 2 && b->series[1].n_rows == 1);
-    EXPECT(b->time_ms[0] == 1700000000000 && b->time_ms[1] == 1700000015000 && b->time_ms[2] == 1700000000001);
+    EXPECT(b->series[0].row == 0 && b->series[0].n_rows == 2 && b->series[1].row == 2 &&
+           b->series[1].n_rows == 1);
+    EXPECT(b->time_ms[0] == 1700000000000 && b->time_ms[1] == 1700000015000 &&
+           b->time_ms[2] == 1700000000001);
     EXPECT(b->value[0] == 1 && b->value[1] == 0 && b->value[2] == -2.5);
     EXPECT(b->hist == NULL && b->start_ms == NULL && g->refused.rejected_total == 0);
     expect_label(g, 0, "job", "node");
@@ -158,7 +160,8 @@ TEST(prom_write_takes_missing_numbers_for_zero)
 
 TEST(prom_write_keeps_every_bit_of_a_value)
 {
-    static const uint64_t bits[] = { STALE_BITS, NAN_BITS, 0x7ff0000000000000u, 0xfff0000000000000u, 0x8000000000000000u, 1 };
+    static const uint64_t bits[] = { STALE_BITS,          NAN_BITS, 0x7ff0000000000000u, 0xfff0000000000000u,
+                                     0x8000000000000000u, 1 };
     struct wire w = { 0 }, ts = { 0 };
     label(&ts, "__name__", "x");
     for (size_t i = 0; i < COUNT(bits); i++) {
@@ -254,10 +257,12 @@ TEST(prom_write_turns_deltas_into_counts)
     struct got *g = decode(&w);
     EXPECT(g->rc == OK && g->batch.n_rows == 2 && g->batch.hist[0] == NULL);
     const struct histogram *got = g->batch.hist[1];
-    EXPECT(g->batch.time_ms[1] == 1234 && g->batch.value[1] == 18.4 && got->count == 10 && got->zero_count == 2);
+    EXPECT(g->batch.time_ms[1] == 1234 && g->batch.value[1] == 18.4 && got->count == 10 &&
+           got->zero_count == 2);
     EXPECT(got->schema == 1 && got->zero_threshold == 0.001 && got->reset == HIST_RESET_NO);
     EXPECT(got->n_pos_spans == 2 && got->pos_spans[0].offset == -3 && got->pos_spans[0].length == 2);
-    EXPECT(got->pos_spans[1].offset == 4 && got->pos_spans[1].length == 3 && got->n_pos == 5 && got->n_neg == 0);
+    EXPECT(got->pos_spans[1].offset == 4 && got->pos_spans[1].length == 3 && got->n_pos == 5 &&
+           got->n_neg == 0);
     static const double counts[] = { 1, 3, 1, 2, 1 };
     EXPECT(memcmp(got->pos, counts, sizeof counts) == 0);
     done(g, &w);
@@ -291,8 +296,10 @@ TEST(prom_write_reads_float_and_custom_histograms)
     struct got *g = decode(&w);
     EXPECT(g->rc == OK && g->batch.n_rows == 2 && g->refused.rejected_total == 0);
     const struct histogram *a = g->batch.hist[0], *c = g->batch.hist[1];
-    EXPECT(a->count == 4 && a->zero_count == 1 && a->n_neg == 2 && memcmp(a->neg, counts, sizeof counts) == 0);
-    EXPECT(c->schema == HISTOGRAM_CUSTOM && c->n_custom == 3 && memcmp(c->custom, bounds, sizeof bounds) == 0);
+    EXPECT(a->count == 4 && a->zero_count == 1 && a->n_neg == 2 &&
+           memcmp(a->neg, counts, sizeof counts) == 0);
+    EXPECT(c->schema == HISTOGRAM_CUSTOM && c->n_custom == 3 &&
+           memcmp(c->custom, bounds, sizeof bounds) == 0);
     EXPECT(c->n_pos == 2 && memcmp(c->pos, counts, sizeof counts) == 0);
     done(g, &w);
 }
@@ -308,7 +315,8 @@ TEST(prom_write_keeps_the_stale_marker_of_a_histogram)
     wire_message(&ts, 4, &h);
     wire_message(&w, 1, &ts);
     struct got *g = decode(&w);
-    EXPECT(g->rc == OK && g->batch.n_rows == 1 && is_stale(g->batch.value[0]) && is_stale(g->batch.hist[0]->sum));
+    EXPECT(g->rc == OK && g->batch.n_rows == 1 && is_stale(g->batch.value[0]) &&
+           is_stale(g->batch.hist[0]->sum));
     done(g, &w);
 }
 
@@ -383,7 +391,8 @@ TEST(prom_write_refuses_a_series_without_labels)
     label(&ts, "__name__", "x");
     wire_message(&w, 1, &ts); /* labels and no rows: nothing to keep, nothing to refuse */
     struct got *g = decode(&w);
-    EXPECT(g->rc == OK && g->batch.n_series == 0 && g->refused.rejected[REJECT_labels] == 1 && g->refused.rejected_total == 1);
+    EXPECT(g->rc == OK && g->batch.n_series == 0 && g->refused.rejected[REJECT_labels] == 1 &&
+           g->refused.rejected_total == 1);
     done(g, &w);
 }
 
@@ -399,10 +408,12 @@ TEST(prom_write_names_the_place_of_damage)
 
     struct got *g = decode(&w);
     EXPECT(g->rc == ERR_PARSE);
-    /* 2 + 15 + 2 + 11 bytes of the first series with its head, 2 of head, 15 of label, 2 + 1 into the sample */
+    /* 2 + 15 + 2 + 11 bytes of the first series with its head, 2 of head, 15 of label, 2 + 1 into the sample
+     */
     char want[128];
     size_t first = 2 + (2 + 2 + 8 + 2 + 1) + (2 + 9 + 2);
-    snprintf(want, sizeof want, "timeseries[1].samples: byte %zu: 8 bytes wanted, message ends", first + 2 + (2 + 2 + 8 + 2 + 1) + 2 + 1);
+    snprintf(want, sizeof want, "timeseries[1].samples: byte %zu: 8 bytes wanted, message ends",
+             first + 2 + (2 + 2 + 8 + 2 + 1) + 2 + 1);
     EXPECT_STR(g->err.text, want);
     done(g, &w);
 
@@ -425,7 +436,8 @@ TEST(prom_write_survives_being_cut_off_anywhere)
     wire_text(&m, 2, "lat");
     wire_message(&w, 3, &m);
 
-    size_t whole_until = w.n - 7; /* where the metadata message starts: a cut right there is a whole message */
+    size_t whole_until =
+        w.n - 7; /* where the metadata message starts: a cut right there is a whole message */
     for (size_t n = 0; n < w.n; n++) {
         char *exact = malloc(n ? n : 1); /* to the byte, for the sanitizer */
         memcpy(exact, w.p, n);
@@ -499,11 +511,15 @@ TEST(prom_write_bounds_the_buckets_of_one_histogram)
 }
 
 TESTS(CASE(prom_write_keeps_series_samples_and_metadata), CASE(prom_write_spells_labels_as_they_came),
-      CASE(prom_write_gathers_labels_that_are_scattered), CASE(prom_write_counts_a_bad_histogram_of_scattered_labels_once),
-      CASE(prom_write_takes_missing_numbers_for_zero), CASE(prom_write_keeps_every_bit_of_a_value), CASE(prom_write_reads_extreme_times),
-      CASE(prom_write_takes_a_message_of_metadata_only), CASE(prom_write_keeps_exemplars_packed), CASE(prom_write_turns_deltas_into_counts),
-      CASE(prom_write_reads_float_and_custom_histograms), CASE(prom_write_keeps_the_stale_marker_of_a_histogram),
-      CASE(prom_write_refuses_bad_histograms_and_keeps_the_rest), CASE(prom_write_refuses_what_breaks_a_label_limit_and_keeps_the_rest),
+      CASE(prom_write_gathers_labels_that_are_scattered),
+      CASE(prom_write_counts_a_bad_histogram_of_scattered_labels_once),
+      CASE(prom_write_takes_missing_numbers_for_zero), CASE(prom_write_keeps_every_bit_of_a_value),
+      CASE(prom_write_reads_extreme_times), CASE(prom_write_takes_a_message_of_metadata_only),
+      CASE(prom_write_keeps_exemplars_packed), CASE(prom_write_turns_deltas_into_counts),
+      CASE(prom_write_reads_float_and_custom_histograms),
+      CASE(prom_write_keeps_the_stale_marker_of_a_histogram),
+      CASE(prom_write_refuses_bad_histograms_and_keeps_the_rest),
+      CASE(prom_write_refuses_what_breaks_a_label_limit_and_keeps_the_rest),
       CASE(prom_write_refuses_a_series_without_labels), CASE(prom_write_names_the_place_of_damage),
       CASE(prom_write_survives_being_cut_off_anywhere), CASE(prom_write_keeps_to_its_ceilings),
       CASE(prom_write_bounds_the_buckets_of_one_histogram))

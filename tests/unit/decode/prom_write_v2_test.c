@@ -38,7 +38,8 @@ static void done(struct got *g, struct wire *w)
 /* Symbols of most tests: 0 "", 1 "__name__", 2 "up", 3 "job", 4 "node", 5 help, 6 unit, 7 "lat_bucket" */
 static void symbols(struct wire *w)
 {
-    static const char *const table[] = { "", "__name__", "up", "job", "node", "Whether it is up.", "seconds", "lat_bucket" };
+    static const char *const table[] = { "",     "__name__",          "up",      "job",
+                                         "node", "Whether it is up.", "seconds", "lat_bucket" };
     for (size_t i = 0; i < COUNT(table); i++) wire_text(w, 4, table[i]);
 }
 
@@ -64,7 +65,8 @@ TEST(prom_write_v2_builds_packed_labels_from_symbols)
     EXPECT(g->rc == OK && b->spelling == LABELS_PACKED && b->n_series == 1 && b->n_rows == 1);
     EXPECT(str_eq(b->series[0].raw, STR("\010__name__\002up\003job\004node")));
     EXPECT(hash128_eq(b->series[0].key, hash128_seed(b->series[0].raw.p, b->series[0].raw.n, LABELS_PACKED)));
-    EXPECT(b->value[0] == 1.5 && b->time_ms[0] == 1000 && b->start_ms == NULL && g->refused.rejected_total == 0);
+    EXPECT(b->value[0] == 1.5 && b->time_ms[0] == 1000 && b->start_ms == NULL &&
+           g->refused.rejected_total == 0);
     done(g, &w);
 }
 
@@ -136,7 +138,8 @@ TEST(prom_write_v2_keeps_metadata_once_a_family)
     struct got *g = decode(&w);
     EXPECT(g->rc == OK && g->batch.n_rows == 3 && g->batch.n_metadata == 1);
     const struct batch_metadata *md = &g->batch.metadata[0];
-    EXPECT(str_is(md->family, "lat") && str_is(md->type, "histogram") && str_is(md->help, "Whether it is up.") && str_is(md->unit, "seconds"));
+    EXPECT(str_is(md->family, "lat") && str_is(md->type, "histogram") &&
+           str_is(md->help, "Whether it is up.") && str_is(md->unit, "seconds"));
     done(g, &w);
 }
 
@@ -163,7 +166,8 @@ TEST(prom_write_v2_keeps_histograms_and_exemplars)
     EXPECT(g->rc == OK && g->batch.n_rows == 1 && g->batch.hist[0]->count == 3 && g->batch.time_ms[0] == 111);
     EXPECT(g->batch.start_ms[0] == 100);
     EXPECT(g->batch.n_exemplars == 2 && str_eq(g->batch.exemplars[0].labels, STR("\003job\004node")));
-    EXPECT(g->batch.exemplars[0].time_ms == 99 && g->batch.exemplars[0].value == 0.5 && g->batch.exemplars[1].labels.n == 0);
+    EXPECT(g->batch.exemplars[0].time_ms == 99 && g->batch.exemplars[0].value == 0.5 &&
+           g->batch.exemplars[1].labels.n == 0);
     done(g, &w);
 }
 
@@ -198,7 +202,8 @@ TEST(prom_write_v2_refuses_bad_references_and_keeps_the_rest)
         struct got *g = decode(&w);
         EXPECT(g->rc == OK && g->batch.n_series == 1 && g->batch.n_rows == 1 && g->batch.value[0] == 3);
         EXPECT(g->refused.rejected[bad[i].reason] == 2 && g->refused.rejected_total == 2);
-        EXPECT(strstr(g->refused.why, "timeseries[0]") != NULL && strstr(g->refused.why, bad[i].text) != NULL);
+        EXPECT(strstr(g->refused.why, "timeseries[0]") != NULL &&
+               strstr(g->refused.why, bad[i].text) != NULL);
         done(g, &w);
     }
 }
@@ -260,7 +265,8 @@ TEST(prom_write_v2_survives_being_cut_off_or_changed_anywhere)
 TEST(prom_write_v2_bounds_memory_of_hostile_messages)
 {
     struct wire w = { 0 };
-    for (int i = 0; i < 1000000; i++) wire_raw(&w, "\x22\x00", 2); /* symbols: 24 bytes of ours for two of theirs */
+    for (int i = 0; i < 1000000; i++)
+        wire_raw(&w, "\x22\x00", 2); /* symbols: 24 bytes of ours for two of theirs */
     struct got *g = decode_str(wire_str(&w), MIB);
     EXPECT(g->rc == ERR_LIMIT && g->arena.used <= MIB);
     done(g, &w);
@@ -281,6 +287,8 @@ TEST(prom_write_v2_bounds_memory_of_hostile_messages)
 TESTS(CASE(prom_write_v2_builds_packed_labels_from_symbols), CASE(prom_write_v2_spells_equal_labels_equally),
       CASE(prom_write_v2_reads_symbols_that_come_last), CASE(prom_write_v2_keeps_start_times),
       CASE(prom_write_v2_keeps_metadata_once_a_family), CASE(prom_write_v2_keeps_histograms_and_exemplars),
-      CASE(prom_write_v2_refuses_bad_references_and_keeps_the_rest), CASE(prom_write_v2_refuses_a_table_that_does_not_start_empty),
-      CASE(prom_write_v2_names_the_place_of_damage), CASE(prom_write_v2_survives_being_cut_off_or_changed_anywhere),
+      CASE(prom_write_v2_refuses_bad_references_and_keeps_the_rest),
+      CASE(prom_write_v2_refuses_a_table_that_does_not_start_empty),
+      CASE(prom_write_v2_names_the_place_of_damage),
+      CASE(prom_write_v2_survives_being_cut_off_or_changed_anywhere),
       CASE(prom_write_v2_bounds_memory_of_hostile_messages))

@@ -19,9 +19,9 @@ TEST(protobuf_reads_the_example_of_its_documentation)
 
 TEST(protobuf_reads_every_wire_type)
 {
-    static const char bytes[] = "\x12\x07testing"                       /* 2: "testing" */
-                                "\x19\x00\x00\x00\x00\x00\x00\xf0\x3f"  /* 3: fixed64 1.0 */
-                                "\x25\x78\x56\x34\x12";                 /* 4: fixed32 0x12345678 */
+    static const char bytes[] = "\x12\x07testing"                      /* 2: "testing" */
+                                "\x19\x00\x00\x00\x00\x00\x00\xf0\x3f" /* 3: fixed64 1.0 */
+                                "\x25\x78\x56\x34\x12";                /* 4: fixed32 0x12345678 */
     struct pb r = open_bytes(bytes, sizeof bytes - 1);
     struct pb_field f;
     EXPECT(pb_next(&r, &f) && f.tag == PB_LEN(2) && str_is(f.bytes, "testing"));
@@ -56,7 +56,8 @@ static void refused(const void *p, size_t n, const char *text)
     struct pb r = open_bytes(p, n);
     struct pb_field f;
     struct err e = ERR_INIT;
-    while (pb_next(&r, &f)) {}
+    while (pb_next(&r, &f)) {
+    }
     EXPECT(pb_error(&r, &e) == ERR_PARSE);
     EXPECT_STR(e.text, text);
 }
@@ -68,7 +69,8 @@ TEST(protobuf_names_the_place_of_an_error)
     refused("\x08\x01\x0e", 3, "byte 3: group or unknown wire type");
     refused("\x00\x01", 2, "byte 1: no such field number");
     refused("\x08\x01\x12\x05zzz", 7, "byte 4: length passes the end of the message");
-    refused("\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01zz", 13, "byte 11: length passes the end of the message");
+    refused("\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01zz", 13,
+            "byte 11: length passes the end of the message");
     refused("\x08\x80", 2, "byte 1: number cut off");
     refused("\x19zzzzzzz", 8, "byte 1: 8 bytes wanted, message ends");
     refused("\x1dzzz", 4, "byte 1: 4 bytes wanted, message ends");
@@ -167,4 +169,5 @@ TESTS(CASE(protobuf_reads_the_example_of_its_documentation), CASE(protobuf_reads
       CASE(protobuf_reads_the_largest_number_and_refuses_a_larger_one), CASE(protobuf_unfolds_zigzag),
       CASE(protobuf_names_the_place_of_an_error), CASE(protobuf_counts_places_from_the_outermost_message),
       CASE(protobuf_refuses_bottomless_nesting), CASE(protobuf_tells_a_wrong_wire_type_from_an_unknown_field),
-      CASE(protobuf_writes_what_it_reads), CASE(protobuf_writer_stays_within_the_ceiling), CASE(protobuf_counts_packed_numbers))
+      CASE(protobuf_writes_what_it_reads), CASE(protobuf_writer_stays_within_the_ceiling),
+      CASE(protobuf_counts_packed_numbers))

@@ -218,15 +218,16 @@ TEST(unpack_stops_bombs_early)
 
 TEST(unpack_does_not_believe_a_declared_size)
 {
-    /* snappy: a length of 4 GiB - 1, of 31 MiB, and one of a bit more than the copies can make, each with few bytes after */
+    /* snappy: a length of 4 GiB - 1, of 31 MiB, and one of a bit more than the copies can make, each with few
+     * bytes after */
     static const struct {
         const char *bytes;
         size_t n;
         int rc;
     } snappy_lies[] = {
         { "\xff\xff\xff\xff\x0f\x00\x61", 7, ERR_LIMIT },
-        { "\x80\x80\xc0\x0f\x00\x61", 6, ERR_LIMIT },  /* 32505856: beyond UNPACK_FREE with six bytes */
-        { "\x80\x80\x80\x02\x00\x61", 6, ERR_PARSE },  /* 4 MiB out of six bytes */
+        { "\x80\x80\xc0\x0f\x00\x61", 6, ERR_LIMIT }, /* 32505856: beyond UNPACK_FREE with six bytes */
+        { "\x80\x80\x80\x02\x00\x61", 6, ERR_PARSE }, /* 4 MiB out of six bytes */
         { "\xff\xff\xff\xff\xff\xff\x00\x61", 8, ERR_PARSE },
         { "\x05\x00\x61", 3, ERR_PARSE },
     };
@@ -234,12 +235,14 @@ TEST(unpack_does_not_believe_a_declared_size)
         struct arena a = ARENA_INIT(128 * MIB);
         struct str out;
         struct err e = ERR_INIT;
-        EXPECT(unpack(UNPACK_SNAPPY, str_make(snappy_lies[i].bytes, snappy_lies[i].n), UNPACK_MAX, &a, &out, &e) == snappy_lies[i].rc);
+        EXPECT(unpack(UNPACK_SNAPPY, str_make(snappy_lies[i].bytes, snappy_lies[i].n), UNPACK_MAX, &a, &out,
+                      &e) == snappy_lies[i].rc);
         EXPECT(a.used <= MIB);
         arena_release(&a);
     }
 
-    /* gzip: the trailer says 4 GiB - 1, the body is one letter: the checksum of sizes decides, not the guess */
+    /* gzip: the trailer says 4 GiB - 1, the body is one letter: the checksum of sizes decides, not the guess
+     */
     struct arena a = ARENA_INIT(128 * MIB);
     struct buf gz = BUF_INIT(MIB);
     struct str out;
@@ -287,7 +290,9 @@ TEST(unpack_asks_the_arena_first)
 }
 
 TESTS(CASE(unpack_knows_the_codings_by_name), CASE(unpack_gives_back_what_was_packed),
-      CASE(unpack_reads_several_gzip_members_and_zstd_frames), CASE(unpack_reads_bare_deflate_and_zstd_without_a_size),
-      CASE(unpack_refuses_a_body_cut_off_anywhere_or_followed_by_more), CASE(unpack_keeps_to_the_callers_limit_to_the_byte),
-      CASE(unpack_stops_bombs_early), CASE(unpack_does_not_believe_a_declared_size), CASE(unpack_refuses_a_large_zstd_window),
+      CASE(unpack_reads_several_gzip_members_and_zstd_frames),
+      CASE(unpack_reads_bare_deflate_and_zstd_without_a_size),
+      CASE(unpack_refuses_a_body_cut_off_anywhere_or_followed_by_more),
+      CASE(unpack_keeps_to_the_callers_limit_to_the_byte), CASE(unpack_stops_bombs_early),
+      CASE(unpack_does_not_believe_a_declared_size), CASE(unpack_refuses_a_large_zstd_window),
       CASE(unpack_asks_the_arena_first))

@@ -1,4 +1,5 @@
-/* wire.h - an encoder of protobuf for tests, written from the wire format's description and not from our own writer.
+/* wire.h - an encoder of protobuf for tests, written from the wire format's description and not from our own
+ * writer.
  *
  *     struct wire w = { 0 };
  *     size_t at = wire_open(&w, 1); ... wire_close(&w, at);   nests by copying, which a test can afford

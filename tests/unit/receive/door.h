@@ -33,10 +33,12 @@ struct reply {
 };
 
 /* headers: complete lines, each ended by CRLF. */
-static inline struct reply door_ask(struct door *d, const char *method, const char *target, const char *headers, struct str body)
+static inline struct reply door_ask(struct door *d, const char *method, const char *target,
+                                    const char *headers, struct str body)
 {
     struct buf q = BUF_INIT(128 << 20);
-    buf_printf(&q, "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%sContent-Length: %zu\r\n\r\n", method, target, headers, body.n);
+    buf_printf(&q, "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%sContent-Length: %zu\r\n\r\n", method,
+               target, headers, body.n);
     buf_str(&q, body);
     struct reply r = { raw_ask(d->port, q.p, q.n, NULL), 0, "" };
     buf_release(&q);

@@ -1,4 +1,5 @@
-/* fake_store.h - a store that remembers what it was given, and can be told to refuse, to be slow, or to fail late. */
+/* fake_store.h - a store that remembers what it was given, and can be told to refuse, to be slow, or to fail
+ * late. */
 #pragma once
 #include <pthread.h>
 #include <string.h>
@@ -19,10 +20,10 @@ struct fake_store {
     pthread_mutex_t mu;
     struct fake_row *rows;
     size_t n, cap, n_exemplars, n_metadata, writes;
-    int refuse_with;          /* store_write fails with this; nothing kept */
-    int late_rc;              /* what store_done says */
-    bool late;                /* store_done from another thread, a little later */
-    uint64_t reject_rows;     /* that many of each write are said to be refused */
+    int refuse_with;      /* store_write fails with this; nothing kept */
+    int late_rc;          /* what store_done says */
+    bool late;            /* store_done from another thread, a little later */
+    uint64_t reject_rows; /* that many of each write are said to be refused */
     enum store_ack last_ack;
 };
 
@@ -52,7 +53,9 @@ static inline void fake_keep(struct fake_store *f, const struct batch *b)
         for (size_t r = s->row; r < s->row + s->n_rows; r++) {
             f->rows = mem_grow(f->rows, f->n, &f->cap, sizeof *f->rows);
             struct fake_row *row = &f->rows[f->n++];
-            *row = (struct fake_row){ .time_ms = b->time_ms[r], .value = b->value[r], .is_hist = b->hist != NULL && b->hist[r] != NULL };
+            *row = (struct fake_row){ .time_ms = b->time_ms[r],
+                                      .value = b->value[r],
+                                      .is_hist = b->hist != NULL && b->hist[r] != NULL };
             memcpy(row->series, name.p, name.n);
         }
         buf_release(&name);
@@ -62,8 +65,8 @@ static inline void fake_keep(struct fake_store *f, const struct batch *b)
     arena_release(&a);
 }
 
-static inline int fake_write(struct store *s, const struct batch *b, enum store_ack ack, struct write_result *result, store_done *done, void *ctx,
-                             struct err *e)
+static inline int fake_write(struct store *s, const struct batch *b, enum store_ack ack,
+                             struct write_result *result, store_done *done, void *ctx, struct err *e)
 {
     struct fake_store *f = (struct fake_store *)s;
     pthread_mutex_lock(&f->mu);
@@ -74,7 +77,8 @@ static inline int fake_write(struct store *s, const struct batch *b, enum store_
     pthread_mutex_unlock(&f->mu);
     if (refused != 0) return err_set(e, refused, "the fake store refuses");
 
-    for (size_t r = 0; r < b->n_rows; r++) b->hist != NULL && b->hist[r] != NULL ? result->histograms++ : result->samples++;
+    for (size_t r = 0; r < b->n_rows; r++)
+        b->hist != NULL && b->hist[r] != NULL ? result->histograms++ : result->samples++;
     result->exemplars = b->n_exemplars;
     result->metadata = b->n_metadata;
     if (f->reject_rows > 0) {

@@ -12,9 +12,9 @@
 #include "unit/receive/door.h"
 #include "unit/receive/fake_store.h"
 
-#define NOW 1700000000000
-#define V1 "Content-Type: application/x-protobuf\r\nX-Prometheus-Remote-Write-Version: 0.1.0\r\n"
-#define V2 "Content-Type: application/x-protobuf;proto=io.prometheus.write.v2.Request\r\n"
+#define NOW    1700000000000
+#define V1     "Content-Type: application/x-protobuf\r\nX-Prometheus-Remote-Write-Version: 0.1.0\r\n"
+#define V2     "Content-Type: application/x-protobuf;proto=io.prometheus.write.v2.Request\r\n"
 #define SNAPPY "Content-Encoding: snappy\r\n"
 
 static struct fake_store store;
@@ -138,9 +138,13 @@ TEST(push_prom_takes_every_coding)
     char packed[1000];
     size_t n = ZSTD_compress(packed, sizeof packed, plain.p, plain.n, 1);
     wire_raw(&w, packed, n);
-    EXPECT(expect("/api/v1/write", V1 "Content-Encoding: zstd\r\nX-VictoriaMetrics-Remote-Write-Version: 1\r\n", &w, 204, NULL));
+    EXPECT(expect("/api/v1/write",
+                  V1 "Content-Encoding: zstd\r\nX-VictoriaMetrics-Remote-Write-Version: 1\r\n", &w, 204,
+                  NULL));
 
-    z_stream z = { .next_in = plain.p, .avail_in = (uInt)plain.n, .next_out = (Bytef *)packed, .avail_out = sizeof packed };
+    z_stream z = {
+        .next_in = plain.p, .avail_in = (uInt)plain.n, .next_out = (Bytef *)packed, .avail_out = sizeof packed
+    };
     EXPECT(deflateInit2(&z, 6, Z_DEFLATED, 31, 8, 0) == Z_OK && deflate(&z, Z_FINISH) == Z_STREAM_END);
     wire_raw(&w, packed, z.total_out);
     deflateEnd(&z);
@@ -156,11 +160,15 @@ TEST(push_prom_refuses_types_and_codings_it_does_not_know)
     v1_series(&w, "up", 1, NOW);
     EXPECT(expect("/api/v1/write", "Content-Type: application/json\r\n", &w, 415, "application/json"));
     v1_series(&w, "up", 1, NOW);
-    EXPECT(expect("/api/v1/write", "Content-Type: application/x-protobuf; proto=some.Thing\r\n", &w, 415, "some.Thing"));
+    EXPECT(expect("/api/v1/write", "Content-Type: application/x-protobuf; proto=some.Thing\r\n", &w, 415,
+                  "some.Thing"));
     v1_series(&w, "up", 1, NOW);
     EXPECT(expect("/api/v1/write", V1 "Content-Encoding: br\r\n", &w, 415, "br"));
     v1_series(&w, "up", 1, NOW);
-    EXPECT(expect("/api/v1/write", "Content-Type: application/x-protobuf ; proto = \"prometheus.WriteRequest\"\r\nContent-Encoding: identity\r\n", &w, 204, NULL));
+    EXPECT(expect("/api/v1/write",
+                  "Content-Type: application/x-protobuf ; proto = "
+                  "\"prometheus.WriteRequest\"\r\nContent-Encoding: identity\r\n",
+                  &w, 204, NULL));
     EXPECT(store.n == 1);
 }
 
@@ -185,7 +193,8 @@ TEST(push_prom_keeps_the_good_rest)
     v1_series(&w, "fine", 3, NOW + 599000);
     snappy(&w);
     EXPECT(expect("/api/v1/write", V1 SNAPPY, &w, 400, "ahead"));
-    EXPECT(store.n == 2 && fake_row(&store, "good") && fake_row(&store, "fine") && !fake_row(&store, "ahead"));
+    EXPECT(store.n == 2 && fake_row(&store, "good") && fake_row(&store, "fine") &&
+           !fake_row(&store, "ahead"));
 
     fake_clear(&store);
     store.reject_rows = 1; /* the store's own refusals count as well */
@@ -200,7 +209,10 @@ TEST(push_prom_answers_what_a_sender_should_repeat)
     static const struct {
         int rc, status;
         const char *text;
-    } cases[] = { { ERR_BUSY, 429, "Retry-After: 1\r" }, { ERR_FULL, 507, "Retry-After: 10" }, { ERR_IO, 500, "fake store" }, { ERR_LIMIT, 413, "fake" } };
+    } cases[] = { { ERR_BUSY, 429, "Retry-After: 1\r" },
+                  { ERR_FULL, 507, "Retry-After: 10" },
+                  { ERR_IO, 500, "fake store" },
+                  { ERR_LIMIT, 413, "fake" } };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct wire w = { 0 };
         fake_clear(&store);
@@ -261,7 +273,8 @@ TEST(push_prom_tells_a_v2_sender_what_was_written)
     snappy(&w);
     struct reply r = door_ask(&door, "POST", "/api/v1/write", V2 SNAPPY, wire_str(&w));
     EXPECT(r.status == 204 && reply_has(&r, "X-Prometheus-Remote-Write-Samples-Written: 2\r"));
-    EXPECT(reply_has(&r, "X-Prometheus-Remote-Write-Histograms-Written: 1\r") && reply_has(&r, "X-Prometheus-Remote-Write-Exemplars-Written: 1\r"));
+    EXPECT(reply_has(&r, "X-Prometheus-Remote-Write-Histograms-Written: 1\r") &&
+           reply_has(&r, "X-Prometheus-Remote-Write-Exemplars-Written: 1\r"));
     free(r.text);
     wire_free(&w);
     EXPECT(store.n == 3 && fake_row(&store, "lat")->is_hist);
@@ -269,7 +282,8 @@ TEST(push_prom_tells_a_v2_sender_what_was_written)
     v2_body(&w, NOW + 700000); /* one sample too far ahead: the headers tell the truth */
     snappy(&w);
     r = door_ask(&door, "POST", "/api/v1/write", V2 SNAPPY, wire_str(&w));
-    EXPECT(r.status == 400 && reply_has(&r, "X-Prometheus-Remote-Write-Samples-Written: 1\r") && reply_has(&r, "future"));
+    EXPECT(r.status == 400 && reply_has(&r, "X-Prometheus-Remote-Write-Samples-Written: 1\r") &&
+           reply_has(&r, "future"));
     free(r.text);
 
     store.refuse_with = ERR_BUSY;
@@ -323,14 +337,17 @@ TEST(push_prom_imports_text)
     fake_clear(&store);
     struct reply r = import("", "", "# TYPE a counter\na{b=\"c\"} 1 1600000000000\nup 2\n");
     EXPECT(r.status == 204 && store.n == 2 && store.n_metadata == 1);
-    EXPECT(fake_row(&store, "a{b=\"c\"}")->time_ms == 1600000000000 && fake_row(&store, "up")->time_ms == NOW);
+    EXPECT(fake_row(&store, "a{b=\"c\"}")->time_ms == 1600000000000 &&
+           fake_row(&store, "up")->time_ms == NOW);
     free(r.text);
 
-    r = import("?timestamp=1500000000000&extra_label=job%3Dmine&extra_label=zone=eu", "Content-Type: application/x-www-form-urlencoded\r\n", "up 3\n");
+    r = import("?timestamp=1500000000000&extra_label=job%3Dmine&extra_label=zone=eu",
+               "Content-Type: application/x-www-form-urlencoded\r\n", "up 3\n");
     EXPECT(r.status == 204 && fake_row(&store, "up{job=\"mine\", zone=\"eu\"}")->time_ms == 1500000000000);
     free(r.text);
 
-    r = import("", "Content-Type: application/openmetrics-text; version=1.0.0\r\n", "up 4 1600000000.5\n# EOF\n");
+    r = import("", "Content-Type: application/openmetrics-text; version=1.0.0\r\n",
+               "up 4 1600000000.5\n# EOF\n");
     EXPECT(r.status == 204 && fake_row(&store, "up")->time_ms == 1600000000500);
     free(r.text);
 }
@@ -340,7 +357,8 @@ TEST(push_prom_names_the_bad_lines_of_an_import)
     fake_clear(&store);
     struct reply r = import("", "", "a 1\nb x\nc{ 2\nd 3\n");
     EXPECT(r.status == 400 && store.n == 2);
-    EXPECT(reply_has(&r, "\"accepted\":2,\"rejected\":2") && reply_has(&r, "{\"line\":2,\"error\":\"value is not a number: \\\"x\\\"\"}"));
+    EXPECT(reply_has(&r, "\"accepted\":2,\"rejected\":2") &&
+           reply_has(&r, "{\"line\":2,\"error\":\"value is not a number: \\\"x\\\"\"}"));
     EXPECT(reply_has(&r, "{\"line\":3,") && reply_has(&r, "application/json"));
     free(r.text);
     r = import("", "", "a 1 1700000700000\n"); /* 700 s ahead */
@@ -361,7 +379,8 @@ TEST(push_prom_refuses_bad_import_parameters)
 
 TEST(push_prom_counts_what_it_answers)
 {
-    struct stat *ok = stat_counter("vedette_ingest_requests_total", "", "protocol=\"remote_write_v1\",code=\"204\"");
+    struct stat *ok =
+        stat_counter("vedette_ingest_requests_total", "", "protocol=\"remote_write_v1\",code=\"204\"");
     struct stat *samples = stat_counter("vedette_ingest_samples_total", "", "protocol=\"remote_write_v1\"");
     struct stat *ahead = stat_counter("vedette_rejected_total", "", "reason=\"future\"");
     double ok_before = stat_value(ok), samples_before = stat_value(samples), ahead_before = stat_value(ahead);
@@ -371,7 +390,8 @@ TEST(push_prom_counts_what_it_answers)
     EXPECT(expect("/api/v1/write", V1, &w, 204, NULL));
     v1_series(&w, "c", 1, NOW + 999999999);
     EXPECT(expect("/api/v1/write", V1, &w, 400, NULL));
-    EXPECT(stat_value(ok) - ok_before == 1 && stat_value(samples) - samples_before == 2 && stat_value(ahead) - ahead_before == 1);
+    EXPECT(stat_value(ok) - ok_before == 1 && stat_value(samples) - samples_before == 2 &&
+           stat_value(ahead) - ahead_before == 1);
 }
 
 int main(void)

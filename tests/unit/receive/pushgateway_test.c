@@ -46,8 +46,11 @@ static int ask(const char *method, const char *target, const char *body)
 static bool is(const char *series, double value, int64_t time_ms)
 {
     const struct fake_row *row = fake_row(&store, series);
-    bool fits = row != NULL && row->time_ms == time_ms && (row->value == value || (is_stale(value) && is_stale(row->value)));
-    if (!fits) fprintf(stderr, "%s: %s %.17g at %lld\n", series, row ? "is" : "missing", row ? row->value : 0, row ? (long long)row->time_ms : 0);
+    bool fits = row != NULL && row->time_ms == time_ms &&
+                (row->value == value || (is_stale(value) && is_stale(row->value)));
+    if (!fits)
+        fprintf(stderr, "%s: %s %.17g at %lld\n", series, row ? "is" : "missing", row ? row->value : 0,
+                row ? (long long)row->time_ms : 0);
     return fits;
 }
 
@@ -58,9 +61,11 @@ static double stale(void)
 
 TEST(pushgateway_keeps_a_push_under_its_group)
 {
-    EXPECT(ask("PUT", "/metrics/job/backup/instance/db%2F1", "# TYPE rows counter\nrows{job=\"other\",t=\"x\"} 5 123\nsize 7\n") == 200);
+    EXPECT(ask("PUT", "/metrics/job/backup/instance/db%2F1",
+               "# TYPE rows counter\nrows{job=\"other\",t=\"x\"} 5 123\nsize 7\n") == 200);
     EXPECT(store.last_ack == ACK_DURABLE && store.n == 4 && store.n_metadata == 1);
-    EXPECT(is("rows{instance=\"db/1\", job=\"backup\", t=\"x\"}", 5, NOW)); /* the group's job, the push's time */
+    EXPECT(is("rows{instance=\"db/1\", job=\"backup\", t=\"x\"}", 5,
+              NOW)); /* the group's job, the push's time */
     EXPECT(is("size{instance=\"db/1\", job=\"backup\"}", 7, NOW));
     EXPECT(is("push_time_seconds{instance=\"db/1\", job=\"backup\"}", NOW / 1000, NOW));
     EXPECT(is("push_failure_time_seconds{instance=\"db/1\", job=\"backup\"}", 0, NOW));
@@ -73,13 +78,17 @@ TEST(pushgateway_put_replaces_the_group)
     clock_fix_ms(NOW + 1000);
     EXPECT(ask("PUT", "/metrics/job/j", "a 1\nb 2\n") == 200);
     clock_fix_ms(NOW + 2000);
-    EXPECT(ask("PUT", "/metrics/job/j", "b 3\nc 4\nc 5\n") == 200); /* of a series given twice the later counts */
-    EXPECT(is("a{job=\"j\"}", stale(), NOW + 2000) && is("b{job=\"j\"}", 3, NOW + 2000) && is("c{job=\"j\"}", 5, NOW + 2000));
+    EXPECT(ask("PUT", "/metrics/job/j", "b 3\nc 4\nc 5\n") ==
+           200); /* of a series given twice the later counts */
+    EXPECT(is("a{job=\"j\"}", stale(), NOW + 2000) && is("b{job=\"j\"}", 3, NOW + 2000) &&
+           is("c{job=\"j\"}", 5, NOW + 2000));
     EXPECT(ask("PUT", "/metrics/job/j", "") == 200); /* nothing is a group, too */
-    EXPECT(is("b{job=\"j\"}", stale(), NOW + 2001) && is("c{job=\"j\"}", stale(), NOW + 2001)); /* same clock: one later all the same */
+    EXPECT(is("b{job=\"j\"}", stale(), NOW + 2001) &&
+           is("c{job=\"j\"}", stale(), NOW + 2001)); /* same clock: one later all the same */
     EXPECT(is("push_time_seconds{job=\"j\"}", (NOW + 2001) / 1000.0, NOW + 2001));
     EXPECT(ask("DELETE", "/metrics/job/j", "") == 202);
-    EXPECT(is("push_time_seconds{job=\"j\"}", stale(), NOW + 2002) && is("push_failure_time_seconds{job=\"j\"}", stale(), NOW + 2002));
+    EXPECT(is("push_time_seconds{job=\"j\"}", stale(), NOW + 2002) &&
+           is("push_failure_time_seconds{job=\"j\"}", stale(), NOW + 2002));
 }
 
 TEST(pushgateway_post_replaces_metrics_of_the_same_name_only)
@@ -89,12 +98,14 @@ TEST(pushgateway_post_replaces_metrics_of_the_same_name_only)
     EXPECT(ask("POST", "/metrics/job/p", "a{x=\"1\"} 1\na{x=\"2\"} 2\nb 3\n") == 200);
     clock_fix_ms(NOW + 20000);
     EXPECT(ask("POST", "/metrics/job/p", "a{x=\"2\"} 20\na{x=\"3\"} 30\n") == 200);
-    EXPECT(is("a{job=\"p\", x=\"1\"}", stale(), NOW + 20000) && is("a{job=\"p\", x=\"2\"}", 20, NOW + 20000) && is("a{job=\"p\", x=\"3\"}", 30, NOW + 20000));
+    EXPECT(is("a{job=\"p\", x=\"1\"}", stale(), NOW + 20000) &&
+           is("a{job=\"p\", x=\"2\"}", 20, NOW + 20000) && is("a{job=\"p\", x=\"3\"}", 30, NOW + 20000));
     EXPECT(is("b{job=\"p\"}", 3, NOW + 10000)); /* untouched, and still standing: */
 
     struct err e = ERR_INIT;
     EXPECT(pushgateway_sample(gateway, NOW + 30000, &e) == OK && store.last_ack == ACK_MEMORY);
-    EXPECT(is("a{job=\"p\", x=\"1\"}", stale(), NOW + 20000) && is("a{job=\"p\", x=\"2\"}", 20, NOW + 30000) && is("b{job=\"p\"}", 3, NOW + 30000));
+    EXPECT(is("a{job=\"p\", x=\"1\"}", stale(), NOW + 20000) &&
+           is("a{job=\"p\", x=\"2\"}", 20, NOW + 30000) && is("b{job=\"p\"}", 3, NOW + 30000));
     EXPECT(ask("DELETE", "/metrics/job/p", "") == 202);
 }
 
@@ -128,7 +139,8 @@ TEST(pushgateway_refuses_a_bad_push_whole)
     free(r.text);
     EXPECT(!fake_row(&store, "b{job=\"f\"}"));
     EXPECT(pushgateway_sample(gateway, NOW + 90000, &e) == OK);
-    EXPECT(is("a{job=\"f\"}", 1, NOW + 90000) && is("push_failure_time_seconds{job=\"f\"}", (NOW + 81000) / 1000, NOW + 90000));
+    EXPECT(is("a{job=\"f\"}", 1, NOW + 90000) &&
+           is("push_failure_time_seconds{job=\"f\"}", (NOW + 81000) / 1000, NOW + 90000));
     EXPECT(is("push_time_seconds{job=\"f\"}", (NOW + 80000) / 1000, NOW + 90000));
 
     EXPECT(ask("PUT", "/metrics/job/never", "x\n") == 400); /* a group that knows only its failure */
@@ -157,7 +169,8 @@ TEST(pushgateway_reads_base64_in_the_path)
     /* the example of its documentation: job="directory_cleaner", path="/var/tmp" */
     EXPECT(ask("PUT", "/metrics/job/directory_cleaner/path@base64/L3Zhci90bXA", "a 1\n") == 200);
     EXPECT(is("a{job=\"directory_cleaner\", path=\"/var/tmp\"}", 1, NOW + 120000));
-    EXPECT(ask("PUT", "/metrics/job@base64/0KHQv9GD0YLQvdC40Lo/first_label@base64/=", "b 1\n") == 200); /* Sputnik, in Cyrillic; an empty value is no label */
+    EXPECT(ask("PUT", "/metrics/job@base64/0KHQv9GD0YLQvdC40Lo/first_label@base64/=", "b 1\n") ==
+           200); /* Sputnik, in Cyrillic; an empty value is no label */
     EXPECT(is("b{job=\"\xD0\xA1\xD0\xBF\xD1\x83\xD1\x82\xD0\xBD\xD0\xB8\xD0\xBA\"}", 1, NOW + 120000));
     EXPECT(ask("DELETE", "/metrics/job/directory_cleaner/path@base64/L3Zhci90bXA=", "") == 202);
     EXPECT(is("a{job=\"directory_cleaner\", path=\"/var/tmp\"}", stale(), NOW + 120001));
@@ -168,8 +181,10 @@ TEST(pushgateway_reads_base64_in_the_path)
 TEST(pushgateway_refuses_paths_that_name_no_group)
 {
     static const char *const bad[] = {
-        "/metrics/job/",       "/metrics/job/j/label",         "/metrics/job/j/la-bel/x", "/metrics/job/j/__name__/x",
-        "/metrics/job/j/a/1/a/2", "/metrics/job/j/b@base64/!!", "/metrics/job/j/job/k",    "/metrics/job@base64/=",
+        "/metrics/job/",           "/metrics/job/j/label",
+        "/metrics/job/j/la-bel/x", "/metrics/job/j/__name__/x",
+        "/metrics/job/j/a/1/a/2",  "/metrics/job/j/b@base64/!!",
+        "/metrics/job/j/job/k",    "/metrics/job@base64/=",
         "/metrics/job/j/a/%ff",
     };
     fake_clear(&store);
