@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "query/promql/aggregate.h"
 #include "query/promql/histogram_ops.h"
+#include "query/promql/lex.h"
 #include "query/promql/parse.h"
 #include "query/promql/quantile.h"
 
@@ -255,13 +256,21 @@ static int count_series(struct aggregation *a, struct series_index *index, const
     return eval_check(a->ev, e);
 }
 
+static int invalid_label(struct str name, struct err *e)
+{
+    struct buf text = BUF_INIT(512);
+    lex_quote(&text, name, SIZE_MAX);
+    int rc = err_set(e, ERR_EXEC, "invalid label name %s", buf_cstr(&text));
+    buf_release(&text);
+    return rc;
+}
+
 int aggregate_count_values(struct aggregation *a, struct err *e)
 {
     struct series_index index;
     int rc = OK;
 
-    if (a->label.n == 0 || !str_utf8_valid(a->label))
-        return err_set(e, ERR_EXEC, "invalid label name \"%.*s\"", STR_ARG(a->label));
+    if (a->label.n == 0 || !str_utf8_valid(a->label)) return invalid_label(a->label, e);
     series_index_init(&index, a->ev->q, a->out);
     for (size_t g = 0; g < a->n_groups && rc == OK; g++)
         for (size_t m = 0; m < a->groups[g].n && rc == OK; m++)

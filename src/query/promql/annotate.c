@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/float.h"
 #include "base/hash.h"
+#include "query/promql/lex.h"
 #include "query/promql/parse.h"
 
 #define DOCS_QUANTILE "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile"
@@ -64,29 +65,18 @@ void notes_release(struct notes *n)
     pthread_mutex_destroy(&n->mu);
 }
 
-static void quoted(struct buf *b, struct str s)
-{
-    buf_char(b, '"');
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '"' || s.p[i] == '\\') buf_char(b, '\\');
-        if (s.p[i] == '\n') buf_cs(b, "\\n");
-        else buf_char(b, s.p[i]);
-    }
-    buf_char(b, '"');
-}
-
 static void piece(struct buf *b, char what, const struct note *n)
 {
     char number[FLOAT_TEXT_MAX];
     switch (what) {
-    case 'm': quoted(b, n->metric); break;
+    case 'm': lex_quote(b, n->metric, SIZE_MAX); break;
     case 't': buf_str(b, n->text); break;
-    case 'q': quoted(b, n->text); break;
+    case 'q': lex_quote(b, n->text, SIZE_MAX); break;
     case 'f': buf_add(b, number, float_text(n->number, number)); break;
     case 'n':
         if (n->metric.n == 0) break;
         buf_cs(b, " for metric name ");
-        quoted(b, n->metric);
+        lex_quote(b, n->metric, SIZE_MAX);
         break;
     default: check(!"known piece of a note");
     }

@@ -479,7 +479,7 @@ size_t hist_buckets(const struct histogram *h, struct arena *a, struct hbucket *
         if (m.lower < h->zero_threshold) m.lower = MIN(h->zero_threshold, m.upper);
         b[n++] = (struct hbucket){ -m.upper, -m.lower, m.count };
     }
-    if (h->zero_count != 0 && !hist_is_custom(h))
+    if (h->zero_count > 0 && !hist_is_custom(h))
         b[n++] = (struct hbucket){ -h->zero_threshold, h->zero_threshold, h->zero_count };
     for (size_t i = 0; i < w.pos.n; i++) {
         struct hbucket m = bucket_of(&w, w.pos.index[i], w.pos.count[i].s);
