@@ -60,7 +60,8 @@ void handle_admin_delete_series(struct http_exchange *x, void *ctx)
 {
     if (!admin_allowed(x, ctx)) return;
     struct buf out = BUF_INIT(1024);
-    buf_cs(&out, "{\"status\":\"error\",\"errorType\":\"unavailable\",\"error\":\"deleting single series is not supported; "
+    buf_cs(&out, "{\"status\":\"error\",\"errorType\":\"unavailable\",\"error\":\"deleting single series is "
+                 "not supported; "
                  "data is dropped by retention\"}");
     http_answer_buf(x, 501, "application/json", &out);
 }

@@ -20,7 +20,8 @@ void api_post(struct http_exchange *x, const struct prometheus_api *api, api_job
     struct job *job = arena_alloc(http_arena(x), sizeof *job);
 
     *job = (struct job){ x, api, run };
-    if (!work_post(api->pool, run_job, job)) respond_error(x, API_BUSY, "too many requests are waiting; try again in a moment");
+    if (!work_post(api->pool, run_job, job))
+        respond_error(x, API_BUSY, "too many requests are waiting; try again in a moment");
 }
 
 void api_call_init(struct api_call *c, struct http_exchange *x, const struct prometheus_api *api)

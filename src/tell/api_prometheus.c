@@ -1,12 +1,20 @@
-/* api_prometheus.c - the table of routes. What each does: api_query.c, api_series.c, api_status.c, api_targets.c,
- * api_rules.c, health.c, api_admin.c, federate.c, remote_read.c, self_metrics.c. */
+/* api_prometheus.c - the table of routes. What each does: api_query.c, api_series.c, api_status.c,
+ * api_targets.c, api_rules.c, health.c, api_admin.c, federate.c, remote_read.c, self_metrics.c. */
 #include "tell/api_prometheus.h"
 
 #include "base/check.h"
 #include "tell/handlers.h"
 
-#define GET_POST(path, handler) { "GET", path, handler }, { "POST", path, handler }
-#define POST_PUT(path, handler) { "POST", path, handler }, { "PUT", path, handler }
+#define GET_POST(path, handler)                                                                              \
+    { "GET", path, handler },                                                                                \
+    {                                                                                                        \
+        "POST", path, handler                                                                                \
+    }
+#define POST_PUT(path, handler)                                                                              \
+    { "POST", path, handler },                                                                               \
+    {                                                                                                        \
+        "PUT", path, handler                                                                                 \
+    }
 
 const struct http_route prometheus_routes[] = {
     GET_POST("/api/v1/query", handle_query),

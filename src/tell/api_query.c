@@ -8,7 +8,7 @@
 #include "tell/handlers.h"
 #include "tell/result_json.h"
 
-#define POINTS_MAX 11000 /* a series; a week by minutes, a year by hours */
+#define POINTS_MAX  11000 /* a series; a week by minutes, a year by hours */
 #define QUERY_ARENA ((size_t)256 << 20)
 
 struct ask {
@@ -25,8 +25,10 @@ static int take_common(struct http_exchange *x, struct ask *a, struct err *e)
     int rc;
 
     if ((rc = take_duration(x, "timeout", 0, &timeout_ms, e)) < 0) return rc;
-    if (!param_duration(http_has_param(x, "lookback_delta") ? http_param(x, "lookback_delta") : STR("0"), &lookback_ms))
-        return err_set(e, ERR_PARSE, "error parsing lookback delta duration: cannot parse \"%.*s\" to a valid duration",
+    if (!param_duration(http_has_param(x, "lookback_delta") ? http_param(x, "lookback_delta") : STR("0"),
+                        &lookback_ms))
+        return err_set(e, ERR_PARSE,
+                       "error parsing lookback delta duration: cannot parse \"%.*s\" to a valid duration",
                        STR_ARG(http_param(x, "lookback_delta")));
     a->conf.text = http_param(x, "query");
     a->conf.timeout_ms = http_param(x, "timeout").n > 0 ? MAX(timeout_ms, 1) : 0;
@@ -56,24 +58,29 @@ static int take_range(struct http_exchange *x, struct ask *a, struct err *e)
     if ((rc = take_needed_time(x, "start", &c->start_ms, e)) < 0) return rc;
     if ((rc = take_needed_time(x, "end", &c->end_ms, e)) < 0) return rc;
     if (c->end_ms < c->start_ms)
-        return err_set(e, ERR_PARSE, "invalid parameter \"end\": end timestamp must not be before start time");
+        return err_set(e, ERR_PARSE,
+                       "invalid parameter \"end\": end timestamp must not be before start time");
     if (!param_duration(http_param(x, "step"), &c->step_ms))
         return err_set(e, ERR_PARSE, "invalid parameter \"step\": cannot parse \"%.*s\" to a valid duration",
                        STR_ARG(http_param(x, "step")));
     if (c->step_ms <= 0)
-        return err_set(e, ERR_PARSE, "invalid parameter \"step\": zero or negative query resolution step widths are not accepted. "
-                                     "Try a positive integer");
+        return err_set(
+            e, ERR_PARSE,
+            "invalid parameter \"step\": zero or negative query resolution step widths are not accepted. "
+            "Try a positive integer");
     if ((c->end_ms - c->start_ms) / c->step_ms > POINTS_MAX)
-        return err_set(e, ERR_PARSE, "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
-                                     "resolution (?step=XX)");
+        return err_set(
+            e, ERR_PARSE,
+            "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
+            "resolution (?step=XX)");
     return take_common(x, a, e);
 }
 
 /* ---- query and query_range ---- */
 
 /* The engine's warnings and what this layer has to add. */
-static struct str *all_warnings(struct http_exchange *x, const struct ask *a, const struct annotations *notes, bool truncated,
-                                size_t *n)
+static struct str *all_warnings(struct http_exchange *x, const struct ask *a, const struct annotations *notes,
+                                bool truncated, size_t *n)
 {
     struct str *w = arena_array(http_arena(x), notes->n_warnings + 2, sizeof *w);
 
@@ -81,9 +88,11 @@ static struct str *all_warnings(struct http_exchange *x, const struct ask *a, co
     for (size_t i = 0; i < notes->n_warnings; i++) w[(*n)++] = notes->warnings[i];
     if (truncated) w[(*n)++] = STR("results truncated due to limit");
     if (a->stats.n > 0 && !str_is(a->stats, "true") && !str_is(a->stats, "all"))
-        w[(*n)++] = arena_printf(http_arena(x), "value \"%.*s\" for parameter \"stats\" is deprecated and will be rejected in the "
-                                                "next major release, use \"true\" or \"all\"",
-                                 STR_ARG(a->stats));
+        w[(*n)++] =
+            arena_printf(http_arena(x),
+                         "value \"%.*s\" for parameter \"stats\" is deprecated and will be rejected in the "
+                         "next major release, use \"true\" or \"all\"",
+                         STR_ARG(a->stats));
     return w;
 }
 
@@ -203,8 +212,8 @@ static int take_exemplar_window(struct http_exchange *x, int64_t *from_ms, int64
     return OK;
 }
 
-static void answer_exemplars(struct http_exchange *x, const struct prometheus_api *api, const struct node *query, int64_t from_ms,
-                             int64_t to_ms)
+static void answer_exemplars(struct http_exchange *x, const struct prometheus_api *api,
+                             const struct node *query, int64_t from_ms, int64_t to_ms)
 {
     struct buf out = BUF_INIT(ANSWER_MAX_BYTES);
     struct store_view *view = NULL;
@@ -233,7 +242,8 @@ static void run_exemplars(struct http_exchange *x, const struct prometheus_api *
     struct node *n = NULL;
     struct err e = ERR_INIT;
 
-    if (take_exemplar_window(x, &from_ms, &to_ms, &e) < 0 || promql_parse(http_param(x, "query"), &arena, &n, &e) < 0)
+    if (take_exemplar_window(x, &from_ms, &to_ms, &e) < 0 ||
+        promql_parse(http_param(x, "query"), &arena, &n, &e) < 0)
         respond_err(x, &e);
     else
         answer_exemplars(x, api, n, from_ms, to_ms);

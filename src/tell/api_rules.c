@@ -1,5 +1,5 @@
-/* api_rules.c - rules and alerts. Until rules are judged here there are no groups; the shapes and the refusals are those
- * that Grafana expects. */
+/* api_rules.c - rules and alerts. Until rules are judged here there are no groups; the shapes and the
+ * refusals are those that Grafana expects. */
 #include "tell/handlers.h"
 #include "tell/params.h"
 #include "tell/respond.h"
@@ -19,15 +19,23 @@ static int check_rules_ask(struct http_exchange *x, struct err *e)
     int64_t v = 1;
 
     if (type.n > 0 && !str_is_nocase(type, "alert") && !str_is_nocase(type, "record"))
-        return err_set(e, ERR_PARSE, "invalid parameter \"type\": not supported value \"%.*s\"", STR_ARG(type));
+        return err_set(e, ERR_PARSE, "invalid parameter \"type\": not supported value \"%.*s\"",
+                       STR_ARG(type));
     if (exclude.n > 0 && !is_bool(exclude))
-        return err_set(e, ERR_PARSE, "invalid parameter \"exclude_alerts\": \"%.*s\" is neither true nor false", STR_ARG(exclude));
+        return err_set(e, ERR_PARSE,
+                       "invalid parameter \"exclude_alerts\": \"%.*s\" is neither true nor false",
+                       STR_ARG(exclude));
     if (limit.n == 0 && http_param(x, "group_next_token").n > 0)
-        return err_set(e, ERR_PARSE, "invalid parameter \"group_next_token\": group_limit needs to be present in order to paginate "
-                                     "over the groups");
+        return err_set(
+            e, ERR_PARSE,
+            "invalid parameter \"group_next_token\": group_limit needs to be present in order to paginate "
+            "over the groups");
     if (limit.n > 0 && !str_to_i64(limit, &v))
-        return err_set(e, ERR_PARSE, "invalid parameter \"group_limit\": group_limit needs to be a valid number");
-    if (v <= 0) return err_set(e, ERR_PARSE, "invalid parameter \"group_limit\": group_limit needs to be greater than 0");
+        return err_set(e, ERR_PARSE,
+                       "invalid parameter \"group_limit\": group_limit needs to be a valid number");
+    if (v <= 0)
+        return err_set(e, ERR_PARSE,
+                       "invalid parameter \"group_limit\": group_limit needs to be greater than 0");
     return OK;
 }
 

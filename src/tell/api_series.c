@@ -66,7 +66,8 @@ static int gather_series(struct look *l, struct series_ref **out, size_t *n, str
     }
     if (*n > 1) qsort(*out, *n, sizeof **out, by_labels);
     for (size_t i = 0; i < *n; i++)
-        if (i == 0 || !labels_eq((*out)[distinct - 1].labels, (*out)[i].labels)) (*out)[distinct++] = (*out)[i];
+        if (i == 0 || !labels_eq((*out)[distinct - 1].labels, (*out)[i].labels))
+            (*out)[distinct++] = (*out)[i];
     *n = distinct;
     return OK;
 }
@@ -229,7 +230,8 @@ static void put_metadata(struct buf *out, const struct metadata *m)
     buf_char(out, '}');
 }
 
-/* One family: those of m that belong to it, without doubles, at most `most` (0 = all). Returns how many it consumed. */
+/* One family: those of m that belong to it, without doubles, at most `most` (0 = all). Returns how many it
+ * consumed. */
 static size_t put_family(struct buf *out, const struct metadata *m, size_t n, size_t most)
 {
     size_t i = 0, put = 0;
@@ -263,7 +265,8 @@ static int take_metadata_ask(struct http_exchange *x, struct metadata_ask *a, st
     return OK;
 }
 
-static void answer_metadata(struct http_exchange *x, const struct metadata_ask *a, struct metadata *m, size_t n)
+static void answer_metadata(struct http_exchange *x, const struct metadata_ask *a, struct metadata *m,
+                            size_t n)
 {
     struct buf out = BUF_INIT(ANSWER_MAX_BYTES);
     int64_t families = 0;
@@ -288,7 +291,8 @@ static void run_metadata(struct http_exchange *x, const struct prometheus_api *a
     size_t n = 0;
 
     api_call_init(&c, x, api);
-    if (take_metadata_ask(x, &ask, &e) < 0 || store_metadata(api->store, &c.call, ask.metric, 0, &found, &n, &e) < 0)
+    if (take_metadata_ask(x, &ask, &e) < 0 ||
+        store_metadata(api->store, &c.call, ask.metric, 0, &found, &n, &e) < 0)
         respond_err(x, &e);
     else
         answer_metadata(x, &ask, found, n);

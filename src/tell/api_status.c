@@ -10,7 +10,7 @@
 #include "tell/prom_json.h"
 
 #define TOP_DEFAULT 10
-#define TOP_MAX 10000
+#define TOP_MAX     10000
 
 /* ---- configuration and flags ---- */
 
@@ -64,7 +64,8 @@ static void put_text(struct buf *out, const char *key, const char *text)
     json_escape(out, str_of(text ? text : ""));
 }
 
-/* The keys that belong to Go's runtime are there, since clients look for them, and zero, since we have none. */
+/* The keys that belong to Go's runtime are there, since clients look for them, and zero, since we have none.
+ */
 void handle_status_runtimeinfo(struct http_exchange *x, void *ctx)
 {
     const struct prometheus_api *api = ctx;
@@ -82,14 +83,15 @@ void handle_status_runtimeinfo(struct http_exchange *x, void *ctx)
     prom_put_rfc3339(&out, clock_now_ms());
     buf_cs(&out, ",\"reloadConfigSuccess\":true,\"lastConfigTime\":");
     prom_put_rfc3339(&out, api->started_ms);
-    buf_cs(&out, ",\"corruptionCount\":0,\"goroutineCount\":0,\"GOMAXPROCS\":0,\"GOMEMLIMIT\":0,\"GOGC\":\"\",\"GODEBUG\":\"\"");
+    buf_cs(&out, ",\"corruptionCount\":0,\"goroutineCount\":0,\"GOMAXPROCS\":0,\"GOMEMLIMIT\":0,\"GOGC\":"
+                 "\"\",\"GODEBUG\":\"\"");
     put_text(&out, "storageRetention", api->retention);
     buf_char(&out, '}');
     respond_data(x, &out);
 }
 
-/* The version is that of the API we speak: clients switch features on by it. No `features`: Grafana would take us for
- * another product. Our own name and version are in /health. */
+/* The version is that of the API we speak: clients switch features on by it. No `features`: Grafana would
+ * take us for another product. Our own name and version are in /health. */
 void handle_status_buildinfo(struct http_exchange *x, void *ctx)
 {
     const struct prometheus_api *api = ctx;
@@ -120,7 +122,8 @@ static void put_counts(struct buf *out, const struct name_count *c, size_t n)
     buf_char(out, ']');
 }
 
-static int put_top(struct buf *out, struct store *s, struct call *call, const char *key, const char *what, size_t limit, struct err *e)
+static int put_top(struct buf *out, struct store *s, struct call *call, const char *key, const char *what,
+                   size_t limit, struct err *e)
 {
     struct name_count *c = NULL;
     size_t n = 0;
@@ -143,15 +146,20 @@ static int put_head_stats(struct buf *out, struct store *s, struct call *call, s
     if (rc < 0) return rc;
     for (size_t i = 0; i < n; i++) pairs += c[i].n;
     store_status(s, &status);
-    buf_printf(out, "{\"headStats\":{\"numSeries\":%llu,\"numLabelPairs\":%llu,\"chunkCount\":%llu,\"minTime\":%lld,\"maxTime\":%lld}",
-               (unsigned long long)status.series_active, (unsigned long long)pairs, (unsigned long long)status.parts,
-               (long long)status.min_time_ms, (long long)status.max_time_ms);
+    buf_printf(out,
+               "{\"headStats\":{\"numSeries\":%llu,\"numLabelPairs\":%llu,\"chunkCount\":%llu,\"minTime\":%"
+               "lld,\"maxTime\":%lld}",
+               (unsigned long long)status.series_active, (unsigned long long)pairs,
+               (unsigned long long)status.parts, (long long)status.min_time_ms,
+               (long long)status.max_time_ms);
     return OK;
 }
 
 static int put_tsdb(struct buf *out, struct store *s, struct call *call, size_t limit, struct err *e)
 {
-    static const struct { const char *key, *what; } lists[] = {
+    static const struct {
+        const char *key, *what;
+    } lists[] = {
         { "seriesCountByMetricName", "series_by_metric" },
         { "labelValueCountByLabelName", "values_by_label" },
         { "memoryInBytesByLabelName", "bytes_by_label" },
@@ -159,7 +167,8 @@ static int put_tsdb(struct buf *out, struct store *s, struct call *call, size_t 
     };
     int rc = put_head_stats(out, s, call, e);
 
-    for (size_t i = 0; i < COUNT(lists) && rc == OK; i++) rc = put_top(out, s, call, lists[i].key, lists[i].what, limit, e);
+    for (size_t i = 0; i < COUNT(lists) && rc == OK; i++)
+        rc = put_top(out, s, call, lists[i].key, lists[i].what, limit, e);
     buf_char(out, '}');
     return rc;
 }

@@ -72,7 +72,8 @@ static void list_target(const struct target_view *t, void *arg)
         put_active(l->out, t);
 }
 
-static void put_targets(struct buf *out, const struct scrape_source *s, bool dropped, bool wanted, struct str pool)
+static void put_targets(struct buf *out, const struct scrape_source *s, bool dropped, bool wanted,
+                        struct str pool)
 {
     struct listing l = { out, dropped, pool, 0 };
 

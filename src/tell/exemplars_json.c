@@ -53,7 +53,8 @@ static int by_series_and_time(const void *a, const void *b)
 
 static bool same(const struct exemplar *a, const struct exemplar *b)
 {
-    return a->time_ms == b->time_ms && double_bits(a->value) == double_bits(b->value) && labels_eq(a->labels, b->labels);
+    return a->time_ms == b->time_ms && double_bits(a->value) == double_bits(b->value) &&
+           labels_eq(a->labels, b->labels);
 }
 
 static void put_exemplar(struct buf *out, const struct exemplar *e)
@@ -89,8 +90,8 @@ static void put_all(struct buf *out, const struct exemplar *e, size_t n)
     buf_cs(out, last ? "]}]" : "]");
 }
 
-int exemplars_json(struct buf *out, struct store_view *view, struct call *call, const struct node *query, int64_t from_ms,
-                   int64_t to_ms, struct err *e)
+int exemplars_json(struct buf *out, struct store_view *view, struct call *call, const struct node *query,
+                   int64_t from_ms, int64_t to_ms, struct err *e)
 {
     struct gather g = { .view = view, .call = call, .err = e };
     size_t n = 0;

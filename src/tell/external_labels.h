@@ -1,4 +1,5 @@
-/* external_labels.h - the labels that name this server to others: added to what leaves by /federate and remote read. */
+/* external_labels.h - the labels that name this server to others: added to what leaves by /federate and
+ * remote read. */
 #pragma once
 #include "tell/api_prometheus.h"
 

@@ -1,7 +1,9 @@
-/* federate.c - GET /federate: the newest sample of every series that match[] selects, for another server to scrape.
+/* federate.c - GET /federate: the newest sample of every series that match[] selects, for another server to
+ * scrape.
  *
- * The newest within the lookback, with its time; a stale marker means none. Families by name, untyped, since the selection
- * may tear them apart; native histograms only in protobuf. External labels are added where a series lacks them. */
+ * The newest within the lookback, with its time; a stale marker means none. Families by name, untyped, since
+ * the selection may tear them apart; native histograms only in protobuf. External labels are added where a
+ * series lacks them. */
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -38,7 +40,8 @@ static int by_labels(const void *a, const void *b)
 }
 
 /* The series of all sets, each once. */
-static int find_series(struct federation *f, const struct match_sets *sets, struct series_ref **out, size_t *n, struct err *e)
+static int find_series(struct federation *f, const struct match_sets *sets, struct series_ref **out,
+                       size_t *n, struct err *e)
 {
     size_t cap = 0, distinct = 0;
 
@@ -54,7 +57,8 @@ static int find_series(struct federation *f, const struct match_sets *sets, stru
     if (sets->n == 1) return OK; /* one set has no doubles, and its order is cheapest to scan */
     if (*n > 1) qsort(*out, *n, sizeof **out, by_labels);
     for (size_t i = 0; i < *n; i++)
-        if (i == 0 || !labels_eq((*out)[distinct - 1].labels, (*out)[i].labels)) (*out)[distinct++] = (*out)[i];
+        if (i == 0 || !labels_eq((*out)[distinct - 1].labels, (*out)[i].labels))
+            (*out)[distinct++] = (*out)[i];
     *n = distinct;
     return OK;
 }
@@ -116,8 +120,11 @@ static void write_page(struct federation *f, const struct exposition_format *for
             exposition_family(&out, name, type_of(s), STR(""), STR(""));
         family = name;
         type = type_of(s);
-        struct exposition_sample sample = { .labels = external_labels_add(f->api, s->labels, &f->c.arena), .value = s->value, .has_time = true,
-                                            .time_ms = s->time_ms, .hist = s->hist };
+        struct exposition_sample sample = { .labels = external_labels_add(f->api, s->labels, &f->c.arena),
+                                            .value = s->value,
+                                            .has_time = true,
+                                            .time_ms = s->time_ms,
+                                            .hist = s->hist };
         exposition_sample(&out, &sample);
     }
     exposition_end(&out);
@@ -139,7 +146,8 @@ static void answer(struct http_exchange *x, struct federation *f)
     write_page(f, &format, &body);
     if (body.full) {
         buf_release(&body);
-        respond_text(x, 500, "the answer is larger than %zu MiB; select fewer series", ANSWER_MAX_BYTES >> 20);
+        respond_text(x, 500, "the answer is larger than %zu MiB; select fewer series",
+                     ANSWER_MAX_BYTES >> 20);
         return;
     }
     http_answer_buf(x, 200, exposition_content_type(&format, type), &body);

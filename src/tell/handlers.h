@@ -3,16 +3,18 @@
 #include "net/http_server.h"
 
 /* api_query.c */
-http_handler handle_query, handle_query_range, handle_query_exemplars, handle_format_query, handle_parse_query;
+http_handler handle_query, handle_query_range, handle_query_exemplars, handle_format_query,
+    handle_parse_query;
 /* api_series.c */
 http_handler handle_series, handle_labels, handle_label_values, handle_metadata;
 /* api_targets.c */
-http_handler handle_targets, handle_targets_metadata, handle_scrape_pools, handle_alertmanagers, handle_notifications;
+http_handler handle_targets, handle_targets_metadata, handle_scrape_pools, handle_alertmanagers,
+    handle_notifications;
 /* api_rules.c: until something judges, there are no groups */
 http_handler handle_rules, handle_alerts, handle_gone;
 /* api_status.c */
-http_handler handle_status_config, handle_status_flags, handle_status_runtimeinfo, handle_status_buildinfo, handle_status_tsdb,
-    handle_status_walreplay;
+http_handler handle_status_config, handle_status_flags, handle_status_runtimeinfo, handle_status_buildinfo,
+    handle_status_tsdb, handle_status_walreplay;
 /* health.c */
 http_handler handle_health, handle_ready, handle_healthy, handle_reload;
 /* api_admin.c */

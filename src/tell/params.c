@@ -14,7 +14,9 @@
 
 static int64_t clamp_ms(double ms)
 {
-    return ms >= (double)API_TIME_MAX ? API_TIME_MAX : ms <= (double)API_TIME_MIN ? API_TIME_MIN : (int64_t)ms;
+    return ms >= (double)API_TIME_MAX   ? API_TIME_MAX
+           : ms <= (double)API_TIME_MIN ? API_TIME_MIN
+                                        : (int64_t)ms;
 }
 
 /* n decimal digits at *p, which moves past them; -1 when they are none. */
@@ -81,9 +83,11 @@ static int days_in(int year, int month)
 static bool parse_rfc3339(struct str s, int64_t *out)
 {
     int year = digits(&s, 4), month, day, h, m, sec;
-    if (year < 0 || !mark(&s, '-') || (month = digits(&s, 2)) < 1 || month > 12 || !mark(&s, '-')) return false;
+    if (year < 0 || !mark(&s, '-') || (month = digits(&s, 2)) < 1 || month > 12 || !mark(&s, '-'))
+        return false;
     if ((day = digits(&s, 2)) < 1 || day > days_in(year, month) || !mark(&s, 'T')) return false;
-    if ((h = digits(&s, 2)) < 0 || h > 23 || !mark(&s, ':') || (m = digits(&s, 2)) < 0 || m > 59) return false;
+    if ((h = digits(&s, 2)) < 0 || h > 23 || !mark(&s, ':') || (m = digits(&s, 2)) < 0 || m > 59)
+        return false;
     if (!mark(&s, ':') || (sec = digits(&s, 2)) < 0 || sec > 59) return false;
 
     int64_t ms = days_of(year, month, day) * 86400000 + h * 3600000 + m * 60000 + sec * 1000;
@@ -128,7 +132,10 @@ static bool take_code_point(struct str *s, struct buf *out)
 
     for (; n < s->n && s->p[n] != '_'; n++) {
         char c = s->p[n];
-        int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        int d = c >= '0' && c <= '9'   ? c - '0'
+                : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                       : -1;
         if (d < 0 || n >= 6) return false;
         r = r * 16 + (uint32_t)d;
     }
@@ -172,7 +179,8 @@ done:
 static int invalid(struct err *e, const char *name, struct str value, const char *kind)
 {
     int n = (int)MIN(value.n, 200);
-    return err_set(e, ERR_PARSE, "invalid parameter \"%s\": cannot parse \"%.*s\" to a valid %s", name, n, value.p, kind);
+    return err_set(e, ERR_PARSE, "invalid parameter \"%s\": cannot parse \"%.*s\" to a valid %s", name, n,
+                   value.p, kind);
 }
 
 int take_needed_time(struct http_exchange *x, const char *name, int64_t *ms, struct err *e)
@@ -187,8 +195,10 @@ int take_time(struct http_exchange *x, const char *name, int64_t fallback, int64
 
     *ms = fallback;
     if (s.n == 0 || param_time(s, ms)) return OK;
-    return err_set(e, ERR_PARSE, "invalid parameter \"%s\": invalid time value for '%s': cannot parse \"%.*s\" to a valid timestamp",
-                   name, name, (int)MIN(s.n, 200), s.p);
+    return err_set(
+        e, ERR_PARSE,
+        "invalid parameter \"%s\": invalid time value for '%s': cannot parse \"%.*s\" to a valid timestamp",
+        name, name, (int)MIN(s.n, 200), s.p);
 }
 
 int take_duration(struct http_exchange *x, const char *name, int64_t fallback, int64_t *ms, struct err *e)
@@ -232,7 +242,8 @@ int take_matches(struct http_exchange *x, const char *name, struct match_sets *s
         struct match_set *set = &sets->at[i];
         if ((rc = promql_parse_selector(texts[i], http_arena(x), &set->at, &set->n, e)) < 0) break;
         sets->n++;
-        if (!refuses_something(set)) rc = err_set(e, ERR_PARSE, "%s must contain at least one non-empty matcher", name);
+        if (!refuses_something(set))
+            rc = err_set(e, ERR_PARSE, "%s must contain at least one non-empty matcher", name);
     }
     if (rc < 0) match_sets_release(sets);
     return rc;

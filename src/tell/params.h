@@ -12,9 +12,11 @@
 /* Text to value; false when it is none. */
 bool param_time(struct str s, int64_t *ms);     /* seconds as a float, or RFC 3339 */
 bool param_duration(struct str s, int64_t *ms); /* seconds as a float, or 5m */
-struct str param_label_name(struct str escaped, struct arena *); /* U__ escapes decoded; anything else as it is */
+struct str param_label_name(struct str escaped,
+                            struct arena *); /* U__ escapes decoded; anything else as it is */
 
-/* A parameter of a request, or its default when absent. On error `e` holds what the client is told, ERR_PARSE. */
+/* A parameter of a request, or its default when absent. On error `e` holds what the client is told,
+ * ERR_PARSE. */
 int take_time(struct http_exchange *, const char *name, int64_t fallback, int64_t *ms, struct err *);
 int take_needed_time(struct http_exchange *, const char *name, int64_t *ms, struct err *);
 int take_duration(struct http_exchange *, const char *name, int64_t fallback, int64_t *ms, struct err *);
@@ -25,7 +27,7 @@ struct match_sets {
     struct match_set {
         struct matcher *at;
         size_t n;
-    } *at;
+    } * at;
     size_t n;
 };
 int take_matches(struct http_exchange *, const char *name, struct match_sets *, struct err *);

@@ -10,9 +10,10 @@
 
 /* ---- numbers ---- */
 
-static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
-                            "4950515253545556575859606162636465666768697071727374757677787980818283848586878889909192939495969798"
-                            "99";
+static const char pairs[] =
+    "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
+    "4950515253545556575859606162636465666768697071727374757677787980818283848586878889909192939495969798"
+    "99";
 
 /* Two digits at a time, from the end. */
 static size_t u64_text(uint64_t v, char *out)
@@ -132,8 +133,10 @@ static void put_bucket(struct buf *out, bool *any, int ends, double lower, doubl
     buf_char(out, ']');
 }
 
-/* Bucket `index` of one side, by the distance of its bounds from zero. What the zero bucket covers is cut off. */
-static void put_exponential(struct buf *out, bool *any, const struct histogram *h, int32_t index, double count, bool negative)
+/* Bucket `index` of one side, by the distance of its bounds from zero. What the zero bucket covers is cut
+ * off. */
+static void put_exponential(struct buf *out, bool *any, const struct histogram *h, int32_t index,
+                            double count, bool negative)
 {
     double near = hist_bound(index - 1, h->schema), far = hist_bound(index, h->schema);
 
@@ -175,7 +178,8 @@ static void put_negative(struct buf *out, bool *any, const struct histogram *h)
     int64_t index = 0;
     uint32_t at = h->n_neg;
 
-    for (uint32_t s = 0; s < h->n_neg_spans; s++) index += (int64_t)h->neg_spans[s].offset + h->neg_spans[s].length;
+    for (uint32_t s = 0; s < h->n_neg_spans; s++)
+        index += (int64_t)h->neg_spans[s].offset + h->neg_spans[s].length;
     for (uint32_t s = h->n_neg_spans; s-- > 0;) {
         for (uint32_t k = 0; k < h->neg_spans[s].length && at > 0; k++)
             put_exponential(out, any, h, (int32_t)--index, h->neg[--at], true);
@@ -210,10 +214,11 @@ void prom_put_rfc3339(struct buf *out, int64_t ms)
     int64_t z = days + 719468, era = (z >= 0 ? z : z - 146096) / 146097;
     int64_t doe = z - era * 146097, yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
     int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
-    int64_t day = doy - (153 * mp + 2) / 5 + 1, month = mp < 10 ? mp + 3 : mp - 9, year = yoe + era * 400 + (month <= 2);
+    int64_t day = doy - (153 * mp + 2) / 5 + 1, month = mp < 10 ? mp + 3 : mp - 9,
+            year = yoe + era * 400 + (month <= 2);
 
-    buf_printf(out, "\"%04lld-%02d-%02dT%02d:%02d:%02d", (long long)year, (int)month, (int)day, (int)(rest / 3600000),
-               (int)(rest / 60000 % 60), (int)(rest / 1000 % 60));
+    buf_printf(out, "\"%04lld-%02d-%02dT%02d:%02d:%02d", (long long)year, (int)month, (int)day,
+               (int)(rest / 3600000), (int)(rest / 60000 % 60), (int)(rest / 1000 % 60));
     if (rest % 1000) buf_printf(out, ".%03d", (int)(rest % 1000));
     buf_cs(out, "Z\"");
 }

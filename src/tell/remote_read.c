@@ -23,7 +23,8 @@ static int put_series(void *ctx, const struct series_rows *rows)
     return r->out->full ? ERR_LIMIT : OK;
 }
 
-/* A reader asks for our external labels as if the series had them: a match on one of them is fulfilled already. */
+/* A reader asks for our external labels as if the series had them: a match on one of them is fulfilled
+ * already. */
 static void drop_external(const struct prometheus_api *api, struct prom_read_query *q)
 {
     for (size_t i = 0; i < q->n_matchers;) {
@@ -36,7 +37,8 @@ static void drop_external(const struct prometheus_api *api, struct prom_read_que
     }
 }
 
-static int read_query(const struct prometheus_api *api, struct api_call *c, struct prom_read_query *q, struct buf *out, struct err *e)
+static int read_query(const struct prometheus_api *api, struct api_call *c, struct prom_read_query *q,
+                      struct buf *out, struct err *e)
 {
     struct reading r = { .api = api, .c = c, .out = out };
     struct store_view *view = NULL;
@@ -44,16 +46,20 @@ static int read_query(const struct prometheus_api *api, struct api_call *c, stru
     int rc = OK;
 
     drop_external(api, q);
-    if (q->start_ms <= q->end_ms && (rc = store_view_open(api->store, q->start_ms, q->end_ms, &view, e)) == OK &&
+    if (q->start_ms <= q->end_ms &&
+        (rc = store_view_open(api->store, q->start_ms, q->end_ms, &view, e)) == OK &&
         (rc = view_series(view, &c->call, q->matchers, q->n_matchers, 0, &r.set, e)) == OK)
         rc = view_scan(view, &c->call, r.set.at, r.set.n, q->start_ms, q->end_ms, put_series, &r, e);
     store_view_close(view);
     prom_read_result_end(out, result);
-    if (out->full) return err_set(e, ERR_LIMIT, "the answer is larger than %zu MiB; read a shorter time", ANSWER_MAX_BYTES >> 20);
+    if (out->full)
+        return err_set(e, ERR_LIMIT, "the answer is larger than %zu MiB; read a shorter time",
+                       ANSWER_MAX_BYTES >> 20);
     return rc;
 }
 
-static int read_all(struct http_exchange *x, const struct prometheus_api *api, struct api_call *c, struct buf *packed, struct err *e)
+static int read_all(struct http_exchange *x, const struct prometheus_api *api, struct api_call *c,
+                    struct buf *packed, struct err *e)
 {
     struct buf out = BUF_INIT(ANSWER_MAX_BYTES);
     struct prom_read req = { 0 };
@@ -62,7 +68,8 @@ static int read_all(struct http_exchange *x, const struct prometheus_api *api, s
 
     if ((rc = unpack(UNPACK_SNAPPY, http_body(x), UNPACK_SNAPPY_MAX, &c->arena, &body, e)) < 0) return rc;
     rc = prom_read_decode(body, &c->arena, &req, e);
-    if (rc == OK && !req.accepts_samples) rc = err_set(e, ERR_PARSE, "only the SAMPLES response type is offered");
+    if (rc == OK && !req.accepts_samples)
+        rc = err_set(e, ERR_PARSE, "only the SAMPLES response type is offered");
     for (size_t i = 0; i < req.n && rc == OK; i++) rc = read_query(api, c, &req.queries[i], &out, e);
     if (rc == OK) rc = prom_read_pack(buf_view(&out), packed, e);
     prom_read_release(&req);

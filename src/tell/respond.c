@@ -44,7 +44,8 @@ void respond_success(struct http_exchange *x, struct buf *out, const struct str 
     buf_char(out, '}');
     if (out->full) {
         buf_release(out);
-        respond_error(x, API_EXECUTION, "the answer is larger than %zu MiB; ask for fewer series or points", ANSWER_MAX_BYTES >> 20);
+        respond_error(x, API_EXECUTION, "the answer is larger than %zu MiB; ask for fewer series or points",
+                      ANSWER_MAX_BYTES >> 20);
         return;
     }
     http_answer_buf(x, 200, JSON, out);

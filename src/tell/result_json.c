@@ -8,7 +8,8 @@
 
 #define ROOM_POINTS 256 /* how many points' room is asked for at once */
 
-/* The floats from point i on, until `most` are written or none is left; *i moves on. Never past the room given. */
+/* The floats from point i on, until `most` are written or none is left; *i moves on. Never past the room
+ * given. */
 static size_t put_block(char *p, const struct result_series *s, size_t *i, size_t most, bool *any)
 {
     char *begin = p;
@@ -134,8 +135,10 @@ static void put_stats(struct buf *out, const struct query_stats *s)
     put_seconds(out, "innerEvalTime", s->eval_s, ',');
     put_seconds(out, "execQueueTime", s->queue_s, ',');
     put_seconds(out, "execTotalTime", s->total_s, '}');
-    buf_printf(out, ",\"samples\":{\"totalQueryableSamples\":%llu,\"samplesRead\":%llu,\"peakSamples\":%llu}}",
-               (unsigned long long)s->samples_total, (unsigned long long)s->samples_total, (unsigned long long)s->samples_peak);
+    buf_printf(out,
+               ",\"samples\":{\"totalQueryableSamples\":%llu,\"samplesRead\":%llu,\"peakSamples\":%llu}}",
+               (unsigned long long)s->samples_total, (unsigned long long)s->samples_total,
+               (unsigned long long)s->samples_peak);
 }
 
 bool result_json(struct buf *out, const struct query_result *r, size_t limit, bool stats, int64_t time_ms)

@@ -6,7 +6,7 @@
 #include "tell/handlers.h"
 #include "tell/respond.h"
 
-#define BODY_MAX ((size_t)64 << 20)
+#define BODY_MAX  ((size_t)64 << 20)
 #define PAIRS_MAX 32
 
 struct page {
@@ -48,7 +48,9 @@ static void read_labels(struct page *p, const char *text)
 
 static void put_sample(struct page *p, const char *suffix, size_t n_pairs, double value)
 {
-    struct exposition_sample s = { .suffix = str_of(suffix), .labels = { p->pairs, n_pairs }, .value = value };
+    struct exposition_sample s = { .suffix = str_of(suffix),
+                                   .labels = { p->pairs, n_pairs },
+                                   .value = value };
     exposition_sample(&p->out, &s);
 }
 
@@ -71,7 +73,9 @@ static void put_histogram(struct page *p, const struct stat_view *v)
 
 static void put_stat(const struct stat_view *v, void *ctx)
 {
-    static const char *const types[] = { [STAT_COUNTER] = "counter", [STAT_GAUGE] = "gauge", [STAT_HISTOGRAM] = "histogram" };
+    static const char *const types[] = {
+        [STAT_COUNTER] = "counter", [STAT_GAUGE] = "gauge", [STAT_HISTOGRAM] = "histogram"
+    };
     struct page *p = ctx;
 
     if (!p->family || strcmp(p->family, v->name) != 0)

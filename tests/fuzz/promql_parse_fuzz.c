@@ -1,4 +1,5 @@
-/* PromQL text of any kind: it parses or is refused; what parses prints, and the print parses to the same print. */
+/* PromQL text of any kind: it parses or is refused; what parses prints, and the print parses to the same
+ * print. */
 #include <stdint.h>
 
 #include "base/check.h"

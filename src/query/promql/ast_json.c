@@ -1,4 +1,5 @@
-/* ast_json.c - an expression as the JSON tree of /api/v1/parse_query: Prometheus 3's shape, keys in its order (by name). */
+/* ast_json.c - an expression as the JSON tree of /api/v1/parse_query: Prometheus 3's shape, keys in its order
+ * (by name). */
 #include "base/float.h"
 #include "base/json.h"
 #include "query/promql/functions.h"

@@ -1,5 +1,5 @@
-/* check.c - what the grammar alone cannot say: types, matching, arguments. Runs on a tree without syntax errors and
- * stops at the first thing wrong, in the order of the text. */
+/* check.c - what the grammar alone cannot say: types, matching, arguments. Runs on a tree without syntax
+ * errors and stops at the first thing wrong, in the order of the text. */
 #include <stdio.h>
 
 #include "base/check.h"
@@ -25,7 +25,8 @@ static int expect_type(struct parser *p, struct node *n, enum promql_type want, 
     int rc = check_node(p, n);
     if (rc < 0) return rc;
     if (n->type == want) return OK;
-    return parse_fail(p, n->at.pos, "expected type %s in %s, got %s", type_name(want), context, type_name(n->type));
+    return parse_fail(p, n->at.pos, "expected type %s in %s, got %s", type_name(want), context,
+                      type_name(n->type));
 }
 
 /* ---- binary operators ---- */
@@ -62,7 +63,8 @@ static int check_operator(struct parser *p, struct node *n)
     for (int i = 0; i < 2; i++) {
         const struct node *side = i == 0 ? n->left : n->right;
         if (side->type != PROMQL_SCALAR && side->type != PROMQL_VECTOR)
-            return parse_fail(p, side->at.pos, "binary expression must contain only scalar and instant vector types");
+            return parse_fail(p, side->at.pos,
+                              "binary expression must contain only scalar and instant vector types");
     }
     return OK;
 }
@@ -73,14 +75,18 @@ static int check_matching(struct parser *p, struct node *n)
     struct str op = promql_op_text(n->op);
 
     if (n->left->type != PROMQL_VECTOR || n->right->type != PROMQL_VECTOR) {
-        if (n->n_match_labels > 0) return parse_fail(p, n->at.pos, "vector matching only allowed between instant vectors");
-        if (filled) return parse_fail(p, n->at.pos, "filling in missing series only allowed between instant vectors");
+        if (n->n_match_labels > 0)
+            return parse_fail(p, n->at.pos, "vector matching only allowed between instant vectors");
+        if (filled)
+            return parse_fail(p, n->at.pos, "filling in missing series only allowed between instant vectors");
         if (is_set_operator(n->op))
-            return parse_fail(p, n->at.pos, "set operator \"%.*s\" not allowed in binary scalar expression", STR_ARG(op));
+            return parse_fail(p, n->at.pos, "set operator \"%.*s\" not allowed in binary scalar expression",
+                              STR_ARG(op));
         return OK;
     }
     if (!is_set_operator(n->op)) return OK;
-    if (n->card != CARD_ONE_TO_ONE) return parse_fail(p, n->at.pos, "no grouping allowed for \"%.*s\" operation", STR_ARG(op));
+    if (n->card != CARD_ONE_TO_ONE)
+        return parse_fail(p, n->at.pos, "no grouping allowed for \"%.*s\" operation", STR_ARG(op));
     if (filled) return parse_fail(p, n->at.pos, "filling in missing series not allowed for set operators");
     n->card = CARD_MANY_TO_MANY;
     return OK;
@@ -121,11 +127,14 @@ static int check_arity(struct parser *p, const struct node *n)
 
     arity(fn, &least, &most);
     if (least == most && n->n_args != least)
-        return parse_fail(p, n->at.pos, "expected %zu argument(s) in call to \"%s\", got %zu", least, fn->name, n->n_args);
+        return parse_fail(p, n->at.pos, "expected %zu argument(s) in call to \"%s\", got %zu", least,
+                          fn->name, n->n_args);
     if (n->n_args < least)
-        return parse_fail(p, n->at.pos, "expected at least %zu argument(s) in call to \"%s\", got %zu", least, fn->name, n->n_args);
+        return parse_fail(p, n->at.pos, "expected at least %zu argument(s) in call to \"%s\", got %zu", least,
+                          fn->name, n->n_args);
     if (n->n_args > most)
-        return parse_fail(p, n->at.pos, "expected at most %zu argument(s) in call to \"%s\", got %zu", most, fn->name, n->n_args);
+        return parse_fail(p, n->at.pos, "expected at most %zu argument(s) in call to \"%s\", got %zu", most,
+                          fn->name, n->n_args);
     return OK;
 }
 
@@ -133,9 +142,11 @@ static int check_arity(struct parser *p, const struct node *n)
 static int check_info_selector(struct parser *p, const struct node *arg)
 {
     if (arg->type != PROMQL_VECTOR)
-        return parse_fail(p, arg->at.pos, "expected type instant vector in call to function \"info\", got %s", type_name(arg->type));
+        return parse_fail(p, arg->at.pos, "expected type instant vector in call to function \"info\", got %s",
+                          type_name(arg->type));
     if (arg->kind != NODE_SELECTOR) return parse_fail(p, arg->at.pos, "expected label selectors only");
-    if (arg->metric.n > 0) return parse_fail(p, arg->at.pos, "expected label selectors only, got vector selector instead");
+    if (arg->metric.n > 0)
+        return parse_fail(p, arg->at.pos, "expected label selectors only, got vector selector instead");
     return OK;
 }
 
@@ -150,7 +161,8 @@ static int check_call(struct parser *p, struct node *n)
     snprintf(context, sizeof context, "call to function \"%s\"", fn->name);
     for (size_t i = 0; i < n->n_args; i++) {
         enum promql_type want = fn->args[MIN(i, (size_t)fn->n_args - 1)];
-        rc = is_info && i == 1 ? check_info_selector(p, n->args[i]) : expect_type(p, n->args[i], want, context);
+        rc = is_info && i == 1 ? check_info_selector(p, n->args[i])
+                               : expect_type(p, n->args[i], want, context);
         if (rc < 0) return rc;
     }
     return OK;
@@ -161,19 +173,21 @@ static int check_aggregate(struct parser *p, struct node *n)
     int rc = expect_type(p, n->child, PROMQL_VECTOR, "aggregation expression");
 
     if (rc < 0 || !n->param) return rc;
-    return expect_type(p, n->param, n->agg == AGG_COUNT_VALUES ? PROMQL_STRING : PROMQL_SCALAR, "aggregation parameter");
+    return expect_type(p, n->param, n->agg == AGG_COUNT_VALUES ? PROMQL_STRING : PROMQL_SCALAR,
+                       "aggregation parameter");
 }
 
 /* ---- selectors ---- */
 
-/* A selector that matches everything is a slip of the pen: at least one matcher must refuse the empty value. */
+/* A selector that matches everything is a slip of the pen: at least one matcher must refuse the empty value.
+ */
 static int check_selector(struct parser *p, const struct node *n)
 {
     if (n->metric.n > 0) {
         for (size_t i = 0; i + 1 < n->n_matchers; i++) /* the last one is the name before the braces */
             if (str_is(n->matchers[i].name, LABEL_NAME))
-                return parse_fail(p, n->at.pos, "metric name must not be set twice: \"%.*s\" or \"%.*s\"", STR_ARG(n->metric),
-                                  STR_ARG(n->matchers[i].value));
+                return parse_fail(p, n->at.pos, "metric name must not be set twice: \"%.*s\" or \"%.*s\"",
+                                  STR_ARG(n->metric), STR_ARG(n->matchers[i].value));
         return OK;
     }
     for (size_t i = 0; i < n->n_matchers; i++)
@@ -186,8 +200,10 @@ static int check_unary(struct parser *p, struct node *n)
     int rc = check_node(p, n->child);
     if (rc < 0) return rc;
     if (n->child->type == PROMQL_SCALAR || n->child->type == PROMQL_VECTOR) return OK;
-    return parse_fail(p, n->at.pos, "unary expression only allowed on expressions of type scalar or instant vector, got \"%s\"",
-                      type_name(n->child->type));
+    return parse_fail(
+        p, n->at.pos,
+        "unary expression only allowed on expressions of type scalar or instant vector, got \"%s\"",
+        type_name(n->child->type));
 }
 
 static int check_subquery(struct parser *p, struct node *n)
@@ -196,7 +212,8 @@ static int check_subquery(struct parser *p, struct node *n)
     int rc = check_node(p, n->child);
     if (rc < 0) return rc;
     if (n->child->type == PROMQL_VECTOR) return OK;
-    return parse_fail(p, n->at.pos, "subquery is only allowed on instant vector, got %s instead", names[n->child->type]);
+    return parse_fail(p, n->at.pos, "subquery is only allowed on instant vector, got %s instead",
+                      names[n->child->type]);
 }
 
 static int check_node(struct parser *p, struct node *n)

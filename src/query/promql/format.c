@@ -1,5 +1,5 @@
-/* format.c - an expression over several lines: what is longer than a line is opened up, two spaces a level, outermost
- * first; what fits is left on one line. The same layout as Prometheus' format_query. */
+/* format.c - an expression over several lines: what is longer than a line is opened up, two spaces a level,
+ * outermost first; what fits is left on one line. The same layout as Prometheus' format_query. */
 #include "query/promql/functions.h"
 #include "query/promql/parse.h"
 #include "query/promql/print.h"
@@ -92,7 +92,8 @@ static void format_at(struct buf *out, const struct node *n, int level)
         return;
     }
     if (fits(n)) {
-        if (n->kind != NODE_SUBQUERY) indent(out, level); /* as Prometheus has it: a short subquery is not indented */
+        if (n->kind != NODE_SUBQUERY)
+            indent(out, level); /* as Prometheus has it: a short subquery is not indented */
         promql_print(out, n);
         return;
     }
@@ -105,9 +106,7 @@ static void format_at(struct buf *out, const struct node *n, int level)
         format_at(out, n->child, level);
         print_subquery_tail(out, n);
         break;
-    default:
-        indent(out, level);
-        promql_print(out, n);
+    default: indent(out, level); promql_print(out, n);
     }
 }
 

@@ -71,14 +71,22 @@ struct sign {
 
 /* Longer signs before their beginnings. */
 static const struct sign signs[] = {
-    { "==", TOK_OP, OP_EQ },         { "=", TOK_EQL, 0 },
-    { "!=", TOK_OP, OP_NEQ },        { "<=", TOK_OP, OP_LTE },
-    { "</", TOK_OP, OP_TRIM_UPPER }, { "<", TOK_OP, OP_LT },
-    { ">=", TOK_OP, OP_GTE },        { ">/", TOK_OP, OP_TRIM_LOWER },
-    { ">", TOK_OP, OP_GT },          { "+", TOK_OP, OP_ADD },
-    { "-", TOK_OP, OP_SUB },         { "*", TOK_OP, OP_MUL },
-    { "/", TOK_OP, OP_DIV },         { "%", TOK_OP, OP_MOD },
-    { "^", TOK_OP, OP_POW },         { ",", TOK_COMMA, 0 },
+    { "==", TOK_OP, OP_EQ },
+    { "=", TOK_EQL, 0 },
+    { "!=", TOK_OP, OP_NEQ },
+    { "<=", TOK_OP, OP_LTE },
+    { "</", TOK_OP, OP_TRIM_UPPER },
+    { "<", TOK_OP, OP_LT },
+    { ">=", TOK_OP, OP_GTE },
+    { ">/", TOK_OP, OP_TRIM_LOWER },
+    { ">", TOK_OP, OP_GT },
+    { "+", TOK_OP, OP_ADD },
+    { "-", TOK_OP, OP_SUB },
+    { "*", TOK_OP, OP_MUL },
+    { "/", TOK_OP, OP_DIV },
+    { "%", TOK_OP, OP_MOD },
+    { "^", TOK_OP, OP_POW },
+    { ",", TOK_COMMA, 0 },
     { "@", TOK_AT, 0 },
 };
 
@@ -122,7 +130,8 @@ static bool take_any(struct lexer *l, const char *set)
 
 static void take_run(struct lexer *l, const char *set)
 {
-    while (take_any(l, set)) {}
+    while (take_any(l, set)) {
+    }
 }
 
 void lex_init(struct lexer *l, struct str text)
@@ -135,7 +144,8 @@ static void emit(struct lexer *l, struct token *t, enum token_kind kind, int whi
     *t = (struct token){ kind, which, str_make(l->text.p + l->start, l->at - l->start), l->start };
 }
 
-static void fail(struct lexer *l, struct token *t, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void fail(struct lexer *l, struct token *t, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static void fail(struct lexer *l, struct token *t, const char *fmt, ...)
 {
@@ -177,8 +187,8 @@ static void fail_char(struct lexer *l, struct token *t, const char *what, uint32
 
 /* ---- numbers ---- */
 
-/* A decimal, hexadecimal or float number may be here; whether it is one is seen by what follows. Underscores may
- * stand between digits only. */
+/* A decimal, hexadecimal or float number may be here; whether it is one is seen by what follows. Underscores
+ * may stand between digits only. */
 static bool scan_number(struct lexer *l)
 {
     const char *digits = "0123456789";
@@ -212,8 +222,8 @@ static bool scan_number(struct lexer *l)
     return l->at > begin && !is_alnum(peek(l));
 }
 
-/* The digits of a duration have been read: a unit, then more digits and units. Which units may follow each other is
- * for duration_parse_ms to say. */
+/* The digits of a duration have been read: a unit, then more digits and units. Which units may follow each
+ * other is for duration_parse_ms to say. */
 static bool scan_duration_rest(struct lexer *l)
 {
     if (!take_any(l, "smhdwy")) return false;
@@ -414,7 +424,8 @@ static void lex_in_braces(struct lexer *l, struct token *t)
         l->braces = false;
         emit(l, t, TOK_RBRACE, 0);
     } else {
-        fail_char(l, t, c == '{' ? "unexpected left brace" : "unexpected character inside braces:", l->at, "");
+        fail_char(l, t, c == '{' ? "unexpected left brace" : "unexpected character inside braces:", l->at,
+                  "");
     }
 }
 

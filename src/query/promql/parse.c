@@ -1,6 +1,7 @@
 /* parse.c - expressions, by precedence climbing.
  *
- *     or | and unless | == != < <= > >= </ >/ | + - | * / % atan2 | signs | ^ | what follows an operand: [] offset @ ...
+ *     or | and unless | == != < <= > >= </ >/ | + - | * / % atan2 | signs | ^ | what follows an operand: []
+ * offset @ ...
  *
  * Always true:
  *   1. Recursion is bounded: PROMQL_DEPTH_MAX levels of nesting, each a handful of frames.
@@ -130,7 +131,10 @@ static bool integer_value(struct str s, double *out)
     }
     for (size_t i = 0; i < s.n; i++) {
         int c = s.p[i];
-        int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : 99;
+        int d = c >= '0' && c <= '9'   ? c - '0'
+                : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                       : 99;
         if (d >= base || v > (INT64_MAX - (uint64_t)d) / (uint64_t)base) return false;
         v = v * (uint64_t)base + (uint64_t)d;
     }
@@ -269,7 +273,8 @@ static struct node *parse_call(struct parser *p, const struct token *name)
     n->at.end = p->end;
     n->fn = promql_function_find(name->text);
     if (!n->fn) {
-        parse_fail(p, name->pos, "unknown function with name \"%.*s\"", (int)MIN(name->text.n, 200), name->text.p);
+        parse_fail(p, name->pos, "unknown function with name \"%.*s\"", (int)MIN(name->text.n, 200),
+                   name->text.p);
         return NULL;
     }
     n->type = n->fn->returns;
@@ -287,8 +292,8 @@ static bool parse_by_without(struct parser *p, struct node *n)
 
 static bool agg_takes_param(enum promql_agg agg)
 {
-    return agg == AGG_TOPK || agg == AGG_BOTTOMK || agg == AGG_QUANTILE || agg == AGG_COUNT_VALUES || agg == AGG_LIMITK ||
-           agg == AGG_LIMIT_RATIO;
+    return agg == AGG_TOPK || agg == AGG_BOTTOMK || agg == AGG_QUANTILE || agg == AGG_COUNT_VALUES ||
+           agg == AGG_LIMITK || agg == AGG_LIMIT_RATIO;
 }
 
 static bool aggregate_operands(struct parser *p, struct node *n, struct node **args, size_t n_args)
@@ -300,7 +305,8 @@ static bool aggregate_operands(struct parser *p, struct node *n, struct node **a
         return false;
     }
     if (n_args != want) {
-        parse_fail(p, n->at.pos, "wrong number of arguments for aggregate expression provided, expected %zu, got %zu", want,
+        parse_fail(p, n->at.pos,
+                   "wrong number of arguments for aggregate expression provided, expected %zu, got %zu", want,
                    n_args);
         return false;
     }
@@ -336,7 +342,8 @@ static struct node *parse_word(struct parser *p)
 
     parse_advance(p);
     bool open = p->tok.kind == TOK_LPAREN;
-    if (word.kind == TOK_AGG && (open || p->tok.kind == TOK_BY || p->tok.kind == TOK_WITHOUT)) return parse_aggregate(p, &word);
+    if (word.kind == TOK_AGG && (open || p->tok.kind == TOK_BY || p->tok.kind == TOK_WITHOUT))
+        return parse_aggregate(p, &word);
     if (open && (word.kind == TOK_IDENT || word.kind >= TOK_START)) return parse_call(p, &word);
     return parse_selector(p, &word);
 }
@@ -445,7 +452,8 @@ static bool parse_fill(struct parser *p, struct node *n)
         n->fill_right = n->fill_left;
         return true;
     }
-    while ((p->tok.kind == TOK_FILL_LEFT && !n->has_fill_left) || (p->tok.kind == TOK_FILL_RIGHT && !n->has_fill_right)) {
+    while ((p->tok.kind == TOK_FILL_LEFT && !n->has_fill_left) ||
+           (p->tok.kind == TOK_FILL_RIGHT && !n->has_fill_right)) {
         bool left = p->tok.kind == TOK_FILL_LEFT;
         *(left ? &n->has_fill_left : &n->has_fill_right) = true;
         if (!parse_fill_value(p, left ? &n->fill_left : &n->fill_right)) return false;
@@ -496,7 +504,8 @@ static struct node *parse_binary(struct parser *p, int least)
 {
     struct node *n = parse_unary(p);
 
-    while (n && p->tok.kind == TOK_OP && precedence((enum promql_op)p->tok.which) >= least) n = parse_operation(p, n);
+    while (n && p->tok.kind == TOK_OP && precedence((enum promql_op)p->tok.which) >= least)
+        n = parse_operation(p, n);
     return n;
 }
 
@@ -545,7 +554,8 @@ int promql_parse(struct str text, struct arena *a, struct node **out, struct err
     return OK;
 }
 
-int promql_parse_selector(struct str text, struct arena *a, struct matcher **out, size_t *n_out, struct err *e)
+int promql_parse_selector(struct str text, struct arena *a, struct matcher **out, size_t *n_out,
+                          struct err *e)
 {
     struct err unheard;
     struct parser p;

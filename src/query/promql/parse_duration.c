@@ -1,9 +1,11 @@
-/* parse_duration.c - durations: 5m, 300, and expressions of them: step() * 2, min_of(1h, range()), -(5m + 1m).
+/* parse_duration.c - durations: 5m, 300, and expressions of them: step() * 2, min_of(1h, range()), -(5m +
+ * 1m).
  *
  *     + - | * / % | signs | ^ | numbers, step(), range(), min_of(a, b), max_of(a, b), ( )
  *
  * A plain number stays a number; anything else becomes a tree whose value only the evaluation knows.
- * After `offset` an expression must stand in parentheses, since `foo offset 5m * 2` has always meant (foo offset 5m) * 2. */
+ * After `offset` an expression must stand in parentheses, since `foo offset 5m * 2` has always meant (foo
+ * offset 5m) * 2. */
 #include <math.h>
 
 #include "base/check.h"
@@ -113,7 +115,8 @@ static bool at_sign(const struct parser *p)
 }
 
 /* A minus becomes part of a number, a node before anything else; a plus changes nothing. */
-static struct duration_expr *with_sign(struct parser *p, struct place *at, const struct token *sign, struct duration_expr *d)
+static struct duration_expr *with_sign(struct parser *p, struct place *at, const struct token *sign,
+                                       struct duration_expr *d)
 {
     if (!d) return NULL;
     if (d->op == DUR_NUMBER) {
@@ -169,7 +172,8 @@ static int precedence(const struct token *t, int *op)
     }
 }
 
-static struct duration_expr *parse_operation(struct parser *p, struct place *at, struct duration_expr *left, int op, int prec)
+static struct duration_expr *parse_operation(struct parser *p, struct place *at, struct duration_expr *left,
+                                             int op, int prec)
 {
     struct token sign = p->tok;
 
@@ -190,11 +194,13 @@ static struct duration_expr *parse_operation(struct parser *p, struct place *at,
 }
 
 /* `d` and the operators of at least this precedence that follow it. */
-static struct duration_expr *parse_rest(struct parser *p, struct place *at, struct duration_expr *d, int least)
+static struct duration_expr *parse_rest(struct parser *p, struct place *at, struct duration_expr *d,
+                                        int least)
 {
     int op = 0, prec;
 
-    while (d && (prec = precedence(&p->tok, &op)) >= least && prec > 0) d = parse_operation(p, at, d, op, prec);
+    while (d && (prec = precedence(&p->tok, &op)) >= least && prec > 0)
+        d = parse_operation(p, at, d, op, prec);
     return d;
 }
 
@@ -210,7 +216,8 @@ static void give(struct duration_expr *d, double *seconds, struct duration_expr 
     *expr = plain ? NULL : d;
 }
 
-bool parse_duration(struct parser *p, const char *context, const char *expected, double *seconds, struct duration_expr **expr)
+bool parse_duration(struct parser *p, const char *context, const char *expected, double *seconds,
+                    struct duration_expr **expr)
 {
     struct place at = { context, expected, 0 };
     struct duration_expr *d = parse_tree(p, &at, 1);
@@ -224,7 +231,8 @@ bool parse_duration(struct parser *p, const char *context, const char *expected,
     return true;
 }
 
-/* offset: one operand with an optional sign; what starts with a parenthesis or two signs goes on as far as it can. */
+/* offset: one operand with an optional sign; what starts with a parenthesis or two signs goes on as far as it
+ * can. */
 bool parse_offset_duration(struct parser *p, double *seconds, struct duration_expr **expr)
 {
     struct place at = { "offset", "number, duration, step(), or range()", 0 };

@@ -1,5 +1,5 @@
-/* parse_modifier.c - what may follow an operand: [range], [range:step], offset, @, anchored, smoothed. They bind tighter
- * than any operator, so -foo[5m] is -(foo[5m]). */
+/* parse_modifier.c - what may follow an operand: [range], [range:step], offset, @, anchored, smoothed. They
+ * bind tighter than any operator, so -foo[5m] is -(foo[5m]). */
 #include <math.h>
 
 #include "base/float.h"
@@ -11,7 +11,8 @@ static int64_t to_ms(double seconds)
     return (int64_t)(round(seconds * 1e9) / 1e6);
 }
 
-/* The node that carries offset, @ and extent: a selector, also of a range; or a subquery. NULL for anything else. */
+/* The node that carries offset, @ and extent: a selector, also of a range; or a subquery. NULL for anything
+ * else. */
 static struct node *carrier(struct node *n)
 {
     if (n->kind == NODE_MATRIX) return n->child;
@@ -23,12 +24,13 @@ static bool has_offset(const struct node *n)
     return n->offset_ms != 0 || n->offset_expr;
 }
 
-static struct node *make_matrix(struct parser *p, struct node *n, uint32_t bracket, double range, struct duration_expr *expr)
+static struct node *make_matrix(struct parser *p, struct node *n, uint32_t bracket, double range,
+                                struct duration_expr *expr)
 {
-    const char *why = n->kind != NODE_SELECTOR     ? "ranges only allowed for vector selectors"
-                      : has_offset(n)              ? "no offset modifiers allowed before range"
-                      : n->at_kind != AT_NONE      ? "no @ modifiers allowed before range"
-                                                   : NULL;
+    const char *why = n->kind != NODE_SELECTOR ? "ranges only allowed for vector selectors"
+                      : has_offset(n)          ? "no offset modifiers allowed before range"
+                      : n->at_kind != AT_NONE  ? "no @ modifiers allowed before range"
+                                               : NULL;
     if (why) {
         parse_fail(p, bracket, "%s", why);
         return NULL;
@@ -53,7 +55,8 @@ static struct node *make_subquery(struct parser *p, struct node *n, double range
     s->range_ms = to_ms(range);
     s->range_expr = expr;
     if (p->tok.kind != TOK_RBRACKET) {
-        if (!parse_duration(p, "subquery selector", "number, duration, step(), range(), or \"]\"", &step, &s->step_expr))
+        if (!parse_duration(p, "subquery selector", "number, duration, step(), range(), or \"]\"", &step,
+                            &s->step_expr))
             return NULL;
         s->step_ms = to_ms(step);
     }
@@ -72,7 +75,9 @@ static struct node *parse_bracket(struct parser *p, struct node *n)
     double range = 0;
 
     parse_advance(p);
-    if (!parse_duration(p, "subquery or range selector", "number, duration, step(), or range()", &range, &expr)) return NULL;
+    if (!parse_duration(p, "subquery or range selector", "number, duration, step(), or range()", &range,
+                        &expr))
+        return NULL;
     if (parse_accept(p, TOK_COLON)) return make_subquery(p, n, range, expr);
     if (parse_accept(p, TOK_RBRACKET)) return make_matrix(p, n, bracket, range, expr);
     parse_unexpected(p, "subquery or range", "\":\" or \"]\"");
@@ -89,7 +94,8 @@ static struct node *parse_offset(struct parser *p, struct node *n)
     if (!parse_offset_duration(p, &seconds, &expr)) return NULL;
     if (!c) {
         parse_fail(p, n->at.pos,
-                   "offset modifier must be preceded by an instant vector selector or range vector selector or a subquery");
+                   "offset modifier must be preceded by an instant vector selector or range vector selector "
+                   "or a subquery");
         return NULL;
     }
     if (has_offset(c)) {
@@ -139,12 +145,14 @@ static struct node *parse_at(struct parser *p, struct node *n)
     if (!parse_at_value(p, &kind, &seconds)) return NULL;
     if (!(fabs(seconds) < 0x1p63 / 1000)) { /* milliseconds must fit; also refuses NaN */
         char text[FLOAT_TEXT_MAX];
-        parse_fail(p, n->at.pos, "timestamp out of bounds for @ modifier: %.*s", (int)float_text(seconds, text), text);
+        parse_fail(p, n->at.pos, "timestamp out of bounds for @ modifier: %.*s",
+                   (int)float_text(seconds, text), text);
         return NULL;
     }
     if (!c) {
         parse_fail(p, n->at.pos,
-                   "@ modifier must be preceded by an instant vector selector or range vector selector or a subquery");
+                   "@ modifier must be preceded by an instant vector selector or range vector selector or a "
+                   "subquery");
         return NULL;
     }
     if (c->at_kind != AT_NONE) {

@@ -1,4 +1,5 @@
-/* parse_selector.c - which series: name{label="value", "odd.label"=~"..."}, and the label lists of by, on, group_left. */
+/* parse_selector.c - which series: name{label="value", "odd.label"=~"..."}, and the label lists of by, on,
+ * group_left. */
 #include <stdio.h>
 
 #include "base/check.h"
@@ -50,7 +51,8 @@ static bool take_label(struct parser *p, struct str *out)
 {
     if (p->tok.kind == TOK_STRING) {
         if (lex_unquote(p->tok.text, p->arena, out, NULL) < 0 || out->n == 0 || !str_utf8_valid(*out)) {
-            parse_fail(p, p->tok.pos, "invalid label name for grouping: %.*s", (int)MIN(p->tok.text.n, 100), p->tok.text.p);
+            parse_fail(p, p->tok.pos, "invalid label name for grouping: %.*s", (int)MIN(p->tok.text.n, 100),
+                       p->tok.text.p);
             return false;
         }
     } else if (token_names_label(&p->tok)) {
@@ -98,8 +100,8 @@ static bool unquote(struct parser *p, const struct token *t, struct str *out)
 }
 
 /* Keep a matcher on n, and on the list of what a failed parse must release. */
-static bool add_matcher(struct parser *p, struct node *n, size_t *cap, enum matcher_op op, struct str name, struct str value,
-                        uint32_t pos)
+static bool add_matcher(struct parser *p, struct node *n, size_t *cap, enum matcher_op op, struct str name,
+                        struct str value, uint32_t pos)
 {
     struct err why = ERR_INIT;
     struct matcher m;
@@ -150,7 +152,8 @@ static bool parse_matcher(struct parser *p, struct node *n, size_t *cap)
     }
     parse_advance(p);
     if (!take_match_op(p, &op)) {
-        if (name_tok.kind == TOK_STRING) return add_matcher(p, n, cap, MATCH_EQ, STR(LABEL_NAME), name, name_tok.pos);
+        if (name_tok.kind == TOK_STRING)
+            return add_matcher(p, n, cap, MATCH_EQ, STR(LABEL_NAME), name, name_tok.pos);
         parse_unexpected(p, "label matching", "label matching operator");
         return false;
     }

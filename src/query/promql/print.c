@@ -1,4 +1,5 @@
-/* print.c - an expression as one line, in the one form Prometheus gives it: what is printed parses back to the same tree.
+/* print.c - an expression as one line, in the one form Prometheus gives it: what is printed parses back to
+ * the same tree.
  *
  * Stops early once `out` is full, so that asking "is this longer than n?" costs n and not the whole text. */
 #include "query/promql/print.h"
@@ -16,11 +17,11 @@
 struct str promql_op_text(enum promql_op op)
 {
     static const struct str text[] = {
-        [OP_ADD] = STR("+"),    [OP_SUB] = STR("-"),         [OP_MUL] = STR("*"),         [OP_DIV] = STR("/"),
-        [OP_MOD] = STR("%"),    [OP_POW] = STR("^"),         [OP_ATAN2] = STR("atan2"),   [OP_EQ] = STR("=="),
-        [OP_NEQ] = STR("!="),   [OP_GT] = STR(">"),          [OP_LT] = STR("<"),          [OP_GTE] = STR(">="),
-        [OP_LTE] = STR("<="),   [OP_TRIM_UPPER] = STR("</"), [OP_TRIM_LOWER] = STR(">/"), [OP_AND] = STR("and"),
-        [OP_OR] = STR("or"),    [OP_UNLESS] = STR("unless"),
+        [OP_ADD] = STR("+"),  [OP_SUB] = STR("-"),         [OP_MUL] = STR("*"),         [OP_DIV] = STR("/"),
+        [OP_MOD] = STR("%"),  [OP_POW] = STR("^"),         [OP_ATAN2] = STR("atan2"),   [OP_EQ] = STR("=="),
+        [OP_NEQ] = STR("!="), [OP_GT] = STR(">"),          [OP_LT] = STR("<"),          [OP_GTE] = STR(">="),
+        [OP_LTE] = STR("<="), [OP_TRIM_UPPER] = STR("</"), [OP_TRIM_LOWER] = STR(">/"), [OP_AND] = STR("and"),
+        [OP_OR] = STR("or"),  [OP_UNLESS] = STR("unless"),
     };
     return text[op];
 }
@@ -42,9 +43,10 @@ struct str promql_agg_text(enum promql_agg agg)
 struct str duration_op_text(int op)
 {
     static const struct str text[] = {
-        [DUR_NUMBER] = STR(""), [DUR_STEP] = STR("step"), [DUR_RANGE] = STR("range"), [DUR_NEG] = STR("-"),
-        [DUR_POS] = STR("+"),   [DUR_ADD] = STR("+"),     [DUR_SUB] = STR("-"),       [DUR_MUL] = STR("*"),
-        [DUR_DIV] = STR("/"),   [DUR_MOD] = STR("%"),     [DUR_POW] = STR("^"),       [DUR_MIN] = STR("min_of"),
+        [DUR_NUMBER] = STR(""),    [DUR_STEP] = STR("step"), [DUR_RANGE] = STR("range"),
+        [DUR_NEG] = STR("-"),      [DUR_POS] = STR("+"),     [DUR_ADD] = STR("+"),
+        [DUR_SUB] = STR("-"),      [DUR_MUL] = STR("*"),     [DUR_DIV] = STR("/"),
+        [DUR_MOD] = STR("%"),      [DUR_POW] = STR("^"),     [DUR_MIN] = STR("min_of"),
         [DUR_MAX] = STR("max_of"),
     };
     return text[op];
@@ -106,7 +108,8 @@ void print_duration_expr(struct buf *out, const struct duration_expr *d)
         break;
     case DUR_POS: print_duration_expr(out, d->a); break;
     default: {
-        bool negative_base = d->op == DUR_POW && d->a->op == DUR_NUMBER && d->a->seconds < 0; /* -1 ^ 2 is -(1 ^ 2) */
+        bool negative_base =
+            d->op == DUR_POW && d->a->op == DUR_NUMBER && d->a->seconds < 0; /* -1 ^ 2 is -(1 ^ 2) */
         if (negative_base) buf_char(out, '(');
         print_duration_expr(out, d->a);
         if (negative_base) buf_char(out, ')');
@@ -125,7 +128,8 @@ static void print_duration(struct buf *out, int64_t ms, const struct duration_ex
         duration_print_ms(out, ms);
 }
 
-/* After offset only one operand counts: an operation must stand in parentheses, even if it was written without. */
+/* After offset only one operand counts: an operation must stand in parentheses, even if it was written
+ * without. */
 static bool needs_parens(const struct duration_expr *d)
 {
     if (d->wrapped) return false;

@@ -95,11 +95,13 @@ static size_t utf8_take(struct str s, uint32_t *r)
 /* Characters that show nothing, or would change how the rest is shown. */
 static bool is_printable(uint32_t r)
 {
-    static const struct { uint32_t from, to; } hidden[] = {
-        { 0x0, 0x1f },       { 0x7f, 0xa0 },      { 0xad, 0xad },      { 0x600, 0x605 },     { 0x61c, 0x61c },
-        { 0x6dd, 0x6dd },    { 0x70f, 0x70f },    { 0x1680, 0x1680 },  { 0x180e, 0x180e },   { 0x2000, 0x200f },
-        { 0x2028, 0x202f },  { 0x205f, 0x206f },  { 0x3000, 0x3000 },  { 0xe000, 0xf8ff },   { 0xfeff, 0xfeff },
-        { 0xfff0, 0xfffb },  { 0xfffe, 0xffff },  { 0xe0000, 0x10ffff },
+    static const struct {
+        uint32_t from, to;
+    } hidden[] = {
+        { 0x0, 0x1f },      { 0x7f, 0xa0 },     { 0xad, 0xad },        { 0x600, 0x605 },   { 0x61c, 0x61c },
+        { 0x6dd, 0x6dd },   { 0x70f, 0x70f },   { 0x1680, 0x1680 },    { 0x180e, 0x180e }, { 0x2000, 0x200f },
+        { 0x2028, 0x202f }, { 0x205f, 0x206f }, { 0x3000, 0x3000 },    { 0xe000, 0xf8ff }, { 0xfeff, 0xfeff },
+        { 0xfff0, 0xfffb }, { 0xfffe, 0xffff }, { 0xe0000, 0x10ffff },
     };
     for (size_t i = 0; i < COUNT(hidden); i++)
         if (r >= hidden[i].from && r <= hidden[i].to) return false;
@@ -149,8 +151,9 @@ static void quote_short(struct buf *out, struct str text)
 void token_describe(const struct token *t, struct buf *out)
 {
     static const char *const kinds[] = {
-        [TOK_IDENT] = "identifier ", [TOK_METRIC_IDENT] = "metric identifier ", [TOK_NUMBER] = "number ",
-        [TOK_DURATION] = "duration ", [TOK_STRING] = "string ",
+        [TOK_IDENT] = "identifier ", [TOK_METRIC_IDENT] = "metric identifier ",
+        [TOK_NUMBER] = "number ",    [TOK_DURATION] = "duration ",
+        [TOK_STRING] = "string ",
     };
     switch (t->kind) {
     case TOK_EOF: buf_cs(out, "end of input"); return;

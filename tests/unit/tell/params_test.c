@@ -5,16 +5,40 @@
 
 TEST(times_are_seconds_or_rfc3339)
 {
-    static const struct { const char *text; int64_t ms; } good[] = {
-        { "0", 0 }, { "4", 4000 }, { "1435781451.781", 1435781451781 }, { "-1.5", -1500 }, { "1e3", 1000000 },
-        { "1970-01-01T00:00:00Z", 0 }, { "2015-07-01T20:10:51.781Z", 1435781451781 }, { "2015-07-01T22:10:51.781+02:00", 1435781451781 },
-        { "2015-07-01T15:10:51.781000000-05:00", 1435781451781 }, { "2000-02-29T00:00:00Z", 951782400000 },
-        { "1969-12-31T23:59:59.5Z", -500 }, { "0001-01-01T00:00:00Z", -62135596800000 },
-        { "1e300", API_TIME_MAX }, { "-Inf", API_TIME_MIN }, { "-292273086-05-16T16:47:06Z", API_TIME_MIN },
-        { "292277025-08-18T07:12:54.999999999Z", API_TIME_MAX }, { "1700000000000", 1700000000000000 },
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } good[] = {
+        { "0", 0 },
+        { "4", 4000 },
+        { "1435781451.781", 1435781451781 },
+        { "-1.5", -1500 },
+        { "1e3", 1000000 },
+        { "1970-01-01T00:00:00Z", 0 },
+        { "2015-07-01T20:10:51.781Z", 1435781451781 },
+        { "2015-07-01T22:10:51.781+02:00", 1435781451781 },
+        { "2015-07-01T15:10:51.781000000-05:00", 1435781451781 },
+        { "2000-02-29T00:00:00Z", 951782400000 },
+        { "1969-12-31T23:59:59.5Z", -500 },
+        { "0001-01-01T00:00:00Z", -62135596800000 },
+        { "1e300", API_TIME_MAX },
+        { "-Inf", API_TIME_MIN },
+        { "-292273086-05-16T16:47:06Z", API_TIME_MIN },
+        { "292277025-08-18T07:12:54.999999999Z", API_TIME_MAX },
+        { "1700000000000", 1700000000000000 },
     };
-    static const char *const bad[] = { "", "x", "NaN", "2015-07-01", "2015-07-01T20:10:51", "2015-13-01T00:00:00Z", "2015-02-29T00:00:00Z",
-                                       "2015-07-01T24:00:00Z", "2015-07-01T20:10:51.Z", "2015-07-01T20:10:51Z ", "15-07-01T20:10:51Z", "5m" };
+    static const char *const bad[] = { "",
+                                       "x",
+                                       "NaN",
+                                       "2015-07-01",
+                                       "2015-07-01T20:10:51",
+                                       "2015-13-01T00:00:00Z",
+                                       "2015-02-29T00:00:00Z",
+                                       "2015-07-01T24:00:00Z",
+                                       "2015-07-01T20:10:51.Z",
+                                       "2015-07-01T20:10:51Z ",
+                                       "15-07-01T20:10:51Z",
+                                       "5m" };
     for (size_t i = 0; i < COUNT(good); i++) {
         int64_t ms = 1;
         if (!param_time(str_of(good[i].text), &ms)) fail_msg("%s", good[i].text);
@@ -28,8 +52,12 @@ TEST(times_are_seconds_or_rfc3339)
 
 TEST(durations_are_seconds_or_units)
 {
-    static const struct { const char *text; int64_t ms; } good[] = {
-        { "15", 15000 }, { "0.5", 500 }, { "5m", 300000 }, { "1h30m", 5400000 }, { "-1", -1000 }, { "0", 0 }, { "250ms", 250 },
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } good[] = {
+        { "15", 15000 }, { "0.5", 500 }, { "5m", 300000 }, { "1h30m", 5400000 },
+        { "-1", -1000 }, { "0", 0 },     { "250ms", 250 },
     };
     static const char *const bad[] = { "", "x", "5 m", "1e30", "NaN", "m5" };
     for (size_t i = 0; i < COUNT(good); i++) {
@@ -65,4 +93,5 @@ TEST(escaped_label_names_are_decoded)
     expect_name("U___d800_", "U___d800_");
 }
 
-TESTS(CASE(times_are_seconds_or_rfc3339), CASE(durations_are_seconds_or_units), CASE(escaped_label_names_are_decoded))
+TESTS(CASE(times_are_seconds_or_rfc3339), CASE(durations_are_seconds_or_units),
+      CASE(escaped_label_names_are_decoded))

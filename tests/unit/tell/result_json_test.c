@@ -22,10 +22,13 @@ TEST(vectors_have_one_value_each)
     struct query_result r = { .type = PROMQL_VECTOR, .series = s, .n = 2 };
 
     expect_json(&r, 0, false,
-                "{\"resultType\":\"vector\",\"result\":[{\"metric\":{\"__name__\":\"up\",\"job\":\"a\\\"b\"},\"value\":[1.500,\"1\"]},"
-                "{\"metric\":{\"__name__\":\"up\",\"job\":\"c\"},\"histogram\":[1.500,{\"count\":\"1\",\"sum\":\"2\"}]}]}");
+                "{\"resultType\":\"vector\",\"result\":[{\"metric\":{\"__name__\":\"up\",\"job\":\"a\\\"b\"},"
+                "\"value\":[1.500,\"1\"]},"
+                "{\"metric\":{\"__name__\":\"up\",\"job\":\"c\"},\"histogram\":[1.500,{\"count\":\"1\","
+                "\"sum\":\"2\"}]}]}");
     expect_json(&r, 1, true,
-                "{\"resultType\":\"vector\",\"result\":[{\"metric\":{\"__name__\":\"up\",\"job\":\"a\\\"b\"},\"value\":[1.500,\"1\"]}]}");
+                "{\"resultType\":\"vector\",\"result\":[{\"metric\":{\"__name__\":\"up\",\"job\":\"a\\\"b\"},"
+                "\"value\":[1.500,\"1\"]}]}");
     r.n = 0;
     expect_json(&r, 1, false, "{\"resultType\":\"vector\",\"result\":[]}");
 }
@@ -38,7 +41,8 @@ TEST(a_matrix_keeps_floats_and_histograms_apart)
     struct query_result r = { .type = PROMQL_MATRIX, .series = s, .n = 2 };
 
     expect_json(&r, 2, false,
-                "{\"resultType\":\"matrix\",\"result\":[{\"metric\":{\"__name__\":\"up\",\"job\":\"c\"},\"values\":[[0,\"1\"],[120,\"3.5\"]],"
+                "{\"resultType\":\"matrix\",\"result\":[{\"metric\":{\"__name__\":\"up\",\"job\":\"c\"},"
+                "\"values\":[[0,\"1\"],[120,\"3.5\"]],"
                 "\"histograms\":[[60,{\"count\":\"1\",\"sum\":\"2\"}]]},"
                 "{\"metric\":{},\"histograms\":[[60,{\"count\":\"1\",\"sum\":\"2\"}]]}]}");
 }
@@ -77,14 +81,17 @@ TEST(long_series_are_written_in_blocks)
 
 TEST(statistics_on_demand)
 {
-    struct query_result r = { .type = PROMQL_VECTOR, .stats = { .samples_total = 10, .samples_peak = 4, .eval_s = 0.5 } };
+    struct query_result r = { .type = PROMQL_VECTOR,
+                              .stats = { .samples_total = 10, .samples_peak = 4, .eval_s = 0.5 } };
     struct buf out = BUF_INIT(1 << 20);
 
     result_json(&out, &r, 0, true, 0);
     EXPECT(strstr(buf_cstr(&out), "\"stats\":{\"timings\":{\"evalTotalTime\":0.5,"));
-    EXPECT(strstr(buf_cstr(&out), "\"samples\":{\"totalQueryableSamples\":10,\"samplesRead\":10,\"peakSamples\":4}}"));
+    EXPECT(strstr(buf_cstr(&out),
+                  "\"samples\":{\"totalQueryableSamples\":10,\"samplesRead\":10,\"peakSamples\":4}}"));
     buf_release(&out);
 }
 
-TESTS(CASE(vectors_have_one_value_each), CASE(a_matrix_keeps_floats_and_histograms_apart), CASE(scalars_and_strings_have_no_labels),
-      CASE(long_series_are_written_in_blocks), CASE(statistics_on_demand))
+TESTS(CASE(vectors_have_one_value_each), CASE(a_matrix_keeps_floats_and_histograms_apart),
+      CASE(scalars_and_strings_have_no_labels), CASE(long_series_are_written_in_blocks),
+      CASE(statistics_on_demand))

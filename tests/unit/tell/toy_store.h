@@ -29,7 +29,8 @@ struct toy_view {
     struct toy *toy;
 };
 
-static int toy_view_open(struct store *s, int64_t from_ms, int64_t to_ms, struct store_view **out, struct err *e)
+static int toy_view_open(struct store *s, int64_t from_ms, int64_t to_ms, struct store_view **out,
+                         struct err *e)
 {
     (void)from_ms, (void)to_ms, (void)e;
     struct toy_view *v = calloc(1, sizeof *v);
@@ -66,8 +67,8 @@ static int toy_find(struct store_view *v, struct call *c, const struct matcher *
     return OK;
 }
 
-static int toy_scan(struct store_view *v, struct call *c, const struct series_ref *refs, size_t n, int64_t from_ms,
-                    int64_t to_ms, series_sink *sink, void *ctx, struct err *e)
+static int toy_scan(struct store_view *v, struct call *c, const struct series_ref *refs, size_t n,
+                    int64_t from_ms, int64_t to_ms, series_sink *sink, void *ctx, struct err *e)
 {
     struct toy *t = toy_of(v);
     (void)c, (void)e;
@@ -89,8 +90,8 @@ static int toy_cmp(const void *a, const void *b)
 }
 
 /* Names, or the values of one name, of the series that match: sorted and unique. */
-static int toy_labels(struct store_view *v, struct call *c, const struct str *name, const struct matcher *m, size_t n,
-                      size_t limit, struct str **out, size_t *n_out)
+static int toy_labels(struct store_view *v, struct call *c, const struct str *name, const struct matcher *m,
+                      size_t n, size_t limit, struct str **out, size_t *n_out)
 {
     struct toy *t = toy_of(v);
     struct str *all = arena_array(c->arena, 1000, sizeof *all);
@@ -113,22 +114,22 @@ static int toy_labels(struct store_view *v, struct call *c, const struct str *na
     return OK;
 }
 
-static int toy_label_names(struct store_view *v, struct call *c, const struct matcher *m, size_t n, size_t limit,
-                           struct str **out, size_t *n_out, struct err *e)
+static int toy_label_names(struct store_view *v, struct call *c, const struct matcher *m, size_t n,
+                           size_t limit, struct str **out, size_t *n_out, struct err *e)
 {
     (void)e;
     return toy_labels(v, c, NULL, m, n, limit, out, n_out);
 }
 
-static int toy_label_values(struct store_view *v, struct call *c, struct str name, const struct matcher *m, size_t n,
-                            size_t limit, struct str **out, size_t *n_out, struct err *e)
+static int toy_label_values(struct store_view *v, struct call *c, struct str name, const struct matcher *m,
+                            size_t n, size_t limit, struct str **out, size_t *n_out, struct err *e)
 {
     (void)e;
     return toy_labels(v, c, &name, m, n, limit, out, n_out);
 }
 
-static int toy_exemplars(struct store_view *v, struct call *c, const struct matcher *m, size_t n, struct exemplar **out,
-                         size_t *n_out, struct err *e)
+static int toy_exemplars(struct store_view *v, struct call *c, const struct matcher *m, size_t n,
+                         struct exemplar **out, size_t *n_out, struct err *e)
 {
     struct toy *t = toy_of(v);
     (void)e;
@@ -139,8 +140,8 @@ static int toy_exemplars(struct store_view *v, struct call *c, const struct matc
     return OK;
 }
 
-static int toy_metadata(struct store *s, struct call *c, struct str family, size_t limit, struct metadata **out,
-                        size_t *n_out, struct err *e)
+static int toy_metadata(struct store *s, struct call *c, struct str family, size_t limit,
+                        struct metadata **out, size_t *n_out, struct err *e)
 {
     struct toy *t = (struct toy *)s;
     (void)limit, (void)e;

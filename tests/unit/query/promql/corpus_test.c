@@ -1,5 +1,6 @@
-/* Every query of Prometheus' own test scripts parses, and what we print of it parses back to the same. All failures those
- * scripts expect happen while evaluating. The scripts lie beside the project; without them this is skipped. */
+/* Every query of Prometheus' own test scripts parses, and what we print of it parses back to the same. All
+ * failures those scripts expect happen while evaluating. The scripts lie beside the project; without them
+ * this is skipped. */
 #include <glob.h>
 
 #include "base/file.h"
@@ -20,7 +21,8 @@ static void print_of(struct node *n, struct buf *line, struct buf *lines)
 static void parse_query(struct str query, const char *where)
 {
     struct arena a = ARENA_INIT(64 << 20);
-    struct buf line = BUF_INIT(1 << 20), lines = BUF_INIT(1 << 20), again = BUF_INIT(1 << 20), ignored = BUF_INIT(1 << 20);
+    struct buf line = BUF_INIT(1 << 20), lines = BUF_INIT(1 << 20), again = BUF_INIT(1 << 20),
+               ignored = BUF_INIT(1 << 20);
     struct node *n;
     struct err e = ERR_INIT;
 
@@ -28,7 +30,8 @@ static void parse_query(struct str query, const char *where)
     print_of(n, &line, &lines);
     for (int i = 0; i < 2; i++) {
         const struct buf *text = i == 0 ? &line : &lines;
-        if (promql_parse(buf_view(text), &a, &n, &e) < 0) fail_msg("%s: printed as %.*s: %s", where, STR_ARG(buf_view(text)), e.text);
+        if (promql_parse(buf_view(text), &a, &n, &e) < 0)
+            fail_msg("%s: printed as %.*s: %s", where, STR_ARG(buf_view(text)), e.text);
         buf_clear(&again);
         print_of(n, &again, &ignored);
         EXPECT_STR(buf_cstr(&again), buf_cstr(&line));
@@ -71,7 +74,8 @@ TEST(every_query_of_the_corpus_parses_and_prints)
         struct buf text = BUF_INIT(4 << 20);
         struct err e = ERR_INIT;
         if (file_slurp(found.gl_pathv[i], &text, &e) < 0) fail_msg("%s", e.text);
-        for (struct str rest = buf_view(&text); rest.n > 0;) parse_line(str_cut(rest, '\n', &rest), found.gl_pathv[i]);
+        for (struct str rest = buf_view(&text); rest.n > 0;)
+            parse_line(str_cut(rest, '\n', &rest), found.gl_pathv[i]);
         buf_release(&text);
     }
     globfree(&found);

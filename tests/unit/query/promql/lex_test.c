@@ -25,10 +25,10 @@ static void expect_kinds(const char *text, const enum token_kind *want, size_t n
     for (size_t i = 0; i < n; i++) assert_int_equal(got[i], want[i]);
 }
 
-#define KINDS(text, ...)                                                                                  \
-    do {                                                                                                  \
-        const enum token_kind want_[] = { __VA_ARGS__ };                                                  \
-        expect_kinds(text, want_, COUNT(want_));                                                          \
+#define KINDS(text, ...)                                                                                     \
+    do {                                                                                                     \
+        const enum token_kind want_[] = { __VA_ARGS__ };                                                     \
+        expect_kinds(text, want_, COUNT(want_));                                                             \
     } while (0)
 
 static void expect_error(const char *text, const char *why)
@@ -47,13 +47,14 @@ TEST(words_are_keywords_in_any_case_and_names_otherwise)
 {
     KINDS("SUM Offset bool foo a:b", TOK_AGG, TOK_OFFSET, TOK_BOOL, TOK_IDENT, TOK_METRIC_IDENT, TOK_EOF);
     KINDS("NaN inf iNF", TOK_NUMBER, TOK_NUMBER, TOK_NUMBER, TOK_EOF);
-    KINDS("fill fill (", TOK_IDENT, TOK_FILL, TOK_LPAREN, TOK_ERROR); /* a keyword only before its parenthesis */
+    KINDS("fill fill (", TOK_IDENT, TOK_FILL, TOK_LPAREN,
+          TOK_ERROR); /* a keyword only before its parenthesis */
 }
 
 TEST(numbers_and_durations_are_told_apart)
 {
-    KINDS("1 .5 1e3 1e-3 0x1F 1_000 5m 1h30m 250ms", TOK_NUMBER, TOK_NUMBER, TOK_NUMBER, TOK_NUMBER, TOK_NUMBER,
-          TOK_NUMBER, TOK_DURATION, TOK_DURATION, TOK_DURATION, TOK_EOF);
+    KINDS("1 .5 1e3 1e-3 0x1F 1_000 5m 1h30m 250ms", TOK_NUMBER, TOK_NUMBER, TOK_NUMBER, TOK_NUMBER,
+          TOK_NUMBER, TOK_NUMBER, TOK_DURATION, TOK_DURATION, TOK_DURATION, TOK_EOF);
     expect_error("1__0", "bad number or duration syntax: \"1__\"");
     expect_error("5mm", "bad number or duration syntax: \"5mm\"");
     expect_error("1.2.3", "bad number or duration syntax: \"1.2.\"");
@@ -61,8 +62,8 @@ TEST(numbers_and_durations_are_told_apart)
 
 TEST(longer_operators_win)
 {
-    KINDS("a </ b >/ c < d <= e", TOK_IDENT, TOK_OP, TOK_IDENT, TOK_OP, TOK_IDENT, TOK_OP, TOK_IDENT, TOK_OP, TOK_IDENT,
-          TOK_EOF);
+    KINDS("a </ b >/ c < d <= e", TOK_IDENT, TOK_OP, TOK_IDENT, TOK_OP, TOK_IDENT, TOK_OP, TOK_IDENT, TOK_OP,
+          TOK_IDENT, TOK_EOF);
     KINDS("==!=>=^@", TOK_OP, TOK_OP, TOK_OP, TOK_OP, TOK_AT, TOK_EOF);
     expect_error("a =~ b", "unexpected character after '=': '~'");
     expect_error("a ! b", "unexpected character after '!': ' '");
@@ -70,8 +71,8 @@ TEST(longer_operators_win)
 
 TEST(keywords_mean_nothing_between_braces)
 {
-    KINDS("{by=\"a\", on!~'b', sum=~`c`}", TOK_LBRACE, TOK_IDENT, TOK_EQL, TOK_STRING, TOK_COMMA, TOK_IDENT, TOK_MATCH_NRE,
-          TOK_STRING, TOK_COMMA, TOK_IDENT, TOK_MATCH_RE, TOK_STRING, TOK_RBRACE, TOK_EOF);
+    KINDS("{by=\"a\", on!~'b', sum=~`c`}", TOK_LBRACE, TOK_IDENT, TOK_EQL, TOK_STRING, TOK_COMMA, TOK_IDENT,
+          TOK_MATCH_NRE, TOK_STRING, TOK_COMMA, TOK_IDENT, TOK_MATCH_RE, TOK_STRING, TOK_RBRACE, TOK_EOF);
     expect_error("{a", "unexpected end of input inside braces");
     expect_error("{1", "unexpected character inside braces: '1'");
     expect_error("{{", "unexpected left brace '{'");
@@ -79,9 +80,10 @@ TEST(keywords_mean_nothing_between_braces)
 
 TEST(brackets_know_only_durations)
 {
-    KINDS("[5m:step()]", TOK_LBRACKET, TOK_DURATION, TOK_COLON, TOK_STEP, TOK_LPAREN, TOK_RPAREN, TOK_RBRACKET, TOK_EOF);
-    KINDS("[MIN_OF(1,2)]", TOK_LBRACKET, TOK_MIN_OF, TOK_LPAREN, TOK_NUMBER, TOK_COMMA, TOK_NUMBER, TOK_RPAREN, TOK_RBRACKET,
-          TOK_EOF);
+    KINDS("[5m:step()]", TOK_LBRACKET, TOK_DURATION, TOK_COLON, TOK_STEP, TOK_LPAREN, TOK_RPAREN,
+          TOK_RBRACKET, TOK_EOF);
+    KINDS("[MIN_OF(1,2)]", TOK_LBRACKET, TOK_MIN_OF, TOK_LPAREN, TOK_NUMBER, TOK_COMMA, TOK_NUMBER,
+          TOK_RPAREN, TOK_RBRACKET, TOK_EOF);
     expect_error("[foo]", "unexpected character in duration expression: 'f'");
     expect_error("[5m foo]", "unexpected character: 'f', expected ':'");
     expect_error("[5m[", "unexpected left bracket '['");
@@ -91,7 +93,8 @@ TEST(brackets_know_only_durations)
 
 TEST(comments_reach_to_the_end_of_the_line)
 {
-    KINDS("a # sum(\n b{# x\n c=\"#\"}", TOK_IDENT, TOK_IDENT, TOK_LBRACE, TOK_IDENT, TOK_EQL, TOK_STRING, TOK_RBRACE, TOK_EOF);
+    KINDS("a # sum(\n b{# x\n c=\"#\"}", TOK_IDENT, TOK_IDENT, TOK_LBRACE, TOK_IDENT, TOK_EQL, TOK_STRING,
+          TOK_RBRACE, TOK_EOF);
 }
 
 TEST(parentheses_are_counted)
@@ -152,6 +155,7 @@ TEST(quoting_escapes_what_cannot_be_seen)
 }
 
 TESTS(CASE(words_are_keywords_in_any_case_and_names_otherwise), CASE(numbers_and_durations_are_told_apart),
-      CASE(longer_operators_win), CASE(keywords_mean_nothing_between_braces), CASE(brackets_know_only_durations),
-      CASE(comments_reach_to_the_end_of_the_line), CASE(parentheses_are_counted), CASE(strings_must_end_and_escape_rightly),
-      CASE(escapes_are_those_of_go), CASE(quoting_escapes_what_cannot_be_seen))
+      CASE(longer_operators_win), CASE(keywords_mean_nothing_between_braces),
+      CASE(brackets_know_only_durations), CASE(comments_reach_to_the_end_of_the_line),
+      CASE(parentheses_are_counted), CASE(strings_must_end_and_escape_rightly), CASE(escapes_are_those_of_go),
+      CASE(quoting_escapes_what_cannot_be_seen))

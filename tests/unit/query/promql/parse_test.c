@@ -47,10 +47,27 @@ static void refuse_all(const struct refusal *r, size_t n)
 
 TEST(numbers_in_all_their_forms)
 {
-    static const struct { const char *text; double value; } cases[] = {
-        { "1", 1 }, { ".5", 0.5 }, { "5.", 5 }, { "1e-3", 0.001 }, { "0x1f", 31 }, { "0X_1F", 31 }, { "1_000.5", 1000.5 },
-        { "010", 8 }, { "089", 89 }, { "Inf", INFINITY }, { "-iNf", -INFINITY }, { "+1", 1 }, { "--1", 1 }, { "1h", 3600 },
-        { "1h30m", 5400 }, { "-250ms", -0.25 }, { "1y2w3d", 31536000 + 14 * 86400 + 3 * 86400 },
+    static const struct {
+        const char *text;
+        double value;
+    } cases[] = {
+        { "1", 1 },
+        { ".5", 0.5 },
+        { "5.", 5 },
+        { "1e-3", 0.001 },
+        { "0x1f", 31 },
+        { "0X_1F", 31 },
+        { "1_000.5", 1000.5 },
+        { "010", 8 },
+        { "089", 89 },
+        { "Inf", INFINITY },
+        { "-iNf", -INFINITY },
+        { "+1", 1 },
+        { "--1", 1 },
+        { "1h", 3600 },
+        { "1h30m", 5400 },
+        { "-250ms", -0.25 },
+        { "1y2w3d", 31536000 + 14 * 86400 + 3 * 86400 },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct node *n = parse(cases[i].text);
@@ -138,8 +155,10 @@ TEST(names_of_any_letters_stand_in_quotes)
 
 TEST(keywords_may_name_metrics_and_labels)
 {
-    static const char *const metrics[] = { "sum", "by", "offset", "start", "step", "range", "min_of", "fill", "anchored", "and",
-                                           "without", "limitk{a=\"b\"}" };
+    static const char *const metrics[] = {
+        "sum",    "by",   "offset",   "start", "step",    "range",
+        "min_of", "fill", "anchored", "and",   "without", "limitk{a=\"b\"}"
+    };
     for (size_t i = 0; i < COUNT(metrics); i++) assert_int_equal(parse(metrics[i])->kind, NODE_SELECTOR);
 
     struct node *n = parse("sum by (by, on, sum, bool, atan2, start, \"a b\",) (sum)");
@@ -150,7 +169,8 @@ TEST(keywords_may_name_metrics_and_labels)
 
 TEST(offset_and_at_in_either_order)
 {
-    static const char *const same[] = { "foo offset 5m @ 100", "foo @ 100 offset 5m", "foo @ 1m40s offset 300" };
+    static const char *const same[] = { "foo offset 5m @ 100", "foo @ 100 offset 5m",
+                                        "foo @ 1m40s offset 300" };
     for (size_t i = 0; i < COUNT(same); i++) {
         struct node *n = parse(same[i]);
         assert_int_equal(n->offset_ms, 300000);
@@ -161,7 +181,8 @@ TEST(offset_and_at_in_either_order)
     assert_int_equal(parse("foo @ -1.5")->at_ms, -1500);
     assert_int_equal(parse("foo @ start()")->at_kind, AT_START);
 
-    struct node *n = parse("rate(foo[5m] @ end() offset 1m)")->args[0]; /* a range keeps them on its selector */
+    struct node *n =
+        parse("rate(foo[5m] @ end() offset 1m)")->args[0]; /* a range keeps them on its selector */
     assert_int_equal(n->kind, NODE_MATRIX);
     assert_int_equal(n->range_ms, 300000);
     assert_int_equal(n->child->at_kind, AT_END);
@@ -306,18 +327,24 @@ TEST(syntax_errors_name_the_token_and_the_place)
         { "sum(foo bar)", "1:9: parse error: unexpected identifier \"bar\" in aggregation" },
         { "sum(foo", "1:8: parse error: unclosed left parenthesis" },
         { "foo)", "1:5: parse error: unexpected right parenthesis ')'" },
-        { "foo{a}", "1:6: parse error: unexpected \"}\" in label matching, expected label matching operator" },
+        { "foo{a}",
+          "1:6: parse error: unexpected \"}\" in label matching, expected label matching operator" },
         { "foo{a=b}", "1:7: parse error: unexpected identifier \"b\" in label matching, expected string" },
-        { "foo{a=\"b\" c=\"d\"}", "1:11: parse error: unexpected identifier \"c\" in label matching, expected \",\" or \"}\"" },
+        { "foo{a=\"b\" c=\"d\"}",
+          "1:11: parse error: unexpected identifier \"c\" in label matching, expected \",\" or \"}\"" },
         { "foo{,}", "1:5: parse error: unexpected \",\" in label matching, expected identifier or \"}\"" },
         { "a + on b", "1:8: parse error: unexpected identifier \"b\" in grouping opts, expected \"(\"" },
-        { "sum by (a b) (c)", "1:11: parse error: unexpected identifier \"b\" in grouping opts, expected \",\" or \")\"" },
+        { "sum by (a b) (c)",
+          "1:11: parse error: unexpected identifier \"b\" in grouping opts, expected \",\" or \")\"" },
         { "sum by (1) (c)", "1:9: parse error: unexpected number \"1\" in grouping opts, expected label" },
-        { "foo offset bar", "1:12: parse error: unexpected identifier \"bar\" in offset, expected number, duration, step(), or range()" },
+        { "foo offset bar", "1:12: parse error: unexpected identifier \"bar\" in offset, expected number, "
+                            "duration, step(), or range()" },
         { "foo @ bar", "1:7: parse error: unexpected identifier \"bar\" in @, expected timestamp" },
         { "foo[5m", "1:7: parse error: unclosed left bracket" },
-        { "foo[]", "1:5: parse error: unexpected \"]\" in subquery or range selector, expected number, duration, step(), or range()" },
-        { "foo[5m 5m]", "1:8: parse error: unexpected duration \"5m\" in subquery or range, expected \":\" or \"]\"" },
+        { "foo[]", "1:5: parse error: unexpected \"]\" in subquery or range selector, expected number, "
+                   "duration, step(), or range()" },
+        { "foo[5m 5m]",
+          "1:8: parse error: unexpected duration \"5m\" in subquery or range, expected \":\" or \"]\"" },
         { "nope(foo)", "1:1: parse error: unknown function with name \"nope\"" },
         { "rate(foo[5m],)", "1:13: parse error: trailing commas not allowed in function call args" },
         { "a + bool group_left b", "1:10: parse error: unexpected <group_left>" },
@@ -328,37 +355,50 @@ TEST(syntax_errors_name_the_token_and_the_place)
 TEST(types_must_fit)
 {
     static const struct refusal all[] = {
-        { "rate(foo)", "1:6: parse error: expected type range vector in call to function \"rate\", got instant vector" },
-        { "sum(foo[5m])", "1:5: parse error: expected type instant vector in aggregation expression, got range vector" },
-        { "topk(foo, bar)", "1:6: parse error: expected type scalar in aggregation parameter, got instant vector" },
-        { "count_values(1, foo)", "1:14: parse error: expected type string in aggregation parameter, got scalar" },
+        { "rate(foo)",
+          "1:6: parse error: expected type range vector in call to function \"rate\", got instant vector" },
+        { "sum(foo[5m])",
+          "1:5: parse error: expected type instant vector in aggregation expression, got range vector" },
+        { "topk(foo, bar)",
+          "1:6: parse error: expected type scalar in aggregation parameter, got instant vector" },
+        { "count_values(1, foo)",
+          "1:14: parse error: expected type string in aggregation parameter, got scalar" },
         { "clamp(foo, 1)", "1:1: parse error: expected 3 argument(s) in call to \"clamp\", got 2" },
         { "hour(foo, foo)", "1:1: parse error: expected at most 1 argument(s) in call to \"hour\", got 2" },
-        { "label_join(foo, 'a')", "1:1: parse error: expected at least 3 argument(s) in call to \"label_join\", got 2" },
+        { "label_join(foo, 'a')",
+          "1:1: parse error: expected at least 3 argument(s) in call to \"label_join\", got 2" },
         { "sum()", "1:1: parse error: no arguments for aggregate expression provided" },
-        { "topk(foo)", "1:1: parse error: wrong number of arguments for aggregate expression provided, expected 2, got 1" },
+        { "topk(foo)", "1:1: parse error: wrong number of arguments for aggregate expression provided, "
+                       "expected 2, got 1" },
         { "1 < 2", "1:3: parse error: comparisons between scalars must use BOOL modifier" },
         { "a + bool b", "1:3: parse error: bool modifier can only be used on comparison operators" },
         { "1 and b", "1:1: parse error: set operator \"and\" not allowed in binary scalar expression" },
         { "a and on(x) group_left b", "1:1: parse error: no grouping allowed for \"and\" operation" },
         { "a or fill(0) b", "1:1: parse error: filling in missing series not allowed for set operators" },
         { "a + on(x) 1", "1:1: parse error: vector matching only allowed between instant vectors" },
-        { "a + fill(0) 1", "1:1: parse error: filling in missing series only allowed between instant vectors" },
-        { "a + on(x) group_left(x) b", "1:3: parse error: label \"x\" must not occur in ON and GROUP clause at once" },
-        { "a + 'b'", "1:5: parse error: binary expression must contain only scalar and instant vector types" },
-        { "-'b'", "1:1: parse error: unary expression only allowed on expressions of type scalar or instant vector, got \"string\"" },
+        { "a + fill(0) 1",
+          "1:1: parse error: filling in missing series only allowed between instant vectors" },
+        { "a + on(x) group_left(x) b",
+          "1:3: parse error: label \"x\" must not occur in ON and GROUP clause at once" },
+        { "a + 'b'",
+          "1:5: parse error: binary expression must contain only scalar and instant vector types" },
+        { "-'b'", "1:1: parse error: unary expression only allowed on expressions of type scalar or instant "
+                  "vector, got \"string\"" },
         { "1[5m:]", "1:1: parse error: subquery is only allowed on instant vector, got scalar instead" },
         { "(foo)[5m]", "1:6: parse error: ranges only allowed for vector selectors" },
         { "foo offset 1m [5m]", "1:15: parse error: no offset modifiers allowed before range" },
         { "foo @ 5 [5m]", "1:9: parse error: no @ modifiers allowed before range" },
         { "foo offset 1m offset 2m", "1:1: parse error: offset may not be set multiple times" },
         { "foo @ 1 @ 2", "1:1: parse error: @ <timestamp> may not be set multiple times" },
-        { "1 offset 5m", "1:1: parse error: offset modifier must be preceded by an instant vector selector or range vector "
-                         "selector or a subquery" },
+        { "1 offset 5m",
+          "1:1: parse error: offset modifier must be preceded by an instant vector selector or range vector "
+          "selector or a subquery" },
         { "foo[5m:] anchored", "1:1: parse error: anchored modifier is not supported for subqueries" },
-        { "foo anchored smoothed", "1:1: parse error: anchored and smoothed modifiers cannot be used together" },
+        { "foo anchored smoothed",
+          "1:1: parse error: anchored and smoothed modifiers cannot be used together" },
         { "{}", "1:1: parse error: vector selector must contain at least one non-empty matcher" },
-        { "{a='', b=~'.*'}", "1:1: parse error: vector selector must contain at least one non-empty matcher" },
+        { "{a='', b=~'.*'}",
+          "1:1: parse error: vector selector must contain at least one non-empty matcher" },
         { "foo{__name__='bar'}", "1:1: parse error: metric name must not be set twice: \"foo\" or \"bar\"" },
         { "foo[0]", "1:5: parse error: duration must be greater than 0" },
         { "foo[-5m]", "1:5: parse error: duration must be greater than 0" },
@@ -408,11 +448,25 @@ static struct buf repeated(const char *head, const char *what, size_t times, con
 
 TEST(hostile_depth_and_length_are_refused)
 {
-    static const struct { const char *head, *what; size_t times; const char *tail; } cases[] = {
-        { "", "(", 10000, "" },        { "", "-", 100000, "foo" },    { "", "sum(", 10000, "" },       { "", "1^", 50000, "1" },
-        { "", "1+", 100000, "1" },     { "", "a or ", 20000, "a" },   { "foo", "[5m:]", 40000, "" },   { "foo[", "(", 10000, "" },
-        { "foo[", "-", 50000, "1m]" }, { "foo[", "1m+", 9000, "1m]" }, { "foo{", "a=~\"x.y\",", 9000, "}" },
-        { "label_join(a,'b'", ",''", 60000, ")" },                    { "foo", " ", 1 << 20, "" },     { "foo[", "min_of(1,", 9000, "" },
+    static const struct {
+        const char *head, *what;
+        size_t times;
+        const char *tail;
+    } cases[] = {
+        { "", "(", 10000, "" },
+        { "", "-", 100000, "foo" },
+        { "", "sum(", 10000, "" },
+        { "", "1^", 50000, "1" },
+        { "", "1+", 100000, "1" },
+        { "", "a or ", 20000, "a" },
+        { "foo", "[5m:]", 40000, "" },
+        { "foo[", "(", 10000, "" },
+        { "foo[", "-", 50000, "1m]" },
+        { "foo[", "1m+", 9000, "1m]" },
+        { "foo{", "a=~\"x.y\",", 9000, "}" },
+        { "label_join(a,'b'", ",''", 60000, ")" },
+        { "foo", " ", 1 << 20, "" },
+        { "foo[", "min_of(1,", 9000, "" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct buf b = repeated(cases[i].head, cases[i].what, cases[i].times, cases[i].tail);
@@ -452,7 +506,8 @@ TEST(match_parameters_are_selectors)
     assert_int_equal(promql_parse_selector(STR("up{job=~\"a|b\"}"), &a, &m, &n, &e), OK);
     assert_int_equal(n, 2);
     matchers_release(m, n);
-    assert_int_equal(promql_parse_selector(STR("{}"), &a, &m, &n, &e), OK); /* the caller decides whether that is allowed */
+    assert_int_equal(promql_parse_selector(STR("{}"), &a, &m, &n, &e),
+                     OK); /* the caller decides whether that is allowed */
     assert_int_equal(n, 0);
     assert_int_equal(promql_parse_selector(STR("up{job=~\"a\"} + 1"), &a, &m, &n, &e), ERR_PARSE);
     EXPECT_STR(e.text, "1:14: parse error: unexpected <op:+>");
@@ -460,11 +515,15 @@ TEST(match_parameters_are_selectors)
     arena_release(&a);
 }
 
-TESTS(CASE(numbers_in_all_their_forms), CASE(strings_are_expressions), CASE(power_binds_tightest_and_to_the_right),
-      CASE(levels_from_or_to_power), CASE(modifiers_bind_tighter_than_signs), CASE(a_selector_keeps_its_matchers_and_then_its_name),
-      CASE(names_of_any_letters_stand_in_quotes), CASE(keywords_may_name_metrics_and_labels), CASE(offset_and_at_in_either_order),
-      CASE(subqueries), CASE(anchored_and_smoothed), CASE(durations_are_computed_from_step_and_range),
-      CASE(offset_takes_one_operand_unless_in_parentheses), CASE(matching_and_grouping), CASE(fill_gives_missing_sides_a_value),
-      CASE(aggregation_modifiers_before_or_after), CASE(calls_know_their_function), CASE(positions_are_bytes_of_the_query),
-      CASE(syntax_errors_name_the_token_and_the_place), CASE(types_must_fit), CASE(a_bad_regex_is_refused_with_its_place),
-      CASE(hostile_depth_and_length_are_refused), CASE(what_people_generate_is_accepted), CASE(match_parameters_are_selectors))
+TESTS(CASE(numbers_in_all_their_forms), CASE(strings_are_expressions),
+      CASE(power_binds_tightest_and_to_the_right), CASE(levels_from_or_to_power),
+      CASE(modifiers_bind_tighter_than_signs), CASE(a_selector_keeps_its_matchers_and_then_its_name),
+      CASE(names_of_any_letters_stand_in_quotes), CASE(keywords_may_name_metrics_and_labels),
+      CASE(offset_and_at_in_either_order), CASE(subqueries), CASE(anchored_and_smoothed),
+      CASE(durations_are_computed_from_step_and_range), CASE(offset_takes_one_operand_unless_in_parentheses),
+      CASE(matching_and_grouping), CASE(fill_gives_missing_sides_a_value),
+      CASE(aggregation_modifiers_before_or_after), CASE(calls_know_their_function),
+      CASE(positions_are_bytes_of_the_query), CASE(syntax_errors_name_the_token_and_the_place),
+      CASE(types_must_fit), CASE(a_bad_regex_is_refused_with_its_place),
+      CASE(hostile_depth_and_length_are_refused), CASE(what_people_generate_is_accepted),
+      CASE(match_parameters_are_selectors))

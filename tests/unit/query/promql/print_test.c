@@ -51,7 +51,9 @@ static void expect_json(const char *text, const char *want)
 
 TEST(one_form_for_each_expression)
 {
-    static const struct { const char *text, *want; } cases[] = {
+    static const struct {
+        const char *text, *want;
+    } cases[] = {
         { "sum by(a,b)(x)", "sum by (a, b) (x)" },
         { "sum(x)by(a)", "sum by (a) (x)" },
         { "sum(x) by ()", "sum(x)" },
@@ -99,16 +101,20 @@ TEST(what_fits_stays_on_one_line)
 /* Lines longer than 100 bytes are opened up, outermost first. */
 TEST(what_does_not_fit_is_opened_up)
 {
-    expect_formatted("sum by (job) (rate(http_requests_total{job=\"one\"}[5m])) / sum by (job) (rate(http_requests_total{job=\"two\"}[5m]))",
+    expect_formatted("sum by (job) (rate(http_requests_total{job=\"one\"}[5m])) / sum by (job) "
+                     "(rate(http_requests_total{job=\"two\"}[5m]))",
                      "  sum by (job) (rate(http_requests_total{job=\"one\"}[5m]))\n"
                      "/\n"
                      "  sum by (job) (rate(http_requests_total{job=\"two\"}[5m]))");
-    expect_formatted("histogram_quantile(0.9, sum by (le, a_long_label_name, another_long_label_name) (rate(a_rather_long_metric_name_bucket[5m])))",
+    expect_formatted("histogram_quantile(0.9, sum by (le, a_long_label_name, another_long_label_name) "
+                     "(rate(a_rather_long_metric_name_bucket[5m])))",
                      "histogram_quantile(\n"
                      "  0.9,\n"
-                     "  sum by (le, a_long_label_name, another_long_label_name) (rate(a_rather_long_metric_name_bucket[5m]))\n"
+                     "  sum by (le, a_long_label_name, another_long_label_name) "
+                     "(rate(a_rather_long_metric_name_bucket[5m]))\n"
                      ")");
-    expect_formatted("-topk(5, (aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa + bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb))",
+    expect_formatted("-topk(5, (aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa + "
+                     "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb))",
                      "-topk(\n"
                      "  5,\n"
                      "  (\n"
@@ -135,13 +141,17 @@ TEST(trees_as_json)
 {
     expect_json("-1", "{\"type\":\"numberLiteral\",\"val\":\"-1\"}");
     expect_json("('x')", "{\"expr\":{\"type\":\"stringLiteral\",\"val\":\"x\"},\"type\":\"parenExpr\"}");
-    expect_json("a{b=~\"c\"} @ 1 offset 1m",
-                "{\"anchored\":false,\"matchers\":[{\"name\":\"b\",\"type\":\"=~\",\"value\":\"c\"},{\"name\":\"__name__\",\"type\":\"=\","
-                "\"value\":\"a\"}],\"name\":\"a\",\"offset\":60000,\"offsetExpr\":null,\"smoothed\":false,\"startOrEnd\":null,"
-                "\"timestamp\":1000,\"type\":\"vectorSelector\"}");
-    expect_json("pi()", "{\"args\":[],\"func\":{\"argTypes\":[],\"name\":\"pi\",\"returnType\":\"scalar\",\"variadic\":0},\"type\":\"call\"}");
-    expect_json("1 + 2", "{\"bool\":false,\"lhs\":{\"type\":\"numberLiteral\",\"val\":\"1\"},\"matching\":null,\"op\":\"+\","
-                         "\"rhs\":{\"type\":\"numberLiteral\",\"val\":\"2\"},\"type\":\"binaryExpr\"}");
+    expect_json("a{b=~\"c\"} @ 1 offset 1m", "{\"anchored\":false,\"matchers\":[{\"name\":\"b\",\"type\":\"=~"
+                                             "\",\"value\":\"c\"},{\"name\":\"__name__\",\"type\":\"=\","
+                                             "\"value\":\"a\"}],\"name\":\"a\",\"offset\":60000,"
+                                             "\"offsetExpr\":null,\"smoothed\":false,\"startOrEnd\":null,"
+                                             "\"timestamp\":1000,\"type\":\"vectorSelector\"}");
+    expect_json("pi()", "{\"args\":[],\"func\":{\"argTypes\":[],\"name\":\"pi\",\"returnType\":\"scalar\","
+                        "\"variadic\":0},\"type\":\"call\"}");
+    expect_json(
+        "1 + 2",
+        "{\"bool\":false,\"lhs\":{\"type\":\"numberLiteral\",\"val\":\"1\"},\"matching\":null,\"op\":\"+\","
+        "\"rhs\":{\"type\":\"numberLiteral\",\"val\":\"2\"},\"type\":\"binaryExpr\"}");
 }
 
 static bool json_has(const char *text, const char *piece)
@@ -159,17 +169,23 @@ static bool json_has(const char *text, const char *piece)
 
 TEST(json_of_matching_ranges_and_durations)
 {
-    EXPECT(json_has("a * on(x) group_left(y) b", "\"matching\":{\"card\":\"many-to-one\",\"fillValues\":{\"lhs\":null,\"rhs\":null},"
-                                                 "\"include\":[\"y\"],\"labels\":[\"x\"],\"on\":true}"));
+    EXPECT(json_has("a * on(x) group_left(y) b",
+                    "\"matching\":{\"card\":\"many-to-one\",\"fillValues\":{\"lhs\":null,\"rhs\":null},"
+                    "\"include\":[\"y\"],\"labels\":[\"x\"],\"on\":true}"));
     EXPECT(json_has("a and b", "\"card\":\"many-to-many\""));
     EXPECT(json_has("a + fill_left(0.5) b", "\"fillValues\":{\"lhs\":0.5,\"rhs\":null}"));
     EXPECT(json_has("rate(a[5m])", "\"range\":300000,\"rangeExpr\":null"));
-    EXPECT(json_has("a[1h:1m] @ start()", "\"startOrEnd\":\"start\",\"step\":60000,\"stepExpr\":null,\"timestamp\":null,\"type\":\"subquery\"}"));
-    EXPECT(json_has("rate(a[-step()])", "\"rangeExpr\":{\"lhs\":null,\"op\":\"-\",\"rhs\":{\"lhs\":null,\"op\":\"step\",\"rhs\":null,"
-                                        "\"type\":\"durationExpr\",\"wrapped\":false},\"type\":\"durationExpr\",\"wrapped\":false}"));
-    EXPECT(json_has("count_values without (b) ('x', a)", "\"grouping\":[\"b\"],\"op\":\"count_values\",\"param\":{\"type\":"
-                                                         "\"stringLiteral\",\"val\":\"x\"},\"type\":\"aggregation\",\"without\":true}"));
+    EXPECT(json_has("a[1h:1m] @ start()", "\"startOrEnd\":\"start\",\"step\":60000,\"stepExpr\":null,"
+                                          "\"timestamp\":null,\"type\":\"subquery\"}"));
+    EXPECT(json_has(
+        "rate(a[-step()])",
+        "\"rangeExpr\":{\"lhs\":null,\"op\":\"-\",\"rhs\":{\"lhs\":null,\"op\":\"step\",\"rhs\":null,"
+        "\"type\":\"durationExpr\",\"wrapped\":false},\"type\":\"durationExpr\",\"wrapped\":false}"));
+    EXPECT(json_has("count_values without (b) ('x', a)",
+                    "\"grouping\":[\"b\"],\"op\":\"count_values\",\"param\":{\"type\":"
+                    "\"stringLiteral\",\"val\":\"x\"},\"type\":\"aggregation\",\"without\":true}"));
 }
 
-TESTS(CASE(one_form_for_each_expression), CASE(what_fits_stays_on_one_line), CASE(what_does_not_fit_is_opened_up),
-      CASE(a_full_buffer_ends_the_printing), CASE(trees_as_json), CASE(json_of_matching_ranges_and_durations))
+TESTS(CASE(one_form_for_each_expression), CASE(what_fits_stays_on_one_line),
+      CASE(what_does_not_fit_is_opened_up), CASE(a_full_buffer_ends_the_printing), CASE(trees_as_json),
+      CASE(json_of_matching_ranges_and_durations))
