@@ -102,7 +102,7 @@ BENCH := $(sort $(wildcard tests/bench/*_bench.c))
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libvedette.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
-bench-programs: all $(BENCH:tests/bench/%.c=$(BUILD)/bench/%)
+bench-programs: all $(BUILD)/bench/rw_load $(BENCH:tests/bench/%.c=$(BUILD)/bench/%)
 bench: bench-programs
 	@tools/run_bench.sh $(BUILD)
 

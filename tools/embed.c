@@ -1,7 +1,8 @@
 /* embed.c - turns web/ and the three modules it uses into one C header of gzipped byte arrays.
  *
- * All files live under one content hash, /assets/HASH/..., so that they may be cached for ever and import each other by
- * relative paths without a rewrite. In index.html {{assets}} stands for that folder. Usage: embed WEB_DIR > web_assets.h */
+ * All files live under one content hash, /assets/HASH/..., so that they may be cached for ever and import
+ * each other by relative paths without a rewrite. In index.html {{assets}} stands for that folder. Usage:
+ * embed WEB_DIR > web_assets.h */
 #include <dirent.h>
 #include <libdeflate.h>
 #include <stdint.h>
@@ -54,8 +55,10 @@ static void take(const char *path, const char *served)
 static const char *type_of(const char *name)
 {
     static const char *const types[][2] = {
-        { ".html", "text/html; charset=utf-8" },      { ".mjs", "text/javascript; charset=utf-8" },
-        { ".js", "text/javascript; charset=utf-8" },  { ".css", "text/css; charset=utf-8" },
+        { ".html", "text/html; charset=utf-8" },
+        { ".mjs", "text/javascript; charset=utf-8" },
+        { ".js", "text/javascript; charset=utf-8" },
+        { ".css", "text/css; charset=utf-8" },
         { ".svg", "image/svg+xml" },
     };
     const char *dot = strrchr(name, '.');
@@ -73,7 +76,8 @@ static void walk(const char *dir, const char *below)
         struct stat st;
         if (e->d_name[0] == '.' || strcmp(e->d_name, "node_modules") == 0) continue;
         snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
-        if (snprintf(served, sizeof served, "%s%s", below, e->d_name) >= (int)sizeof served - 1) die("name too long", path);
+        if (snprintf(served, sizeof served, "%s%s", below, e->d_name) >= (int)sizeof served - 1)
+            die("name too long", path);
         if (stat(path, &st) < 0) die("cannot stat", path);
         if (S_ISDIR(st.st_mode)) {
             strcat(served, "/");
@@ -150,7 +154,8 @@ int main(int argc, char **argv)
     }
     printf("static const struct web_asset web_assets[] = {\n");
     for (size_t i = 0; i < n_files; i++)
-        printf("    { \"%s\", \"%s\", web_asset_%zu, sizeof web_asset_%zu },\n", files[i].name, type_of(files[i].name), i, i);
+        printf("    { \"%s\", \"%s\", web_asset_%zu, sizeof web_asset_%zu },\n", files[i].name,
+               type_of(files[i].name), i, i);
     printf("};\n");
     return 0;
 }

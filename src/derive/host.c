@@ -26,7 +26,8 @@ void host_put(const struct host_out *o, const char *name, double value, const ch
         l[n++] = (struct label){ str_of(key), va_arg(ap, struct str) };
     }
     va_end(ap);
-    if (isnan(value) || labels_normalise(l, &n, NULL) < 0) return; /* a mount point may be named in no known encoding */
+    if (isnan(value) || labels_normalise(l, &n, NULL) < 0)
+        return; /* a mount point may be named in no known encoding */
     batch_series_labels(o->batch, (struct labels){ l, n });
     batch_sample(o->batch, o->time_ms, value);
 }
@@ -36,7 +37,8 @@ struct str host_file(const struct host_out *o, const char *path)
     char full[4096];
     struct buf bytes = BUF_INIT(PROC_FILE_MAX);
     snprintf(full, sizeof full, "%s%s", o->root, path);
-    struct str text = file_slurp(full, &bytes, NULL) == OK ? arena_str(o->batch->arena, buf_view(&bytes)) : STR("");
+    struct str text =
+        file_slurp(full, &bytes, NULL) == OK ? arena_str(o->batch->arena, buf_view(&bytes)) : STR("");
     buf_release(&bytes);
     return text;
 }

@@ -1,4 +1,5 @@
-/* host_filesystem.c - statvfs of every mounted file system that holds files of people, by node_exporter's default rules. */
+/* host_filesystem.c - statvfs of every mounted file system that holds files of people, by node_exporter's
+ * default rules. */
 #include <stdio.h>
 #include <sys/statvfs.h>
 
@@ -8,12 +9,14 @@
 static bool type_is_left_out(struct str type, struct str mount)
 {
     static const char *const types[] = {
-        "autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "fusectl", "hugetlbfs", "iso9660",
-        "mqueue", "nsfs", "proc", "procfs", "pstore", "rpc_pipefs", "securityfs", "selinuxfs", "squashfs", "sysfs", "tracefs",
+        "autofs",   "binfmt_misc", "bpf",        "cgroup",    "cgroup2",  "configfs", "debugfs", "devpts",
+        "devtmpfs", "fusectl",     "hugetlbfs",  "iso9660",   "mqueue",   "nsfs",     "proc",    "procfs",
+        "pstore",   "rpc_pipefs",  "securityfs", "selinuxfs", "squashfs", "sysfs",    "tracefs",
     };
     for (size_t i = 0; i < COUNT(types); i++)
         if (str_is(type, types[i])) return true;
-    return str_is(type, "overlay") && !str_is(mount, "/"); /* a container's own root is the one overlay worth showing */
+    return str_is(type, "overlay") &&
+           !str_is(mount, "/"); /* a container's own root is the one overlay worth showing */
 }
 
 static bool is_under(struct str path, const char *dir)
@@ -24,7 +27,9 @@ static bool is_under(struct str path, const char *dir)
 
 static bool mount_is_left_out(struct str mount)
 {
-    static const char *const dirs[] = { "/dev", "/proc", "/sys", "/run/credentials", "/var/lib/docker", "/var/lib/containers/storage" };
+    static const char *const dirs[] = {
+        "/dev", "/proc", "/sys", "/run/credentials", "/var/lib/docker", "/var/lib/containers/storage"
+    };
     for (size_t i = 0; i < COUNT(dirs); i++)
         if (is_under(mount, dirs[i])) return true;
     return false;
@@ -47,7 +52,8 @@ static struct str unescape(struct arena *a, struct str s)
     return str_make(out, n);
 }
 
-static void put_mount(const struct host_out *o, struct str device, struct str mount, struct str type, bool read_only)
+static void put_mount(const struct host_out *o, struct str device, struct str mount, struct str type,
+                      bool read_only)
 {
     char path[4096];
     struct statvfs st;
@@ -73,9 +79,12 @@ void host_read_filesystem(const struct host_out *o)
 {
     struct str text = host_file(o, "/proc/self/mounts"), line, device, mount, type, options;
     while (host_line(&text, &line)) {
-        if (!host_word(&line, &device) || !host_word(&line, &mount) || !host_word(&line, &type) || !host_word(&line, &options)) continue;
+        if (!host_word(&line, &device) || !host_word(&line, &mount) || !host_word(&line, &type) ||
+            !host_word(&line, &options))
+            continue;
         mount = unescape(o->batch->arena, mount);
         if (type_is_left_out(type, mount) || mount_is_left_out(mount)) continue;
-        put_mount(o, unescape(o->batch->arena, device), mount, type, str_is(options, "ro") || str_starts(options, "ro,"));
+        put_mount(o, unescape(o->batch->arena, device), mount, type,
+                  str_is(options, "ro") || str_starts(options, "ro,"));
     }
 }

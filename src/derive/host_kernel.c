@@ -9,7 +9,8 @@ static void read_load(const struct host_out *o)
 {
     static const char *const names[] = { "node_load1", "node_load5", "node_load15" };
     struct str line = host_file(o, "/proc/loadavg"), word;
-    for (size_t i = 0; i < COUNT(names) && host_word(&line, &word); i++) host_put(o, names[i], host_number(word), NULL);
+    for (size_t i = 0; i < COUNT(names) && host_word(&line, &word); i++)
+        host_put(o, names[i], host_number(word), NULL);
 }
 
 /* "some avg10=0.00 avg60=0.00 avg300=0.00 total=1234": microseconds. */
@@ -29,14 +30,16 @@ static void read_pressure(const struct host_out *o)
         while (host_line(&text, &line)) {
             if (!host_word(&line, &word) || !str_is(word, rows[i].kind)) continue;
             while (host_word(&line, &word))
-                if (str_starts(word, "total=")) host_put(o, rows[i].name, host_number(str_make(word.p + 6, word.n - 6)) / 1e6, NULL);
+                if (str_starts(word, "total="))
+                    host_put(o, rows[i].name, host_number(str_make(word.p + 6, word.n - 6)) / 1e6, NULL);
         }
     }
 }
 
 static void read_vmstat(const struct host_out *o)
 {
-    static const char *const keys[] = { "oom_kill", "pgpgin", "pgpgout", "pswpin", "pswpout", "pgfault", "pgmajfault" };
+    static const char *const keys[] = { "oom_kill", "pgpgin",  "pgpgout",   "pswpin",
+                                        "pswpout",  "pgfault", "pgmajfault" };
     struct str text = host_file(o, "/proc/vmstat"), line, key, value;
     while (host_line(&text, &line)) {
         if (!host_word(&line, &key) || !host_word(&line, &value)) continue;
@@ -60,8 +63,9 @@ static void read_name(const struct host_out *o)
 {
     struct utsname u;
     if (uname(&u) < 0) return;
-    host_put(o, "node_uname_info", 1, "sysname", str_of(u.sysname), "release", str_of(u.release), "version", str_of(u.version),
-             "machine", str_of(u.machine), "nodename", str_of(u.nodename), "domainname", str_of(u.domainname), NULL);
+    host_put(o, "node_uname_info", 1, "sysname", str_of(u.sysname), "release", str_of(u.release), "version",
+             str_of(u.version), "machine", str_of(u.machine), "nodename", str_of(u.nodename), "domainname",
+             str_of(u.domainname), NULL);
 }
 
 void host_read_kernel(const struct host_out *o)

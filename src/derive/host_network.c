@@ -7,8 +7,10 @@
 void host_read_network(const struct host_out *o)
 {
     static const char *const columns[] = {
-        "receive_bytes",  "receive_packets",  "receive_errs",  "receive_drop",  "receive_fifo",  "receive_frame",    "receive_compressed", "receive_multicast",
-        "transmit_bytes", "transmit_packets", "transmit_errs", "transmit_drop", "transmit_fifo", "transmit_colls", "transmit_carrier",   "transmit_compressed",
+        "receive_bytes",  "receive_packets",  "receive_errs",       "receive_drop",
+        "receive_fifo",   "receive_frame",    "receive_compressed", "receive_multicast",
+        "transmit_bytes", "transmit_packets", "transmit_errs",      "transmit_drop",
+        "transmit_fifo",  "transmit_colls",   "transmit_carrier",   "transmit_compressed",
     };
     struct str text = host_file(o, "/proc/net/dev"), line, word;
     while (host_line(&text, &line)) {

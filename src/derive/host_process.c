@@ -14,7 +14,8 @@ static int count_one(const char *name, bool is_dir, void *ctx)
     return OK;
 }
 
-/* Field numbers of proc(5), counted after the parenthesised name, which may hold blanks: field 3 is the first. */
+/* Field numbers of proc(5), counted after the parenthesised name, which may hold blanks: field 3 is the
+ * first. */
 static double stat_field(struct str after_name, int field)
 {
     struct str word = STR("");
@@ -27,11 +28,13 @@ static double boot_time(const struct host_out *o)
 {
     struct str text = host_file(o, "/proc/stat"), line, word;
     while (host_line(&text, &line))
-        if (host_word(&line, &word) && str_is(word, "btime") && host_word(&line, &word)) return host_number(word);
+        if (host_word(&line, &word) && str_is(word, "btime") && host_word(&line, &word))
+            return host_number(word);
     return 0;
 }
 
-void host_read_process(struct batch *b, const char *root, struct str job, struct str instance, int64_t time_ms)
+void host_read_process(struct batch *b, const char *root, struct str job, struct str instance,
+                       int64_t time_ms)
 {
     struct host_out o = { b, root, job, instance, time_ms };
     struct str text = host_file(&o, "/proc/self/stat");

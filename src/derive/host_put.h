@@ -1,4 +1,5 @@
-/* host_put.h - what the readers of derive/host_*.c share: one file of /proc as text, one sample into the batch. */
+/* host_put.h - what the readers of derive/host_*.c share: one file of /proc as text, one sample into the
+ * batch. */
 #pragma once
 #include "base/str.h"
 #include "model/batch.h"
@@ -18,9 +19,9 @@ void host_put(const struct host_out *, const char *name, double value, const cha
 /* The file's text in the batch's arena; empty when it cannot be read. */
 struct str host_file(const struct host_out *, const char *path);
 
-bool host_line(struct str *text, struct str *line);   /* next line of a text; false at its end */
-bool host_word(struct str *line, struct str *word);   /* next word of a line */
-double host_number(struct str word);                  /* NaN when it is not one */
+bool host_line(struct str *text, struct str *line); /* next line of a text; false at its end */
+bool host_word(struct str *line, struct str *word); /* next word of a line */
+double host_number(struct str word);                /* NaN when it is not one */
 
 void host_read_cpu(const struct host_out *);
 void host_read_memory(const struct host_out *);

@@ -14,9 +14,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define TICK_MS 5000
+#define TICK_MS    5000
 #define HISTORY_MS (60 * 60 * 1000)
-#define BUCKETS 14
+#define BUCKETS    14
 
 struct model {
     const char *name, *provider;
@@ -41,8 +41,10 @@ static const struct agent agents[] = {
     { "reviewer", 0.3, 3100, 260 },
 };
 
-static const double seconds_bounds[BUCKETS] = { 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92 };
-static const double token_bounds[BUCKETS] = { 1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864 };
+static const double seconds_bounds[BUCKETS] = { 0.01, 0.02, 0.04, 0.08,  0.16,  0.32,  0.64,
+                                                1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92 };
+static const double token_bounds[BUCKETS] = { 1,     4,     16,     64,      256,     1024,     4096,
+                                              16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864 };
 
 struct counted { /* a classic histogram */
     double below[BUCKETS + 1], sum;
@@ -102,7 +104,8 @@ static void count(struct counted *h, const double *bounds, double v)
     h->sum += v;
 }
 
-static void one_request(struct demo *d, struct lane *lane, const struct agent *a, const struct model *m, double busy)
+static void one_request(struct demo *d, struct lane *lane, const struct agent *a, const struct model *m,
+                        double busy)
 {
     if (random_unit(d) <= m->failure * busy) {
         lane->failed++;
@@ -183,12 +186,18 @@ static void put_tokens(struct out *o, const struct lane *l)
 
 static void describe(struct batch *b)
 {
-    batch_metadata(b, STR("gen_ai_client_operation_duration_seconds"), STR("histogram"), STR("Demo: duration of model calls."), STR("seconds"));
-    batch_metadata(b, STR("gen_ai_server_time_to_first_token_seconds"), STR("histogram"), STR("Demo: time to the first token."), STR("seconds"));
-    batch_metadata(b, STR("gen_ai_client_input_token_usage"), STR("histogram"), STR("Demo: input tokens a call."), STR(""));
-    batch_metadata(b, STR("gen_ai_client_requests_total"), STR("counter"), STR("Demo: model calls by outcome."), STR(""));
-    batch_metadata(b, STR("gen_ai_client_tokens_total"), STR("counter"), STR("Demo: tokens by direction."), STR(""));
-    batch_metadata(b, STR("gen_ai_client_cost_usd_total"), STR("counter"), STR("Demo: money spent."), STR(""));
+    batch_metadata(b, STR("gen_ai_client_operation_duration_seconds"), STR("histogram"),
+                   STR("Demo: duration of model calls."), STR("seconds"));
+    batch_metadata(b, STR("gen_ai_server_time_to_first_token_seconds"), STR("histogram"),
+                   STR("Demo: time to the first token."), STR("seconds"));
+    batch_metadata(b, STR("gen_ai_client_input_token_usage"), STR("histogram"),
+                   STR("Demo: input tokens a call."), STR(""));
+    batch_metadata(b, STR("gen_ai_client_requests_total"), STR("counter"),
+                   STR("Demo: model calls by outcome."), STR(""));
+    batch_metadata(b, STR("gen_ai_client_tokens_total"), STR("counter"), STR("Demo: tokens by direction."),
+                   STR(""));
+    batch_metadata(b, STR("gen_ai_client_cost_usd_total"), STR("counter"), STR("Demo: money spent."),
+                   STR(""));
 }
 
 static void write_at(struct demo *d, int64_t t_ms)

@@ -1,6 +1,8 @@
-/* self.c - our own metrics and the host's, into the store at a steady step, as if scraped: with `up` and its companions.
+/* self.c - our own metrics and the host's, into the store at a steady step, as if scraped: with `up` and its
+ * companions.
  *
- * Thread: one of its own; readings are stamped with multiples of the interval so that equal steps compress to nothing. */
+ * Thread: one of its own; readings are stamped with multiples of the interval so that equal steps compress to
+ * nothing. */
 #include "receive/self.h"
 
 #include <pthread.h>
@@ -33,10 +35,13 @@ struct reading { /* one target, one time */
     int64_t time_ms;
 };
 
-/* name plus the labels of the stat (a="b",c="d": our own text, so no escapes beyond \" and \\), job, instance, and le. */
+/* name plus the labels of the stat (a="b",c="d": our own text, so no escapes beyond \" and \\), job,
+ * instance, and le. */
 static void put(const struct reading *r, struct str name, const char *labels, struct str le, double value)
 {
-    struct label l[STAT_LABELS_MAX + 4] = { { STR(LABEL_NAME), name }, { STR("instance"), r->instance }, { STR("job"), r->job }, { STR("le"), le } };
+    struct label l[STAT_LABELS_MAX + 4] = {
+        { STR(LABEL_NAME), name }, { STR("instance"), r->instance }, { STR("job"), r->job }, { STR("le"), le }
+    };
     size_t n = 4;
     for (struct str rest = str_of(labels); rest.n > 0 && n < COUNT(l); n++) {
         l[n].name = str_cut(rest, '=', &rest);
@@ -57,7 +62,8 @@ static void put_histogram(const struct reading *r, const struct stat_view *v)
     for (size_t i = 0; i <= v->n_bounds; i++) {
         char le[FLOAT_TEXT_MAX];
         total += (double)v->counts[i];
-        struct str text = i < v->n_bounds ? arena_str(a, str_make(le, float_text(v->bounds[i], le))) : STR("+Inf");
+        struct str text =
+            i < v->n_bounds ? arena_str(a, str_make(le, float_text(v->bounds[i], le))) : STR("+Inf");
         put(r, arena_printf(a, "%s_bucket", v->name), v->labels, text, total);
     }
     put(r, arena_printf(a, "%s_sum", v->name), v->labels, STR(""), v->sum);
@@ -68,8 +74,10 @@ static void put_stat(const struct stat_view *v, void *ctx)
 {
     static const char *const types[] = { "counter", "gauge", "histogram" };
     const struct reading *r = ctx;
-    if (v->type == STAT_HISTOGRAM) put_histogram(r, v);
-    else put(r, str_of(v->name), v->labels, STR(""), v->value);
+    if (v->type == STAT_HISTOGRAM)
+        put_histogram(r, v);
+    else
+        put(r, str_of(v->name), v->labels, STR(""), v->value);
     batch_metadata(r->batch, str_of(v->name), str_of(types[v->type]), str_of(v->help), STR(""));
 }
 
@@ -122,7 +130,8 @@ static void *self_main(void *arg)
         if (s->conf.server) read_target(s, STR("vedette"), false, t);
         if (s->conf.host) read_target(s, STR("node"), true, t);
         int64_t now = clock_now_ms();
-        t = now < t || now - t >= step ? (now / step + 1) * step : t + step; /* late, or the clock was set: skip, do not queue */
+        t = now < t || now - t >= step ? (now / step + 1) * step
+                                       : t + step; /* late, or the clock was set: skip, do not queue */
     }
     return NULL;
 }

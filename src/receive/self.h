@@ -1,4 +1,5 @@
-/* self.h - the two targets that need no configuration: this server (job="vedette") and this machine (job="node"). */
+/* self.h - the two targets that need no configuration: this server (job="vedette") and this machine
+ * (job="node"). */
 #pragma once
 #include "model/store.h"
 

@@ -25,8 +25,9 @@ int cli_fsck(int argc, char **argv)
     struct err e = ERR_INIT;
     if (embedded_fsck(dir ? dir : "data", print_line, NULL, &report, &e) < 0)
         return fprintf(stderr, "vedette fsck: %s\n", e.text), 1;
-    printf("%llu files, %llu bytes, %llu parts, %llu rows checked, %llu damaged\n", (unsigned long long)report.files,
-           (unsigned long long)report.bytes, (unsigned long long)report.parts, (unsigned long long)report.rows,
+    printf("%llu files, %llu bytes, %llu parts, %llu rows checked, %llu damaged\n",
+           (unsigned long long)report.files, (unsigned long long)report.bytes,
+           (unsigned long long)report.parts, (unsigned long long)report.rows,
            (unsigned long long)report.damaged);
     return report.damaged > 0;
 }
@@ -36,10 +37,13 @@ static int snapshot_by_server(const char *server)
 {
     char url[1024];
     snprintf(url, sizeof url, "%s/api/v1/admin/tsdb/snapshot", server);
-    struct http_fetch fetch = { .method = "POST", .url = url, .timeout_ms = 600000, .max_answer_bytes = 1u << 20 };
+    struct http_fetch fetch = {
+        .method = "POST", .url = url, .timeout_ms = 600000, .max_answer_bytes = 1u << 20
+    };
     struct http_fetched got = { 0 };
     struct err e = ERR_INIT;
-    if (http_fetch_now(&fetch, &got, &e) < 0) return fprintf(stderr, "vedette snapshot: %s: %s\n", server, e.text), 1;
+    if (http_fetch_now(&fetch, &got, &e) < 0)
+        return fprintf(stderr, "vedette snapshot: %s: %s\n", server, e.text), 1;
     fprintf(got.status == 200 ? stdout : stderr, "%.*s\n", (int)got.body.n, got.body.p ? got.body.p : "");
     buf_release(&got.body);
     return got.status != 200;
@@ -53,7 +57,10 @@ static int snapshot_offline(const char *dir, const char *target)
     int rc = embedded_open(&conf, &store, &e);
     if (rc == OK) rc = store_admin(store, STORE_SNAPSHOT, target, &e);
     store_close(store);
-    if (rc == ERR_BUSY) return fprintf(stderr, "vedette snapshot: %s\nA server is running on it: use --server URL.\n", e.text), 1;
+    if (rc == ERR_BUSY)
+        return fprintf(stderr, "vedette snapshot: %s\nA server is running on it: use --server URL.\n",
+                       e.text),
+               1;
     if (rc < 0) return fprintf(stderr, "vedette snapshot: %s\n", e.text), 1;
     return printf("%s\n", target), 0;
 }

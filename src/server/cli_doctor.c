@@ -1,4 +1,5 @@
-/* cli_doctor.c - `vedette doctor`: what would keep the server from working well on this machine, before it does. */
+/* cli_doctor.c - `vedette doctor`: what would keep the server from working well on this machine, before it
+ * does. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -57,10 +58,11 @@ static void look_at_disk(struct findings *f, const char *dir)
     snprintf(path, sizeof path, "%s/.doctor", dir);
     int64_t ns = sync_ns(path, &e);
     if (ns < 0) return say(f, '-', "data directory: %s", e.text);
-    say(f, ns > 50000000 ? '!' : '+', "data directory %s: a synced write takes %.1f ms%s", dir, (double)ns / 1e6,
-        ns > 50000000 ? "; pushes will wait for it" : "");
+    say(f, ns > 50000000 ? '!' : '+', "data directory %s: a synced write takes %.1f ms%s", dir,
+        (double)ns / 1e6, ns > 50000000 ? "; pushes will wait for it" : "");
     int64_t bytes = file_free_bytes(dir, &e);
-    if (bytes >= 0) say(f, bytes < (int64_t)1 << 30 ? '!' : '+', "free space: %.1f GiB", (double)bytes / 0x1p30);
+    if (bytes >= 0)
+        say(f, bytes < (int64_t)1 << 30 ? '!' : '+', "free space: %.1f GiB", (double)bytes / 0x1p30);
 }
 
 static void look_at_limits(struct findings *f)
@@ -69,14 +71,18 @@ static void look_at_limits(struct findings *f)
     getrlimit(RLIMIT_NOFILE, &files);
     say(f, files.rlim_cur < 4096 ? '!' : '+', "open files allowed: %llu", (unsigned long long)files.rlim_cur);
     double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    say(f, memory < 0x1p28 ? '!' : '+', "memory: %.1f GiB, processors: %ld", memory / 0x1p30, sysconf(_SC_NPROCESSORS_ONLN));
+    say(f, memory < 0x1p28 ? '!' : '+', "memory: %.1f GiB, processors: %ld", memory / 0x1p30,
+        sysconf(_SC_NPROCESSORS_ONLN));
 }
 
 static void look_at_clock(struct findings *f)
 {
     const int64_t year_2024_ms = 1704067200000;
-    say(f, clock_now_ms() < year_2024_ms ? '-' : '+', "clock: %lld s since 1970%s", (long long)(clock_now_ms() / 1000),
-        clock_now_ms() < year_2024_ms ? ", which is in the past: samples from elsewhere will look like the future" : "");
+    say(f, clock_now_ms() < year_2024_ms ? '-' : '+', "clock: %lld s since 1970%s",
+        (long long)(clock_now_ms() / 1000),
+        clock_now_ms() < year_2024_ms
+            ? ", which is in the past: samples from elsewhere will look like the future"
+            : "");
 }
 
 static bool can_bind(const char *listen)
@@ -112,7 +118,8 @@ static void look_at_config(struct findings *f, const struct options *o)
     if (o->file == NULL) return say(f, '+', "configuration: none, defaults are used");
     struct err e = ERR_INIT;
     struct scrape_conf *scrape = NULL;
-    if (scrape_conf_parse(o->file, o->config, &scrape, &e) < 0) return say(f, '-', "configuration: %s", e.text);
+    if (scrape_conf_parse(o->file, o->config, &scrape, &e) < 0)
+        return say(f, '-', "configuration: %s", e.text);
     say(f, '+', "configuration %s: understood", o->config);
     scrape_conf_free(scrape);
 }

@@ -1,7 +1,8 @@
 /* cli_import.c - `vedette import`: files to a running server, their format told by their content.
  *
- * Prometheus text is sent in pieces cut at line ends, so a file may be of any size; OpenMetrics (ends in "# EOF"), OTLP JSON
- * and gzip files are sent whole. A piece the server partly refuses does not stop the rest; the refusals are shown. */
+ * Prometheus text is sent in pieces cut at line ends, so a file may be of any size; OpenMetrics (ends in "#
+ * EOF"), OTLP JSON and gzip files are sent whole. A piece the server partly refuses does not stop the rest;
+ * the refusals are shown. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 #include "net/http_client.h"
 #include "server/cli.h"
 
-#define PIECE_BYTES (4u << 20)
+#define PIECE_BYTES     (4u << 20)
 #define WHOLE_MAX_BYTES ((size_t)64 << 20)
 
 static const char usage[] = "vedette import [--server URL] FILE...   (- is standard input)";
@@ -25,7 +26,8 @@ struct format {
 
 static const struct format formats[] = {
     { "Prometheus text", "/api/v1/import/prometheus", "text/plain; version=0.0.4", NULL, true },
-    { "OpenMetrics", "/api/v1/import/prometheus", "application/openmetrics-text; version=1.0.0", NULL, false },
+    { "OpenMetrics", "/api/v1/import/prometheus", "application/openmetrics-text; version=1.0.0", NULL,
+      false },
     { "OTLP JSON metrics", "/v1/metrics", "application/json", NULL, false },
     { "gzipped Prometheus text", "/api/v1/import/prometheus", "text/plain; version=0.0.4", "gzip", false },
 };
@@ -35,9 +37,12 @@ enum { PROM_TEXT, OPENMETRICS, OTLP_METRICS, PROM_TEXT_GZIP };
 static const struct format *recognise(struct str head, struct str tail)
 {
     struct str first = str_trim(head);
-    if (head.n >= 2 && (unsigned char)head.p[0] == 0x1f && (unsigned char)head.p[1] == 0x8b) return &formats[PROM_TEXT_GZIP];
-    if (first.n > 0 && first.p[0] == '{' && memmem(head.p, head.n, "resourceMetrics", 15) != NULL) return &formats[OTLP_METRICS];
-    if (first.n > 0 && (first.p[0] == '[' || memmem(head.p, head.n, "resourceSpans", 13) || memmem(head.p, head.n, "resourceLogs", 12)))
+    if (head.n >= 2 && (unsigned char)head.p[0] == 0x1f && (unsigned char)head.p[1] == 0x8b)
+        return &formats[PROM_TEXT_GZIP];
+    if (first.n > 0 && first.p[0] == '{' && memmem(head.p, head.n, "resourceMetrics", 15) != NULL)
+        return &formats[OTLP_METRICS];
+    if (first.n > 0 && (first.p[0] == '[' || memmem(head.p, head.n, "resourceSpans", 13) ||
+                        memmem(head.p, head.n, "resourceLogs", 12)))
         return NULL;
     return str_ends(str_trim(tail), "# EOF") ? &formats[OPENMETRICS] : &formats[PROM_TEXT];
 }
@@ -55,24 +60,33 @@ static int send_piece(struct importing *im, struct str piece, struct err *e)
     const char *headers[2] = { type, encoding };
     snprintf(url, sizeof url, "%s%s", im->server, im->format->path);
     snprintf(type, sizeof type, "Content-Type: %s", im->format->content_type);
-    snprintf(encoding, sizeof encoding, "Content-Encoding: %s", im->format->encoding ? im->format->encoding : "identity");
-    struct http_fetch fetch = { .method = "POST", .url = url, .headers = headers, .n_headers = im->format->encoding ? 2 : 1,
-                                .body = piece, .timeout_ms = 60000, .max_answer_bytes = 1u << 20 };
+    snprintf(encoding, sizeof encoding, "Content-Encoding: %s",
+             im->format->encoding ? im->format->encoding : "identity");
+    struct http_fetch fetch = { .method = "POST",
+                                .url = url,
+                                .headers = headers,
+                                .n_headers = im->format->encoding ? 2 : 1,
+                                .body = piece,
+                                .timeout_ms = 60000,
+                                .max_answer_bytes = 1u << 20 };
     struct http_fetched got = { 0 };
     int rc = http_fetch_now(&fetch, &got, e);
-    for (unsigned wait_s = 1; rc == OK && (got.status == 429 || got.status == 503) && wait_s <= 8; wait_s *= 2) {
+    for (unsigned wait_s = 1; rc == OK && (got.status == 429 || got.status == 503) && wait_s <= 8;
+         wait_s *= 2) {
         buf_release(&got.body);
         sleep(wait_s);
         rc = http_fetch_now(&fetch, &got, e);
     }
     if (rc == OK && got.status >= 300) {
         im->refused++;
-        fprintf(stderr, "%s: the server answered %ld: %.*s\n", im->file, got.status, (int)got.body.n, got.body.p ? got.body.p : "");
+        fprintf(stderr, "%s: the server answered %ld: %.*s\n", im->file, got.status, (int)got.body.n,
+                got.body.p ? got.body.p : "");
         if (got.status != 400) rc = err_set(e, ERR_IO, "HTTP %ld", got.status);
     }
     buf_release(&got.body);
     im->sent += piece.n;
-    if (isatty(2) && im->total > 0) fprintf(stderr, "\r%s: %3.0f %%", im->file, 100.0 * (double)im->sent / (double)im->total);
+    if (isatty(2) && im->total > 0)
+        fprintf(stderr, "\r%s: %3.0f %%", im->file, 100.0 * (double)im->sent / (double)im->total);
     return rc;
 }
 
@@ -101,7 +115,8 @@ static int send_pieces(struct importing *im, int fd, struct err *e)
 
 static int send_whole(struct importing *im, int fd, struct err *e)
 {
-    if (im->total > WHOLE_MAX_BYTES) return err_set(e, ERR_LIMIT, "%s files are sent whole and this one is over 64 MiB", im->format->name);
+    if (im->total > WHOLE_MAX_BYTES)
+        return err_set(e, ERR_LIMIT, "%s files are sent whole and this one is over 64 MiB", im->format->name);
     char *all = mem_alloc((size_t)im->total);
     int rc = file_read_at(fd, all, (size_t)im->total, 0, e);
     if (rc == OK) rc = send_piece(im, str_make(all, (size_t)im->total), e);
@@ -122,10 +137,14 @@ static int import_fd(const char *server, const char *name, int fd, struct err *e
 
     struct importing im = { .server = server, .file = name, .total = (uint64_t)size };
     im.format = recognise(str_make(head, n_head), str_make(tail, n_tail));
-    if (im.format == NULL) return err_set(e, ERR_UNSUPPORTED, "not a format this version imports (Prometheus text, OpenMetrics, OTLP JSON metrics)");
+    if (im.format == NULL)
+        return err_set(e, ERR_UNSUPPORTED,
+                       "not a format this version imports (Prometheus text, OpenMetrics, OTLP JSON metrics)");
     rc = im.format->in_pieces ? send_pieces(&im, fd, e) : send_whole(&im, fd, e);
     if (isatty(2)) fprintf(stderr, "\r");
-    if (rc == OK) fprintf(stderr, "%s: %llu bytes of %s sent%s\n", name, (unsigned long long)im.sent, im.format->name, im.refused ? ", with refusals" : "");
+    if (rc == OK)
+        fprintf(stderr, "%s: %llu bytes of %s sent%s\n", name, (unsigned long long)im.sent, im.format->name,
+                im.refused ? ", with refusals" : "");
     return rc < 0 ? rc : im.refused > 0 ? err_set(e, ERR_RANGE, "some of it was refused, see above") : OK;
 }
 

@@ -1,4 +1,5 @@
-/* cli_query.c - `vedette query`: one PromQL question to a running server, the answer as a table or as it came. */
+/* cli_query.c - `vedette query`: one PromQL question to a running server, the answer as a table or as it
+ * came. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,7 +7,8 @@
 #include "net/http_client.h"
 #include "server/cli.h"
 
-static const char usage[] = "vedette query [--server URL] [--time T | --start T --end T --step D] [--json] EXPRESSION";
+static const char usage[] =
+    "vedette query [--server URL] [--time T | --start T --end T --step D] [--json] EXPRESSION";
 
 static void form_add(struct buf *form, const char *key, const char *value)
 {
@@ -14,8 +16,10 @@ static void form_add(struct buf *form, const char *key, const char *value)
     if (form->n > 0) buf_char(form, '&');
     buf_printf(form, "%s=", key);
     for (const char *c = value; *c; c++) {
-        if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~", *c)) buf_char(form, *c);
-        else buf_printf(form, "%%%02X", (unsigned char)*c);
+        if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~", *c))
+            buf_char(form, *c);
+        else
+            buf_printf(form, "%%%02X", (unsigned char)*c);
     }
 }
 
@@ -45,8 +49,10 @@ static void read_point(struct json_reader *r, struct buf *out) /* [time, "value"
 {
     struct str time, value;
     if (!json_array(r) || !json_next(r) || !json_number_text(r, &time) || !json_next(r)) return;
-    if (json_peek(r) == JSON_STRING) json_string(r, &value);
-    else json_raw(r, &value);
+    if (json_peek(r) == JSON_STRING)
+        json_string(r, &value);
+    else
+        json_raw(r, &value);
     while (json_next(r)) json_skip(r);
     buf_printf(out, "%.*s @%.*s", STR_ARG(value), STR_ARG(time));
 }
@@ -66,10 +72,14 @@ static void read_series(struct json_reader *r, struct buf *out)
     struct buf metric = BUF_INIT(1u << 20), points = BUF_INIT(1u << 30);
     if (json_object(r)) {
         while (json_key(r, &key)) {
-            if (str_is(key, "metric")) read_metric(r, &metric);
-            else if (str_is(key, "value") || str_is(key, "histogram")) read_point(r, &points);
-            else if (str_is(key, "values") || str_is(key, "histograms")) read_points(r, &points);
-            else json_skip(r);
+            if (str_is(key, "metric"))
+                read_metric(r, &metric);
+            else if (str_is(key, "value") || str_is(key, "histogram"))
+                read_point(r, &points);
+            else if (str_is(key, "values") || str_is(key, "histograms"))
+                read_points(r, &points);
+            else
+                json_skip(r);
         }
     }
     buf_str(out, buf_view(&metric));
@@ -108,21 +118,30 @@ static int show(struct str body, struct buf *out)
     json_open(&r, body, &arena);
     if (json_object(&r)) {
         while (json_key(&r, &key)) {
-            if (str_is(key, "status")) json_string(&r, &status);
-            else if (str_is(key, "error")) json_string(&r, &error);
-            else if (str_is(key, "warnings") || str_is(key, "infos")) read_notes(&r, str_is(key, "infos") ? "info" : "warning");
+            if (str_is(key, "status"))
+                json_string(&r, &status);
+            else if (str_is(key, "error"))
+                json_string(&r, &error);
+            else if (str_is(key, "warnings") || str_is(key, "infos"))
+                read_notes(&r, str_is(key, "infos") ? "info" : "warning");
             else if (str_is(key, "data") && json_object(&r)) {
                 while (json_key(&r, &key)) {
-                    if (str_is(key, "resultType")) json_string(&r, &kind);
-                    else if (str_is(key, "result")) read_result(&r, kind, out);
-                    else json_skip(&r);
+                    if (str_is(key, "resultType"))
+                        json_string(&r, &kind);
+                    else if (str_is(key, "result"))
+                        read_result(&r, kind, out);
+                    else
+                        json_skip(&r);
                 }
-            } else json_skip(&r);
+            } else
+                json_skip(&r);
         }
     }
     int rc = json_close(&r, &e);
-    if (rc < 0) fprintf(stderr, "vedette query: the server's answer is not understood: %s\n", e.text);
-    else if (!str_is(status, "success")) fprintf(stderr, "vedette query: %.*s\n", STR_ARG(error));
+    if (rc < 0)
+        fprintf(stderr, "vedette query: the server's answer is not understood: %s\n", e.text);
+    else if (!str_is(status, "success"))
+        fprintf(stderr, "vedette query: %.*s\n", STR_ARG(error));
     int status_code = rc == OK && str_is(status, "success") ? 0 : 1;
     arena_release(&arena);
     return status_code;
@@ -135,8 +154,14 @@ static int ask(const char *server, const char *path, struct str form, bool as_js
     struct http_fetched got = { 0 };
     const char *headers[] = { "Content-Type: application/x-www-form-urlencoded" };
     buf_printf(&url, "%s%s", server, path);
-    struct http_fetch fetch = { .method = "POST", .url = buf_cstr(&url), .headers = headers, .n_headers = 1, .body = form,
-                                .accept_gzip = true, .timeout_ms = 130000, .max_answer_bytes = (size_t)1 << 30 };
+    struct http_fetch fetch = { .method = "POST",
+                                .url = buf_cstr(&url),
+                                .headers = headers,
+                                .n_headers = 1,
+                                .body = form,
+                                .accept_gzip = true,
+                                .timeout_ms = 130000,
+                                .max_answer_bytes = (size_t)1 << 30 };
     int status = 1;
     if (http_fetch_now(&fetch, &got, &e) < 0) {
         fprintf(stderr, "vedette query: %s: %s\n", server, e.text);
@@ -156,7 +181,10 @@ static int ask(const char *server, const char *path, struct str form, bool as_js
 
 int cli_query(int argc, char **argv)
 {
-    if (cli_switch(&argc, argv, "--help")) return printf("usage: %s\n\nTimes are Unix seconds or RFC 3339; a step is a duration like 30s.\n", usage), 0;
+    if (cli_switch(&argc, argv, "--help"))
+        return printf("usage: %s\n\nTimes are Unix seconds or RFC 3339; a step is a duration like 30s.\n",
+                      usage),
+               0;
     const char *server = cli_flag(&argc, argv, "--server");
     const char *time = cli_flag(&argc, argv, "--time"), *start = cli_flag(&argc, argv, "--start");
     const char *end = cli_flag(&argc, argv, "--end"), *step = cli_flag(&argc, argv, "--step");
@@ -171,7 +199,8 @@ int cli_query(int argc, char **argv)
     form_add(&form, "start", start);
     form_add(&form, "end", end);
     if (start != NULL) form_add(&form, "step", step ? step : "60s");
-    int status = ask(server ? server : CLI_SERVER_DEFAULT, start ? "/api/v1/query_range" : "/api/v1/query", buf_view(&form), as_json);
+    int status = ask(server ? server : CLI_SERVER_DEFAULT, start ? "/api/v1/query_range" : "/api/v1/query",
+                     buf_view(&form), as_json);
     buf_release(&form);
     return status;
 }

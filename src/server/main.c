@@ -23,8 +23,10 @@ static const struct command commands[] = {
 
 static int help(FILE *to, int status)
 {
-    fprintf(to, "Vedette watches AI agents in production: metrics, PromQL, pages, one process.\n\nusage: vedette COMMAND [ARGUMENTS]\n\n");
-    for (size_t i = 0; i < COUNT(commands); i++) fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
+    fprintf(to, "Vedette watches AI agents in production: metrics, PromQL, pages, one process.\n\nusage: "
+                "vedette COMMAND [ARGUMENTS]\n\n");
+    for (size_t i = 0; i < COUNT(commands); i++)
+        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
     fprintf(to, "\n`vedette COMMAND --help` tells the rest.\n");
     return status;
 }
@@ -34,7 +36,9 @@ int main(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : "";
     for (size_t i = 0; i < COUNT(commands); i++)
         if (strcmp(name, commands[i].name) == 0) return commands[i].run(argc - 2, argv + 2);
-    if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) return printf("vedette %s\n", VEDETTE_VERSION), 0;
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) return help(stdout, 0);
+    if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0)
+        return printf("vedette %s\n", VEDETTE_VERSION), 0;
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
+        return help(stdout, 0);
     return help(stderr, 2);
 }

@@ -25,28 +25,40 @@ struct option {
 #define AT(field) offsetof(struct options, field)
 
 static const struct option table[] = {
-    { "config", TEXT, AT(config), "", "FILE", "configuration file (YAML); Prometheus' own sections mean what they mean there" },
+    { "config", TEXT, AT(config), "", "FILE",
+      "configuration file (YAML); Prometheus' own sections mean what they mean there" },
     { "data", TEXT, AT(data), "data", "DIR", "where everything is stored" },
     { "listen", TEXT, AT(listen), "127.0.0.1:8090", "HOST:PORT", "API, pages and ingest over HTTP" },
-    { "listen-otlp", TEXT, AT(listen_otlp), "", "HOST:PORT|none", "OTLP over HTTP [port 4318 beside --listen]" },
-    { "listen-grpc", TEXT, AT(listen_grpc), "", "HOST:PORT|none", "OTLP over gRPC [port 4317 beside --listen]" },
-    { "allow-insecure-listen", SWITCH, AT(allow_insecure_listen), "no", "", "listen on other than loopback addresses without authentication" },
+    { "listen-otlp", TEXT, AT(listen_otlp), "", "HOST:PORT|none",
+      "OTLP over HTTP [port 4318 beside --listen]" },
+    { "listen-grpc", TEXT, AT(listen_grpc), "", "HOST:PORT|none",
+      "OTLP over gRPC [port 4317 beside --listen]" },
+    { "allow-insecure-listen", SWITCH, AT(allow_insecure_listen), "no", "",
+      "listen on other than loopback addresses without authentication" },
     { "tls-cert-file", TEXT, AT(tls_cert_file), "", "FILE", "serve TLS with this certificate (PEM)" },
     { "tls-key-file", TEXT, AT(tls_key_file), "", "FILE", "and this key" },
     { "retention", DURATION, AT(retention_ms), "30d", "TIME|forever", "how long samples are kept" },
-    { "retention-size", BYTES, AT(retention_bytes), "0", "SIZE", "and how many bytes at most; 0 is no limit" },
-    { "max-series", NUMBER, AT(max_series), "10000000", "N", "active series beyond which new ones are refused" },
-    { "min-free-space", BYTES, AT(min_free_bytes), "64MiB", "SIZE", "disk space below which writes are refused" },
-    { "head-bytes", BYTES, AT(head_bytes), "32MiB", "SIZE", "newest rows held in memory before a part is written" },
+    { "retention-size", BYTES, AT(retention_bytes), "0", "SIZE",
+      "and how many bytes at most; 0 is no limit" },
+    { "max-series", NUMBER, AT(max_series), "10000000", "N",
+      "active series beyond which new ones are refused" },
+    { "min-free-space", BYTES, AT(min_free_bytes), "64MiB", "SIZE",
+      "disk space below which writes are refused" },
+    { "head-bytes", BYTES, AT(head_bytes), "32MiB", "SIZE",
+      "newest rows held in memory before a part is written" },
     { "head-age", DURATION, AT(head_age_ms), "5m", "TIME", "and for how long at most" },
-    { "sync-interval", DURATION, AT(sync_interval_ms), "1s", "TIME", "how often own scrapes reach the disk; pushes are synced before they are answered" },
+    { "sync-interval", DURATION, AT(sync_interval_ms), "1s", "TIME",
+      "how often own scrapes reach the disk; pushes are synced before they are answered" },
     { "query-timeout", DURATION, AT(query_timeout_ms), "2m", "TIME", "longest a query may run" },
-    { "query-lookback", DURATION, AT(query_lookback_ms), "5m", "TIME", "how old a sample an instant selector still takes" },
-    { "query-max-samples", NUMBER, AT(query_max_samples), "50000000", "N", "samples one query may hold in memory" },
+    { "query-lookback", DURATION, AT(query_lookback_ms), "5m", "TIME",
+      "how old a sample an instant selector still takes" },
+    { "query-max-samples", NUMBER, AT(query_max_samples), "50000000", "N",
+      "samples one query may hold in memory" },
     { "query-memory", BYTES, AT(query_memory_bytes), "512MiB", "SIZE", "memory one query may use" },
     { "query-concurrency", NUMBER, AT(query_concurrency), "20", "N", "queries that run at once; more wait" },
     { "max-body", BYTES, AT(max_body_bytes), "64MiB", "SIZE", "largest request body" },
-    { "max-inflight", BYTES, AT(max_inflight_bytes), "256MiB", "SIZE", "all request bodies in flight together" },
+    { "max-inflight", BYTES, AT(max_inflight_bytes), "256MiB", "SIZE",
+      "all request bodies in flight together" },
     { "max-connections", NUMBER, AT(max_connections), "4096", "N", "connections at once" },
     { "http-threads", NUMBER, AT(http_threads), "0", "N", "threads that serve HTTP; 0 is one a processor" },
     { "self-metrics", SWITCH, AT(self_metrics), "yes", "", "store our own metrics" },
@@ -67,7 +79,8 @@ static void key_of(const struct option *o, char *out, size_t cap) /* as a file k
 
 static bool switch_value(struct str s, bool *out)
 {
-    static const char *const yes[] = { "", "yes", "true", "on", "1" }, *const no[] = { "no", "false", "off", "0" };
+    static const char *const yes[] = { "", "yes", "true", "on", "1" }, *const no[] = { "no", "false", "off",
+                                                                                       "0" };
     for (size_t i = 0; i < COUNT(yes); i++)
         if (str_is_nocase(s, yes[i])) return *out = true, true;
     for (size_t i = 0; i < COUNT(no); i++)
@@ -75,24 +88,25 @@ static bool switch_value(struct str s, bool *out)
     return false;
 }
 
-static int option_set(struct options *all, const struct option *o, struct str value, const char *from, struct err *e)
+static int option_set(struct options *all, const struct option *o, struct str value, const char *from,
+                      struct err *e)
 {
     void *at = (char *)all + o->at;
     struct yaml scalar = { .kind = YAML_SCALAR, .text = value };
     switch (o->kind) {
-    case TEXT:
-        *(const char **)at = arena_str(&all->arena, value).p;
-        return OK;
+    case TEXT: *(const char **)at = arena_str(&all->arena, value).p; return OK;
     case SWITCH:
         if (switch_value(value, at)) return OK;
         return err_set(e, ERR_PARSE, "%s: %s is yes or no, not \"%.*s\"", from, o->name, STR_ARG(value));
     case DURATION:
         if (str_is(value, "forever")) return *(int64_t *)at = 0, OK;
         if (duration_parse_ms(value, at)) return OK;
-        return err_set(e, ERR_PARSE, "%s: %s is a duration like 15s or 30d, not \"%.*s\"", from, o->name, STR_ARG(value));
+        return err_set(e, ERR_PARSE, "%s: %s is a duration like 15s or 30d, not \"%.*s\"", from, o->name,
+                       STR_ARG(value));
     case BYTES:
         if (yaml_bytes(&scalar, at, NULL) == OK) return OK;
-        return err_set(e, ERR_PARSE, "%s: %s is a size like 64MiB, not \"%.*s\"", from, o->name, STR_ARG(value));
+        return err_set(e, ERR_PARSE, "%s: %s is a size like 64MiB, not \"%.*s\"", from, o->name,
+                       STR_ARG(value));
     case NUMBER:
         if (str_to_u64(value, at)) return OK;
         return err_set(e, ERR_PARSE, "%s: %s is a whole number, not \"%.*s\"", from, o->name, STR_ARG(value));
@@ -163,7 +177,8 @@ static int from_file(struct options *all, struct err *e)
     return OK;
 }
 
-int options_read_file(const char *path, struct arena *arena, struct yaml **out, struct str *text, struct err *e)
+int options_read_file(const char *path, struct arena *arena, struct yaml **out, struct str *text,
+                      struct err *e)
 {
     struct buf bytes = BUF_INIT(CONFIG_MAX_BYTES);
     int rc = file_slurp(path, &bytes, e);
@@ -188,8 +203,10 @@ int options_load(struct options *all, int argc, char **argv, struct err *e)
     *all = (struct options){ .arena = ARENA_INIT(64u << 20) };
     int rc = OK;
     for (int i = 0; i < argc; i++)
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return err_set(e, ERR_FIND, "%s", "");
-    for (size_t i = 0; i < COUNT(table) && rc == OK; i++) rc = option_set(all, &table[i], str_of(table[i].start), "default", e);
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return err_set(e, ERR_FIND, "%s", "");
+    for (size_t i = 0; i < COUNT(table) && rc == OK; i++)
+        rc = option_set(all, &table[i], str_of(table[i].start), "default", e);
 
     /* Flags first, only to learn the file's name; then from the weakest to the strongest. */
     if (rc == OK) rc = from_environment(all, e);
@@ -222,7 +239,8 @@ void options_help(struct buf *out)
     }
 }
 
-void options_each(const struct options *all, void (*visit)(const char *name, const char *value, void *ctx), void *ctx)
+void options_each(const struct options *all, void (*visit)(const char *name, const char *value, void *ctx),
+                  void *ctx)
 {
     for (size_t i = 0; i < COUNT(table); i++) {
         const void *at = (const char *)all + table[i].at;

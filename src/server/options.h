@@ -1,7 +1,7 @@
 /* options.h - every setting of the server, once: flag, environment variable, file key, default, help.
  *
- * `--listen-otlp X`, `VEDETTE_LISTEN_OTLP=X` and `listen_otlp: X` in the file mean the same; a flag beats the environment,
- * which beats the file, which beats the default. `vedette serve --help` prints the table. */
+ * `--listen-otlp X`, `VEDETTE_LISTEN_OTLP=X` and `listen_otlp: X` in the file mean the same; a flag beats the
+ * environment, which beats the file, which beats the default. `vedette serve --help` prints the table. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,8 +31,9 @@ struct options {
     int64_t self_interval_ms;
     const char *log_level, *log_format;
 
-    struct arena arena;  /* holds every string and the tree */
-    struct yaml *file;   /* the whole configuration file, for its sections (global, scrape_configs, otlp, ...); or NULL */
+    struct arena arena; /* holds every string and the tree */
+    struct yaml *file;  /* the whole configuration file, for its sections (global, scrape_configs, otlp, ...);
+                           or NULL */
     struct str file_text;
 };
 
@@ -44,4 +45,5 @@ void options_release(struct options *);
 int options_read_file(const char *path, struct arena *, struct yaml **out, struct str *text, struct err *);
 
 void options_help(struct buf *out);
-void options_each(const struct options *, void (*visit)(const char *name, const char *value, void *ctx), void *ctx);
+void options_each(const struct options *, void (*visit)(const char *name, const char *value, void *ctx),
+                  void *ctx);

@@ -1,7 +1,7 @@
 /* serve.c - `vedette serve`: from the command line to a running server, and from a signal to a clean end.
  *
- * SIGTERM and SIGINT drain, sync and exit 0; SIGHUP reads the configuration again. Signals are blocked in every thread and
- * taken by the main one, so no code runs in a handler. */
+ * SIGTERM and SIGINT drain, sync and exit 0; SIGHUP reads the configuration again. Signals are blocked in
+ * every thread and taken by the main one, so no code runs in a handler. */
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
@@ -17,7 +17,9 @@ static int usage(void)
 {
     struct buf text = BUF_INIT(64u << 10);
     options_help(&text);
-    printf("usage: vedette serve [FLAGS]\n\nEach flag is also an environment variable (VEDETTE_LISTEN) and a key of the file (listen).\n\n%s", buf_cstr(&text));
+    printf("usage: vedette serve [FLAGS]\n\nEach flag is also an environment variable (VEDETTE_LISTEN) and a "
+           "key of the file (listen).\n\n%s",
+           buf_cstr(&text));
     buf_release(&text);
     return 0;
 }
@@ -59,8 +61,10 @@ static void run_until_told(struct server *s, const sigset_t *set)
     for (int sig; sigwait(set, &sig) == 0;) {
         struct err e = ERR_INIT;
         if (sig != SIGHUP) return;
-        if (server_reload(s, &e) < 0) log_error("server", "configuration not taken, the old one stays", "error", e.text, NULL);
-        else log_info("server", "configuration read again", NULL);
+        if (server_reload(s, &e) < 0)
+            log_error("server", "configuration not taken, the old one stays", "error", e.text, NULL);
+        else
+            log_info("server", "configuration read again", NULL);
     }
 }
 

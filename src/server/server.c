@@ -1,4 +1,5 @@
-/* server.c - see server.h. The order of opening: store, workers, engine, then the doors, then what feeds itself. */
+/* server.c - see server.h. The order of opening: store, workers, engine, then the doors, then what feeds
+ * itself. */
 #include "server/server.h"
 
 #include <stdio.h>
@@ -14,10 +15,10 @@
 #include "server/version.h"
 #include "tell/page.h"
 
-#define QUERY_QUEUE 256 /* requests waiting for a worker; beyond, 503 */
+#define QUERY_QUEUE   256 /* requests waiting for a worker; beyond, 503 */
 #define STOP_GRACE_MS 5000
-#define OUTBOUND_MAX 1024
-#define PEM_MAX (1u << 20)
+#define OUTBOUND_MAX  1024
+#define PEM_MAX       (1u << 20)
 
 /* ---- what the API asks of the server ---- */
 
@@ -42,8 +43,8 @@ static void api_components(void *ctx, void (*visit)(const struct component *, vo
 
 static bool is_loopback(const char *listen)
 {
-    return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "localhost:", 10) == 0 || strncmp(listen, "[::1]:", 6) == 0 ||
-           strcmp(listen, "none") == 0;
+    return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "localhost:", 10) == 0 ||
+           strncmp(listen, "[::1]:", 6) == 0 || strcmp(listen, "none") == 0;
 }
 
 static int listeners_check(const struct options *o, struct err *e)
@@ -51,9 +52,13 @@ static int listeners_check(const struct options *o, struct err *e)
     const char *all[] = { o->listen, o->listen_otlp, o->listen_grpc };
     for (size_t i = 0; i < COUNT(all); i++)
         if (!is_loopback(all[i]) && !o->allow_insecure_listen)
-            return err_set(e, ERR_RANGE, "%s is not a loopback address and there is no authentication yet: put a proxy with one in front, "
-                           "or say --allow-insecure-listen", all[i]);
-    if ((o->tls_cert_file[0] == 0) != (o->tls_key_file[0] == 0)) return err_set(e, ERR_RANGE, "TLS wants both --tls-cert-file and --tls-key-file");
+            return err_set(e, ERR_RANGE,
+                           "%s is not a loopback address and there is no authentication yet: put a proxy "
+                           "with one in front, "
+                           "or say --allow-insecure-listen",
+                           all[i]);
+    if ((o->tls_cert_file[0] == 0) != (o->tls_key_file[0] == 0))
+        return err_set(e, ERR_RANGE, "TLS wants both --tls-cert-file and --tls-key-file");
     return OK;
 }
 
@@ -180,7 +185,9 @@ static int open_grpc(struct server *s, struct err *e)
 static bool real_arrived(void *ctx)
 {
     const struct server *s = ctx;
-    return stat_value(s->push.write_v1.samples) + stat_value(s->push.write_v2.samples) + stat_value(s->push.import.samples) > 0;
+    return stat_value(s->push.write_v1.samples) + stat_value(s->push.write_v2.samples) +
+               stat_value(s->push.import.samples) >
+           0;
 }
 
 static void open_self(struct server *s)
@@ -213,8 +220,8 @@ int server_open(struct server *s, struct options *o, struct err *e)
     if ((rc = open_http(s, e)) < 0) goto fail;
     if ((rc = open_grpc(s, e)) < 0) goto fail;
     open_self(s);
-    log_info("server", "ready", "http", s->options.listen, "otlp", s->options.listen_otlp, "grpc", s->options.listen_grpc, "data",
-             s->options.data, "version", VEDETTE_VERSION, NULL);
+    log_info("server", "ready", "http", s->options.listen, "otlp", s->options.listen_otlp, "grpc",
+             s->options.listen_grpc, "data", s->options.data, "version", VEDETTE_VERSION, NULL);
     return OK;
 fail:
     server_close(s);

@@ -28,7 +28,8 @@ static void answer_inflated(struct http_exchange *x, const struct web_asset *a)
     size_t n = (size_t)end[0] | (size_t)end[1] << 8 | (size_t)end[2] << 16 | (size_t)end[3] << 24;
     struct buf plain = BUF_INIT(n);
     struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
-    check(d != NULL && libdeflate_gzip_decompress(d, a->gzip, a->n, buf_room(&plain, n), n, NULL) == LIBDEFLATE_SUCCESS);
+    check(d != NULL &&
+          libdeflate_gzip_decompress(d, a->gzip, a->n, buf_room(&plain, n), n, NULL) == LIBDEFLATE_SUCCESS);
     buf_added(&plain, n);
     libdeflate_free_decompressor(d);
     http_answer_buf(x, 200, a->type, &plain);
@@ -46,7 +47,8 @@ static void answer_asset(struct http_exchange *x, const struct web_asset *a)
     http_answer_static(x, 200, a->type, str_make(a->gzip, a->n));
 }
 
-/* Every page is the same document; the script looks at the address. Its name carries no hash, so it is always asked for. */
+/* Every page is the same document; the script looks at the address. Its name carries no hash, so it is always
+ * asked for. */
 static void page(struct http_exchange *x, void *ctx)
 {
     (void)ctx;
@@ -65,7 +67,8 @@ static void asset(struct http_exchange *x, void *ctx)
     const struct web_asset *a = NULL;
     if (str_is(http_path_param(x, "hash"), WEB_ASSETS_HASH)) a = asset_find(http_path_param(x, "name"));
     if (a == NULL) {
-        http_answer(x, 404, "text/plain; charset=utf-8", STR("no such file; the page may be older than the server: reload it\n"));
+        http_answer(x, 404, "text/plain; charset=utf-8",
+                    STR("no such file; the page may be older than the server: reload it\n"));
         return;
     }
     http_answer_header(x, "Cache-Control", STR("public, max-age=31536000, immutable"));
