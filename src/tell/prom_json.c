@@ -197,7 +197,8 @@ void prom_put_histogram(struct buf *out, const struct histogram *h)
     prom_put_value(out, h->sum);
     if (h->schema != HISTOGRAM_CUSTOM) {
         put_negative(out, &any, h);
-        put_bucket(out, &any, ENDS_BOTH, -h->zero_threshold, h->zero_threshold, h->zero_count);
+        if (h->zero_count > 0) /* a negative one, or NaN, is not shown: so Prometheus does */
+            put_bucket(out, &any, ENDS_BOTH, -h->zero_threshold, h->zero_threshold, h->zero_count);
     }
     put_positive(out, &any, h);
     buf_cs(out, any ? "]}" : "}");

@@ -153,6 +153,23 @@ TEST(custom_bounds)
                          "[3,\"-Inf\",\"5\",\"1\"],[0,\"5\",\"10\",\"2\"],[0,\"10\",\"+Inf\",\"3\"]]}");
 }
 
+/* As after multiplying with -1: other buckets show their negative counts. */
+TEST(a_negative_zero_bucket_is_not_shown)
+{
+    struct hist_span pos[] = { { 0, 1 } };
+    double p[] = { -1 };
+    struct histogram h = { .schema = 0,
+                           .zero_threshold = 0.001,
+                           .zero_count = -3,
+                           .count = -4,
+                           .sum = -1,
+                           .n_pos_spans = 1,
+                           .n_pos = 1,
+                           .pos_spans = pos,
+                           .pos = p };
+    expect_histogram(&h, "{\"count\":\"-4\",\"sum\":\"-1\",\"buckets\":[[0,\"0.5\",\"1\",\"-1\"]]}");
+}
+
 TEST(an_empty_histogram_has_no_buckets)
 {
     struct histogram h = { .schema = 3 };
@@ -162,4 +179,4 @@ TEST(an_empty_histogram_has_no_buckets)
 TESTS(CASE(values_read_as_prometheus_writes_them), CASE(times_are_seconds_with_up_to_three_decimals),
       CASE(dates), CASE(exponential_histograms_rise_from_negative_to_positive),
       CASE(a_wide_zero_bucket_cuts_its_neighbours), CASE(custom_bounds),
-      CASE(an_empty_histogram_has_no_buckets))
+      CASE(a_negative_zero_bucket_is_not_shown), CASE(an_empty_histogram_has_no_buckets))
