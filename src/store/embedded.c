@@ -168,7 +168,7 @@ static void conf_init(struct engine *s, const struct embedded_conf *conf)
     s->conf = *conf;
     s->dir = mem_strdup(conf->dir);
     s->conf.dir = s->dir;
-    if (s->conf.head_bytes == 0) s->conf.head_bytes = 32u << 20;
+    s->flush_bytes = (s->conf.head_bytes ? s->conf.head_bytes : 32u << 20) / 2;
     if (s->conf.head_age_ms == 0) s->conf.head_age_ms = 5 * 60 * 1000;
     if (s->conf.sync_interval_ms == 0) s->conf.sync_interval_ms = 1000;
     if (s->conf.max_series == 0) s->conf.max_series = 10 * 1000 * 1000;

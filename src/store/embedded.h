@@ -7,7 +7,7 @@ struct embedded_conf {
     const char *dir;
     int64_t retention_ms;       /* 0 = for ever */
     uint64_t retention_bytes;   /* 0 = no limit */
-    size_t head_bytes;          /* flush beyond; 0 = 32 MiB */
+    size_t head_bytes;          /* memory for rows not yet in files: half of it fills while the other is flushed; 0 = 32 MiB */
     int64_t head_age_ms;        /* flush when older; 0 = 5 min */
     int64_t sync_interval_ms;   /* of ACK_MEMORY writes; 0 = 1000 */
     uint64_t max_series;        /* active series; 0 = 10 M */

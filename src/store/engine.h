@@ -61,6 +61,7 @@ struct engine {
     struct store store; /* first: this is a struct store */
     struct embedded_conf conf;
     char *dir;
+    size_t flush_bytes;       /* the head is flushed beyond */
     int lock_fd;
 
     struct registry *registry;

@@ -8,7 +8,7 @@
  *
  * When the disk refuses, the job is kept with what was built, and the next call goes on with it: until then the old head
  * answers reads, and the WAL keeps its rows. Threads: one at a time (flush_mu). */
-#include <stdlib.h>
+#include <malloc.h>
 
 #include "base/check.h"
 #include "base/clock.h"

@@ -45,7 +45,7 @@ static bool flush_is_due(struct engine *s)
     bool is_left_over = s->flushing != NULL;
     catalog_unlock(s->catalog);
     bool is_old = since != 0 && clock_mono_ns() - since > s->conf.head_age_ms * 1000000;
-    return is_left_over || bytes > s->conf.head_bytes || is_old || wal_bytes(s->wal) > WAL_BYTES_MAX;
+    return is_left_over || bytes > s->flush_bytes || is_old || wal_bytes(s->wal) > WAL_BYTES_MAX;
 }
 
 static void sort_full_slabs(struct engine *s)

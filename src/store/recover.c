@@ -241,7 +241,7 @@ static int on_series(void *ctx, series_key key, struct str packed)
 static int keep_memory_bounded(struct recovery *r)
 {
     struct engine *s = r->s;
-    if (head_bytes(s->head) <= s->conf.head_bytes || s->conf.read_only) return OK;
+    if (head_bytes(s->head) <= s->flush_bytes || s->conf.read_only) return OK;
     head_publish(s->head);
     return engine_flush(s, r->e);
 }

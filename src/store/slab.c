@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -11,12 +12,29 @@
 #define ROW_BITS 16 /* a row number in a slab */
 #define DIGIT_BITS 11
 #define DIGITS (1u << DIGIT_BITS)
+#define ROW_BYTES 24
+#define MAPPED_LEAST (128u << 10)
+
+/* Large columns come from the kernel and go back to it: a flush must not leave the heap swollen. */
+static char *columns_new(size_t bytes)
+{
+    if (bytes < MAPPED_LEAST) return mem_alloc(bytes);
+    char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    check(p != MAP_FAILED);
+    return p;
+}
+
+static void columns_free(void *p, size_t bytes)
+{
+    if (bytes < MAPPED_LEAST) mem_free(p);
+    else munmap(p, bytes);
+}
 
 struct slab *slab_new(uint32_t day, enum row_kind kind, uint32_t cap)
 {
     check(cap > 0 && cap <= SLAB_ROWS_MAX);
     struct slab *s = mem_alloc_zero(sizeof *s);
-    char *columns = mem_alloc((size_t)cap * 24);
+    char *columns = columns_new((size_t)cap * ROW_BYTES);
 
     atomic_init(&s->refs, 1);
     s->day = day;
@@ -40,13 +58,13 @@ void slab_unref(struct slab *s)
     if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) return;
     slab_unref(s->twin);
     pthread_mutex_destroy(&s->mu);
-    mem_free(s->key);
+    columns_free(s->key, (size_t)s->cap * ROW_BYTES);
     mem_free(s);
 }
 
 size_t slab_bytes(const struct slab *s)
 {
-    return sizeof *s + (size_t)s->cap * 24;
+    return sizeof *s + (size_t)s->cap * ROW_BYTES;
 }
 
 /* ---- order ---- */

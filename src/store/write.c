@@ -162,7 +162,7 @@ static int admit(struct engine *s, struct err *e)
     if (rc < 0) return rc;
 
     catalog_lock(s->catalog);
-    bool is_behind = s->flushing != NULL && head_bytes(s->head) > 2 * s->conf.head_bytes;
+    bool is_behind = s->flushing != NULL && head_bytes(s->head) > 2 * s->flush_bytes;
     catalog_unlock(s->catalog);
     return is_behind ? err_set(e, ERR_BUSY, "the disk is behind: memory waits to be flushed") : OK;
 }
@@ -191,7 +191,7 @@ int engine_write(struct store *store, const struct batch *batch, enum store_ack 
     add_rows(&w);
     extras_write(s, batch, w.keys, &s->records, result);
     log_and_publish(&w, durable, durable ? done : NULL, ctx);
-    bool is_full = head_bytes(s->head) > s->conf.head_bytes;
+    bool is_full = head_bytes(s->head) > s->flush_bytes;
     forget_scratch(s);
     pthread_mutex_unlock(&s->write_mu);
 
