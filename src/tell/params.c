@@ -4,11 +4,13 @@
 #include <math.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/duration.h"
 #include "base/float.h"
 #include "query/promql/parse.h"
 
-#define MATCHES_MAX 1000
+#define MATCHES_MAX    1000
+#define MATCHES_CPU_MS 2000 /* to compile the regular expressions of all of them */
 
 /* ---- times ---- */
 
@@ -238,8 +240,14 @@ int take_matches(struct http_exchange *x, const char *name, struct match_sets *s
     *sets = (struct match_sets){ 0 };
     if (n > MATCHES_MAX) return err_set(e, ERR_PARSE, "more than %d %s parameters", MATCHES_MAX, name);
     sets->at = arena_array(http_arena(x), n + 1, sizeof *sets->at);
+    int64_t begin = clock_cpu_ns();
     for (size_t i = 0; i < n && rc == OK; i++) {
         struct match_set *set = &sets->at[i];
+        if (clock_cpu_ns() - begin > MATCHES_CPU_MS * INT64_C(1000000)) {
+            rc = err_set(e, ERR_PARSE, "the %s parameters take more than %d ms to compile", name,
+                         MATCHES_CPU_MS);
+            break;
+        }
         if ((rc = promql_parse_selector(texts[i], http_arena(x), &set->at, &set->n, e)) < 0) break;
         sets->n++;
         if (!refuses_something(set))

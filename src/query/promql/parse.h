@@ -8,6 +8,7 @@
 #define PROMQL_HEIGHT_MAX   1000 /* of the tree: a or b or c ... is a tree as high as it has operators */
 #define PROMQL_NODES_MAX    20000
 #define PROMQL_MATCHERS_MAX 2000 /* in one expression */
+#define PROMQL_REGEX_CPU_MS 1000 /* to compile all its regular expressions; small ones can be dear */
 
 /* Tree lives in the arena; the text is copied into it. Errors as Prometheus words them: `1:5: parse error:
  * ...`. Matchers hold compiled regexes: promql_release(root) frees them. */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "query/promql/parser.h"
 
 /* Words that may stand where a metric's name stands; the others would make the grammar ambiguous. */
@@ -99,6 +100,22 @@ static bool unquote(struct parser *p, const struct token *t, struct str *out)
     return false;
 }
 
+/* Regular expressions of a few bytes may take milliseconds and megabytes to compile: there is a budget for
+ * all. */
+static bool init_regex(struct parser *p, struct matcher *m, enum matcher_op op, struct str name,
+                       struct str value, struct err *why)
+{
+    if (p->regex_ns > PROMQL_REGEX_CPU_MS * INT64_C(1000000)) {
+        err_set(why, ERR_LIMIT, "the regular expressions before this one took more than %d ms to compile",
+                PROMQL_REGEX_CPU_MS);
+        return false;
+    }
+    int64_t begin = clock_cpu_ns();
+    int rc = matcher_init(m, op, name, value, why);
+    p->regex_ns += clock_cpu_ns() - begin;
+    return rc == OK;
+}
+
 /* Keep a matcher on n, and on the list of what a failed parse must release. */
 static bool add_matcher(struct parser *p, struct node *n, size_t *cap, enum matcher_op op, struct str name,
                         struct str value, uint32_t pos)
@@ -110,7 +127,8 @@ static bool add_matcher(struct parser *p, struct node *n, size_t *cap, enum matc
         parse_fail(p, pos, "expression has more than %d label matchers", PROMQL_MATCHERS_MAX);
         return false;
     }
-    if (matcher_init(&m, op, name, value, &why) < 0) {
+    bool plain = op == MATCH_EQ || op == MATCH_NEQ;
+    if (plain ? matcher_init(&m, op, name, value, &why) < 0 : !init_regex(p, &m, op, name, value, &why)) {
         parse_fail(p, pos, "%s", why.text);
         return false;
     }

@@ -18,6 +18,7 @@ struct parser {
     size_t nodes;
     struct matcher *matchers; /* all of this parse, to release if it fails; grown in the arena */
     size_t n_matchers, cap_matchers;
+    int64_t regex_ns; /* spent on compiling */
 };
 
 /* The error at byte `pos`, as `line:column: parse error: ...`. Always ERR_PARSE; keeps only the first. */

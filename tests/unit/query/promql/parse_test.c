@@ -476,6 +476,21 @@ TEST(hostile_depth_and_length_are_refused)
     }
 }
 
+/* Seven bytes that make a program of megabytes: refused after about a second of compiling, not after a
+ * minute. */
+TEST(dear_regular_expressions_have_a_budget)
+{
+    struct buf b = repeated("x{", "a=~\"\\\\pL{90}y\",", 1900, "}");
+    struct arena a = ARENA_INIT(64 << 20);
+    struct node *n;
+    struct err e = ERR_INIT;
+
+    assert_int_equal(promql_parse(buf_view(&b), &a, &n, &e), ERR_PARSE);
+    EXPECT(strstr(e.text, "ms to compile"));
+    arena_release(&a);
+    buf_release(&b);
+}
+
 TEST(what_people_generate_is_accepted)
 {
     struct buf b = repeated("", "up{job=\"some-service\"} or ", 900, "up");
@@ -525,5 +540,5 @@ TESTS(CASE(numbers_in_all_their_forms), CASE(strings_are_expressions),
       CASE(aggregation_modifiers_before_or_after), CASE(calls_know_their_function),
       CASE(positions_are_bytes_of_the_query), CASE(syntax_errors_name_the_token_and_the_place),
       CASE(types_must_fit), CASE(a_bad_regex_is_refused_with_its_place),
-      CASE(hostile_depth_and_length_are_refused), CASE(what_people_generate_is_accepted),
-      CASE(match_parameters_are_selectors))
+      CASE(hostile_depth_and_length_are_refused), CASE(dear_regular_expressions_have_a_budget),
+      CASE(what_people_generate_is_accepted), CASE(match_parameters_are_selectors))
