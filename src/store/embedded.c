@@ -36,17 +36,12 @@ static void count_files(const struct version *v, struct store_status *out)
 
 static void count_head(struct head *h, struct store_status *out)
 {
-    struct head_pin pin;
+    int64_t min_ms, max_ms;
+    head_times(h, &min_ms, &max_ms);
     out->head_rows += head_rows(h);
     out->head_bytes += head_bytes(h);
-    head_pin(h, 0, UINT32_MAX, &pin);
-    for (size_t i = 0; i < pin.n; i++)
-        for (uint32_t r = 0; r < pin.at[i].rows; r++) {
-            int64_t t = pin.at[i].slab->time_ms[r];
-            out->min_time_ms = MIN(out->min_time_ms, t);
-            out->max_time_ms = MAX(out->max_time_ms, t);
-        }
-    head_unpin(&pin);
+    out->min_time_ms = MIN(out->min_time_ms, min_ms);
+    out->max_time_ms = MAX(out->max_time_ms, max_ms);
 }
 
 static void engine_status(struct store *store, struct store_status *out)

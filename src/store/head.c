@@ -39,6 +39,7 @@ struct head {
     size_t n_days, cap_days;
     size_t slab_bytes;
     uint64_t rows;          /* published */
+    int64_t min_ms, max_ms; /* of them */
     int64_t since_ns;
 
     /* The writer's. */
@@ -56,6 +57,8 @@ struct head *head_new(void)
     atomic_init(&h->refs, 1);
     pthread_mutex_init(&h->mu, NULL);
     h->arena = (struct arena)ARENA_INIT(SIZE_MAX);
+    h->min_ms = INT64_MAX;
+    h->max_ms = INT64_MIN;
     return h;
 }
 
@@ -159,11 +162,20 @@ void head_each_fresh(struct head *h, void (*visit)(void *ctx, const struct slab 
     for (size_t i = 0; i < h->n_touched; i++) visit(ctx, h->touched[i], h->touched[i]->published);
 }
 
+static void stretch(struct head *h, const struct slab *s)
+{
+    for (uint32_t i = s->published; i < s->n; i++) {
+        h->min_ms = MIN(h->min_ms, s->time_ms[i]);
+        h->max_ms = MAX(h->max_ms, s->time_ms[i]);
+    }
+}
+
 void head_publish(struct head *h)
 {
     pthread_mutex_lock(&h->mu);
     for (size_t i = 0; i < h->n_touched; i++) {
         struct slab *s = h->touched[i];
+        stretch(h, s);
         h->rows += s->n - s->published;
         s->published = s->n;
         s->is_touched = false;
@@ -188,6 +200,14 @@ uint64_t head_rows(struct head *h)
     uint64_t n = h->rows;
     pthread_mutex_unlock(&h->mu);
     return n;
+}
+
+void head_times(struct head *h, int64_t *min_ms, int64_t *max_ms)
+{
+    pthread_mutex_lock(&h->mu);
+    *min_ms = h->min_ms;
+    *max_ms = h->max_ms;
+    pthread_mutex_unlock(&h->mu);
 }
 
 int64_t head_since_ns(struct head *h)

@@ -23,6 +23,7 @@ void head_publish(struct head *);
 
 size_t head_bytes(struct head *);  /* memory taken */
 uint64_t head_rows(struct head *);
+void head_times(struct head *, int64_t *min_ms, int64_t *max_ms); /* INT64_MAX, INT64_MIN when empty */
 int64_t head_since_ns(struct head *); /* clock_mono_ns of the first row; 0: empty */
 
 /* Sort what is full, outside all locks: readers and the flush find it done. */

@@ -46,6 +46,7 @@ int engine_retain(struct engine *s, struct err *e)
     }
     version_unref(v);
     pthread_mutex_unlock(&s->merge_mu);
+    exemplar_store_drop_before(s->exemplars, (int64_t)first * DAY_MS);
     return rc;
 }
 
