@@ -31,7 +31,7 @@ void ingest_init(struct ingest *in, const char *protocol, struct store *store, c
                              "Bytes of request bodies as received, by protocol.", labels);
 }
 
-static void count_request(struct ingest *in, int status)
+void ingest_count(struct ingest *in, int status)
 {
     size_t i = 0;
     while (codes[i] != status && codes[i] != 0) i++;
@@ -106,7 +106,7 @@ struct ingest_request *ingest_begin(struct ingest *in, struct http_exchange *x)
     q->x = x;
     q->arena = arena_take(in->limit.memory_bytes);
     atomic_init(&q->open, 1);
-    stat_add(in->bytes, http_body(x).n);
+    if (x != NULL) stat_add(in->bytes, http_body(x).n);
     return q;
 }
 
@@ -208,7 +208,7 @@ int ingest_status(int rc)
 
 void ingest_answer(struct ingest_request *q, int status, const char *content_type, struct str body)
 {
-    count_request(q->in, status);
+    ingest_count(q->in, status);
     if (status == 429) http_answer_header(q->x, "Retry-After", STR("1"));
     if (status == 503 || status == 507) http_answer_header(q->x, "Retry-After", STR("10"));
     http_answer(q->x, status, content_type, body);

@@ -47,6 +47,7 @@ struct ingest_request {
 /* protocol: a literal, the label of the counters. */
 void ingest_init(struct ingest *, const char *protocol, struct store *, const struct limit *);
 
+/* No exchange (NULL): a door that is not HTTP counts its bytes and, with ingest_count, its answers itself. */
 struct ingest_request *ingest_begin(struct ingest *, struct http_exchange *);
 
 /* The unpacked body. absent: the coding when there is no Content-Encoding. */
@@ -66,5 +67,6 @@ const char *ingest_why(const struct ingest_request *);
 void ingest_answer(struct ingest_request *, int status, const char *content_type, struct str body);
 void ingest_answer_text(struct ingest_request *, int status, const char *text);
 int ingest_status(int rc); /* HTTP status of an error code: 400, 413, 415, 429, 500, 507 */
+void ingest_count(struct ingest *, int status); /* one answer more */
 /* For a request that never got as far as ingest_finish: answers with e's status and text, and frees it. */
 void ingest_refuse(struct ingest_request *, const struct err *);
