@@ -101,7 +101,7 @@ struct arena *query_arena_new(struct query *q)
 
 int query_charge(struct query *q, struct arena *a, size_t *charged, struct err *e)
 {
-    size_t total = q->memory += a->used - *charged;
+    size_t more = a->used - *charged, total = atomic_fetch_add(&q->memory, more) + more;
     *charged = a->used;
     if (total <= q->max_memory) return OK;
     return err_set(e, ERR_LIMIT, "query needs more than its memory limit of %zu bytes", q->max_memory);

@@ -84,6 +84,11 @@ int call_vector(struct eval *ev, const struct node *call, struct series_matrix *
 
 /* ---- sort: only the order of an instant answer can show it ---- */
 
+static void note_range(struct eval *ev, const struct node *call)
+{
+    if (ev->q->is_range) notes_add(&ev->q->notes, (struct note){ NOTE_SORT_IN_RANGE, call->at.pos, STR(""), STR("sort"), 0 });
+}
+
 static int by_value(const void *a, const void *b)
 {
     double x = ((const struct mseries *)a)->v[0], y = ((const struct mseries *)b)->v[0];
@@ -101,20 +106,11 @@ static int by_value_desc(const void *a, const void *b)
 static int sorted(struct eval *ev, const struct node *call, int (*by)(const void *, const void *), struct series_matrix *out,
                   struct err *e)
 {
-    struct query *q = ev->q;
-    if (q->is_range) {
-        notes_add(&q->notes, (struct note){ NOTE_SORT_IN_RANGE, call->at.pos, STR(""), STR("sort"), 0 });
-        return eval_node(ev, call->args[0], out, e);
-    }
     int rc = eval_node(ev, call->args[0], out, e);
     if (rc < 0) return rc;
-    size_t kept = 0;
-    for (size_t s = 0; s < out->n; s++) {
-        bool floats = false;
-        for (size_t i = 0; i < ev->n; i++) floats |= has_float(&out->at[s], i);
-        if (floats) out->at[kept++] = out->at[s];
-    }
-    out->n = kept;
+    note_range(ev, call);
+    for (size_t s = 0; s < out->n; s++) out->at[s].h = NULL; /* histograms have no order */
+    matrix_drop_empty(out);
     if (ev->n == 1 && out->n > 1) qsort(out->at, out->n, sizeof *out->at, by);
     return OK;
 }
@@ -172,9 +168,7 @@ static int by_labels(const void *a, const void *b, void *ctx)
 
 static int sorted_by_label(struct eval *ev, const struct node *call, int sign, struct series_matrix *out, struct err *e)
 {
-    struct query *q = ev->q;
-    if (q->is_range)
-        notes_add(&q->notes, (struct note){ NOTE_SORT_IN_RANGE, call->at.pos, STR(""), STR("sort"), 0 });
+    note_range(ev, call);
     int rc = eval_node(ev, call->args[0], out, e);
     if (rc == OK && out->n > 1) qsort_r(out->at, out->n, sizeof *out->at, by_labels, &(struct label_order){ call, sign });
     return rc;
