@@ -45,7 +45,7 @@ void handle_rules(struct http_exchange *x, void *ctx)
     struct err e = ERR_INIT;
 
     (void)ctx;
-    if (check_rules_ask(x, &e) < 0 || take_matches(x, "match[]", &sets, &e) < 0) {
+    if (check_rules_ask(x, &e) < 0 || take_matches(x, "match[]", http_arena(x), &sets, &e) < 0) {
         respond_err(x, &e);
         return;
     }

@@ -26,7 +26,7 @@ static int look_open(struct look *l, struct http_exchange *x, const struct prome
     if ((rc = take_limit(x, "limit", &l->limit, e)) < 0) return rc;
     if ((rc = take_time(x, "start", API_TIME_MIN, &l->from_ms, e)) < 0) return rc;
     if ((rc = take_time(x, "end", API_TIME_MAX, &l->to_ms, e)) < 0) return rc;
-    if ((rc = take_matches(x, "match[]", &l->sets, e)) < 0) return rc;
+    if ((rc = take_matches(x, "match[]", &l->c.arena, &l->sets, e)) < 0) return rc;
     if (l->to_ms < l->from_ms) return OK; /* no time, no view, nothing there */
     return store_view_open(api->store, l->from_ms, l->to_ms, &l->view, e);
 }

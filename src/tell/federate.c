@@ -161,7 +161,7 @@ static void run_federate(struct http_exchange *x, const struct prometheus_api *a
 
     f.from_ms = f.to_ms - (api->lookback_ms > 0 ? api->lookback_ms : LOOKBACK_MS) + 1; /* left-open */
     api_call_init(&f.c, x, api);
-    if (take_matches(x, "match[]", &sets, &e) < 0) {
+    if (take_matches(x, "match[]", &f.c.arena, &sets, &e) < 0) {
         refuse(x, &e);
     } else {
         if (read_newest(&f, &sets, &e) < 0)

@@ -231,7 +231,8 @@ static bool refuses_something(const struct match_set *set)
     return false;
 }
 
-int take_matches(struct http_exchange *x, const char *name, struct match_sets *sets, struct err *e)
+int take_matches(struct http_exchange *x, const char *name, struct arena *a, struct match_sets *sets,
+                 struct err *e)
 {
     struct str *texts;
     size_t n = http_params(x, name, &texts);
@@ -239,7 +240,7 @@ int take_matches(struct http_exchange *x, const char *name, struct match_sets *s
 
     *sets = (struct match_sets){ 0 };
     if (n > MATCHES_MAX) return err_set(e, ERR_PARSE, "more than %d %s parameters", MATCHES_MAX, name);
-    sets->at = arena_array(http_arena(x), n + 1, sizeof *sets->at);
+    sets->at = arena_array(a, n + 1, sizeof *sets->at);
     int64_t begin = clock_cpu_ns();
     for (size_t i = 0; i < n && rc == OK; i++) {
         struct match_set *set = &sets->at[i];
@@ -248,7 +249,7 @@ int take_matches(struct http_exchange *x, const char *name, struct match_sets *s
                          MATCHES_CPU_MS);
             break;
         }
-        if ((rc = promql_parse_selector(texts[i], http_arena(x), &set->at, &set->n, e)) < 0) break;
+        if ((rc = promql_parse_selector(texts[i], a, &set->at, &set->n, e)) < 0) break;
         sets->n++;
         if (!refuses_something(set))
             rc = err_set(e, ERR_PARSE, "%s must contain at least one non-empty matcher", name);

@@ -22,7 +22,8 @@ int take_needed_time(struct http_exchange *, const char *name, int64_t *ms, stru
 int take_duration(struct http_exchange *, const char *name, int64_t fallback, int64_t *ms, struct err *);
 int take_limit(struct http_exchange *, const char *name, size_t *limit, struct err *); /* 0 = none */
 
-/* The sets of match[]: each must refuse at least one series. */
+/* The sets of match[]: each must refuse at least one series. They live in the arena given, which must not be
+ * the exchange's if they are released after the answer. */
 struct match_sets {
     struct match_set {
         struct matcher *at;
@@ -30,5 +31,5 @@ struct match_sets {
     } * at;
     size_t n;
 };
-int take_matches(struct http_exchange *, const char *name, struct match_sets *, struct err *);
+int take_matches(struct http_exchange *, const char *name, struct arena *, struct match_sets *, struct err *);
 void match_sets_release(struct match_sets *);
