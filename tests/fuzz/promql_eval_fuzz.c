@@ -1,7 +1,8 @@
-/* promql_eval_fuzz.c - any text as a query over a small store with counters, gauges, classic and native histograms.
+/* promql_eval_fuzz.c - any text as a query over a small store with counters, gauges, classic and native
+ * histograms.
  *
- * The first byte chooses instant or range. Memory, samples and time are limited, so that only crashes and wrong memory
- * are found, not slowness. */
+ * The first byte chooses instant or range. Memory, samples and time are limited, so that only crashes and
+ * wrong memory are found, not slowness. */
 #include <stdlib.h>
 
 #include "query/promql/engine.h"
@@ -24,11 +25,27 @@ static void fill(struct store *s)
     for (int i = 0; i < 60; i++) {
         int64_t t = i * 15000;
         for (int k = 0; k < 3; k++) counts[k] = (double)((i % 20) * (k + 1));
-        struct histogram h = { .schema = i % 3, .count = counts[0] * 6, .sum = i, .zero_threshold = 0.01 * (i % 2), .n_pos_spans = 1,
-                               .n_pos = 3, .pos_spans = &span, .pos = counts, .n_neg_spans = i % 2, .n_neg = i % 2 ? 3 : 0,
-                               .neg_spans = &span, .neg = counts };
-        struct histogram c = { .schema = HISTOGRAM_CUSTOM, .count = counts[0] * 6, .sum = i, .n_pos_spans = 1, .n_pos = 3,
-                               .pos_spans = &span, .pos = counts, .n_custom = 2, .custom = bounds };
+        struct histogram h = { .schema = i % 3,
+                               .count = counts[0] * 6,
+                               .sum = i,
+                               .zero_threshold = 0.01 * (i % 2),
+                               .n_pos_spans = 1,
+                               .n_pos = 3,
+                               .pos_spans = &span,
+                               .pos = counts,
+                               .n_neg_spans = i % 2,
+                               .n_neg = i % 2 ? 3 : 0,
+                               .neg_spans = &span,
+                               .neg = counts };
+        struct histogram c = { .schema = HISTOGRAM_CUSTOM,
+                               .count = counts[0] * 6,
+                               .sum = i,
+                               .n_pos_spans = 1,
+                               .n_pos = 3,
+                               .pos_spans = &span,
+                               .pos = counts,
+                               .n_custom = 2,
+                               .custom = bounds };
         add(s, "c_total", "a", "x", t, (double)(i % 25), NULL);
         add(s, "c_total", "a", "y", t, i == 30 ? double_of(STALE_BITS) : i * 2.5, NULL);
         add(s, "g", "a", "x", t, i % 9 == 0 ? double_of(NAN_BITS) : 10 - i, NULL);
@@ -49,7 +66,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (en == NULL) {
         struct store *s = toy_store_new();
         fill(s);
-        en = engine_new(s, NULL, &(struct engine_conf){ .timeout_ms = 300, .max_samples = 200000, .max_memory_bytes = 32 << 20 });
+        en = engine_new(
+            s, NULL,
+            &(struct engine_conf){ .timeout_ms = 300, .max_samples = 200000, .max_memory_bytes = 32 << 20 });
     }
     if (size == 0) return 0;
     struct query_conf c = { .text = str_make(data + 1, size - 1), .start_ms = 300000, .end_ms = 300000 };

@@ -1,8 +1,8 @@
-/* aggregate.c - by, without, and the operators that make one series of a group: sum, avg, count, group, min, max,
- * stddev, stdvar.
+/* aggregate.c - by, without, and the operators that make one series of a group: sum, avg, count, group, min,
+ * max, stddev, stdvar.
  *
- * Series are sorted into groups once, by a hash of the labels that count; then each group is reduced column by column:
- * member after member, all steps in one loop. */
+ * Series are sorted into groups once, by a hash of the labels that count; then each group is reduced column
+ * by column: member after member, all steps in one loop. */
 #include "query/promql/aggregate.h"
 
 #include <math.h>
@@ -21,7 +21,8 @@ void aggregation_note(struct aggregation *a, enum note_id id, struct str metric,
 
 static uint64_t key_hash(const struct node *n, struct labels l)
 {
-    return n->without ? labels_hash_without(l, n->grouping, n->n_grouping) : labels_hash_on(l, n->grouping, n->n_grouping);
+    return n->without ? labels_hash_without(l, n->grouping, n->n_grouping)
+                      : labels_hash_on(l, n->grouping, n->n_grouping);
 }
 
 struct key_ctx {
@@ -104,9 +105,12 @@ static void sum_floats(struct aggregation *a, const struct group *g, double *v, 
     }
     for (size_t i = 0; i < steps; i++) {
         if (count[i] == 0) continue;
-        if (!mean) v[i] = ksum_value(sum[i]);
-        else if (isfinite(sum[i].s)) v[i] = sum[i].s / count[i] + sum[i].c / count[i];
-        else v[i] = INFINITY; /* perhaps only the sum is too large: see below */
+        if (!mean)
+            v[i] = ksum_value(sum[i]);
+        else if (isfinite(sum[i].s))
+            v[i] = sum[i].s / count[i] + sum[i].c / count[i];
+        else
+            v[i] = INFINITY; /* perhaps only the sum is too large: see below */
     }
     double *values = arena_array(&a->scratch, g->n, sizeof *values);
     for (size_t i = 0; mean && i < steps; i++) {
@@ -125,7 +129,8 @@ static void sum_hists_told(struct aggregation *a, const struct hist_mean *m)
 }
 
 /* One step of a group that has histograms somewhere. */
-static void sum_step(struct aggregation *a, const struct group *g, size_t step, struct mseries *out, bool mean)
+static void sum_step(struct aggregation *a, const struct group *g, size_t step, struct mseries *out,
+                     bool mean)
 {
     struct hist_mean hists = { 0 };
     double *values = arena_array(&a->scratch, g->n, sizeof *values);
@@ -137,7 +142,8 @@ static void sum_step(struct aggregation *a, const struct group *g, size_t step, 
             int before = hists.told;
             hist_mean_add(&hists, &a->scratch, s->h[step], mean);
             if ((hists.told & ~before) & HWORK_INCOMPATIBLE)
-                aggregation_note(a, NOTE_MIXED_EXPONENTIAL_CUSTOM, labels_get(s->labels, LABEL_NAME), STR(""));
+                aggregation_note(a, NOTE_MIXED_EXPONENTIAL_CUSTOM, labels_get(s->labels, LABEL_NAME),
+                                 STR(""));
         } else if (has_float(s, step)) {
             values[n++] = s->v[step];
         }
@@ -214,7 +220,8 @@ static int spread_group(struct aggregation *a, const struct group *g, struct mse
 {
     (void)e;
     size_t steps = a->ev->n;
-    double *mean = arena_zero(&a->scratch, steps * sizeof *mean), *sum = arena_zero(&a->scratch, steps * sizeof *sum);
+    double *mean = arena_zero(&a->scratch, steps * sizeof *mean),
+           *sum = arena_zero(&a->scratch, steps * sizeof *sum);
     uint32_t *count = arena_zero(&a->scratch, steps * sizeof *count);
 
     for (size_t m = 0; m < g->n; m++) {
@@ -232,7 +239,8 @@ static int spread_group(struct aggregation *a, const struct group *g, struct mse
     return OK;
 }
 
-static int reduce(struct aggregation *a, int (*group)(struct aggregation *, const struct group *, struct mseries *, struct err *),
+static int reduce(struct aggregation *a,
+                  int (*group)(struct aggregation *, const struct group *, struct mseries *, struct err *),
                   struct err *e)
 {
     int rc = eval_room(a->ev, a->n_groups, e);
@@ -270,12 +278,16 @@ static int aggregate(struct aggregation *a, struct err *e)
 int eval_aggregate(struct eval *ev, const struct node *n, struct series_matrix *out, struct err *e)
 {
     struct series_matrix in;
-    struct aggregation a = { .ev = ev, .node = n, .in = &in, .out = out, .scratch = ARENA_INIT(ev->q->max_memory) };
+    struct aggregation a = {
+        .ev = ev, .node = n, .in = &in, .out = out, .scratch = ARENA_INIT(ev->q->max_memory)
+    };
     int rc = OK;
 
     matrix_init(out, ev->n);
-    if (n->param && n->param->type == PROMQL_STRING) a.label = node_string(n->param);
-    else if (n->param) rc = eval_scalar(ev, n->param, &a.param, e);
+    if (n->param && n->param->type == PROMQL_STRING)
+        a.label = node_string(n->param);
+    else if (n->param)
+        rc = eval_scalar(ev, n->param, &a.param, e);
     if (rc == OK) rc = eval_node(ev, n->child, &in, e);
     if (rc == OK) {
         find_groups(&a);

@@ -14,8 +14,8 @@ struct aggregation {
     struct eval *ev;
     const struct node *node;
     const struct series_matrix *in;
-    const double *param;      /* a value per step; NULL when there is none */
-    struct str label;         /* of count_values */
+    const double *param; /* a value per step; NULL when there is none */
+    struct str label;    /* of count_values */
     struct group *groups;
     size_t n_groups;
     struct series_matrix *out;
@@ -25,7 +25,7 @@ struct aggregation {
 void aggregation_note(struct aggregation *, enum note_id, struct str metric, struct str text);
 
 /* aggregate_select.c: operators that choose or spread series. */
-int aggregate_topk(struct aggregation *, struct err *);        /* topk, bottomk */
+int aggregate_topk(struct aggregation *, struct err *); /* topk, bottomk */
 int aggregate_limitk(struct aggregation *, struct err *);
 int aggregate_limit_ratio(struct aggregation *, struct err *);
 int aggregate_quantile(struct aggregation *, struct err *);

@@ -79,13 +79,15 @@ static void make_heap(struct ranked *heap, size_t n, bool top)
 }
 
 /* The k best of a group at a step, best first: a heap with the worst kept on top, then emptied. */
-static size_t best_of(struct aggregation *a, const struct group *g, size_t step, size_t k, struct ranked *heap)
+static size_t best_of(struct aggregation *a, const struct group *g, size_t step, size_t k,
+                      struct ranked *heap)
 {
     bool top = a->node->agg == AGG_TOPK;
     size_t n = 0;
     for (size_t m = 0; m < g->n; m++) {
         const struct mseries *s = &a->in->at[g->members[m]];
-        if (has_hist(s, step)) aggregation_note(a, NOTE_HISTOGRAM_IGNORED, STR(""), promql_agg_text(a->node->agg));
+        if (has_hist(s, step))
+            aggregation_note(a, NOTE_HISTOGRAM_IGNORED, STR(""), promql_agg_text(a->node->agg));
         if (!has_float(s, step)) continue;
         struct ranked r = { s->v[step], g->members[m], m };
         if (n < k) {
@@ -199,7 +201,8 @@ int aggregate_limit_ratio(struct aggregation *a, struct err *e)
 
 /* ---- quantile ---- */
 
-static void quantile_step(struct aggregation *a, const struct group *g, size_t step, double *values, struct mseries *out)
+static void quantile_step(struct aggregation *a, const struct group *g, size_t step, double *values,
+                          struct mseries *out)
 {
     size_t n = 0;
     for (size_t m = 0; m < g->n; m++) {
@@ -217,7 +220,8 @@ int aggregate_quantile(struct aggregation *a, struct err *e)
 
     for (size_t i = 0; i < a->ev->n; i++)
         if (!(a->param[i] >= 0 && a->param[i] <= 1))
-            notes_add(&a->ev->q->notes, (struct note){ NOTE_INVALID_QUANTILE, a->node->param->at.pos, STR(""), STR(""), a->param[i] });
+            notes_add(&a->ev->q->notes, (struct note){ NOTE_INVALID_QUANTILE, a->node->param->at.pos, STR(""),
+                                                       STR(""), a->param[i] });
     for (size_t g = 0; g < a->n_groups && rc == OK; g++) {
         struct mseries *out = matrix_add(a->ev->q, a->out, a->groups[g].labels, a->groups[g].drop_name);
         for (size_t i = 0; i < a->ev->n && rc == OK; i++) {
@@ -239,8 +243,8 @@ static struct str value_text(struct aggregation *a, const struct mseries *s, siz
     return arena_str(&a->ev->q->arena, str_make(text, n));
 }
 
-static int count_series(struct aggregation *a, struct series_index *index, const struct group *g, const struct mseries *s,
-                        struct err *e)
+static int count_series(struct aggregation *a, struct series_index *index, const struct group *g,
+                        const struct mseries *s, struct err *e)
 {
     struct arena *arena = &a->ev->q->arena;
     for (size_t i = 0; i < a->ev->n; i++) {

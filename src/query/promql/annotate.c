@@ -1,6 +1,7 @@
 /* annotate.c - see annotate.h. The texts are Prometheus' own, because people and tools search for them.
  *
- * A hot loop may say the same thing a million times: it is recognised by a hash before anything is formatted. */
+ * A hot loop may say the same thing a million times: it is recognised by a hash before anything is formatted.
+ */
 #include "query/promql/annotate.h"
 
 #include <stdlib.h>
@@ -22,35 +23,46 @@ struct note_form {
     const char *form;
 };
 
+/* clang-format off: a table */
 static const struct note_form forms[] = {
     [NOTE_INVALID_QUANTILE] = { WARNING, "quantile value should be between 0 and 1, got %f" },
     [NOTE_INVALID_RATIO] = { WARNING, "ratio value should be between -1 and 1, got %f, capping to %t" },
     [NOTE_BAD_BUCKET_LABEL] = { WARNING, "bucket label \"le\" is missing or has a malformed value of %q%n" },
-    [NOTE_MIXED_FLOATS_HISTOGRAMS] = { WARNING, "encountered a mix of histograms and floats for metric name %m" },
+    [NOTE_MIXED_FLOATS_HISTOGRAMS] = { WARNING,
+                                       "encountered a mix of histograms and floats for metric name %m" },
     [NOTE_MIXED_AGGREGATION] = { WARNING, "encountered a mix of histograms and floats for aggregation" },
     [NOTE_MIXED_CLASSIC_NATIVE] = { WARNING, "vector contains a mix of classic and native histograms%n" },
     [NOTE_NOT_COUNTER] = { WARNING, "this native histogram metric is not a counter: %m" },
     [NOTE_NOT_GAUGE] = { WARNING, "this native histogram metric is not a gauge: %m" },
-    [NOTE_MIXED_EXPONENTIAL_CUSTOM] = { WARNING, "vector contains a mix of histograms with exponential and custom "
-                                                 "buckets schemas%n" },
-    [NOTE_INCOMPATIBLE_BUCKETS] = { WARNING, "incompatible bucket layout encountered for binary operator %t" },
+    [NOTE_MIXED_EXPONENTIAL_CUSTOM] = { WARNING,
+                                        "vector contains a mix of histograms with exponential and custom "
+                                        "buckets schemas%n" },
+    [NOTE_INCOMPATIBLE_BUCKETS] = { WARNING,
+                                    "incompatible bucket layout encountered for binary operator %t" },
     [NOTE_RESET_COLLISION] = { WARNING, "conflicting counter resets during histogram %t" },
-    [NOTE_SORT_IN_RANGE] = { WARNING, "%t is ineffective for range queries since results are always ordered by labels" },
-    [NOTE_START_OVERLAP] = { WARNING, "sample has start time that overlaps with previous sample timestamp for metric %m" },
+    [NOTE_SORT_IN_RANGE] = { WARNING, "%t is ineffective for range queries since results are always ordered "
+                                      "by labels" },
+    [NOTE_START_OVERLAP] = { WARNING, "sample has start time that overlaps with previous sample timestamp "
+                                      "for metric %m" },
     [NOTE_POSSIBLE_NON_COUNTER] = { INFO, "metric might not be a counter, name does not end in "
                                           "_total/_sum/_count/_bucket: %m" },
-    [NOTE_POSSIBLE_NON_COUNTER_TYPE] = { INFO, "metric might not be a counter, __type__ label is not set to \"counter\" "
+    [NOTE_POSSIBLE_NON_COUNTER_TYPE] = { INFO, "metric might not be a counter, __type__ label is not set to "
+                                               "\"counter\" "
                                                "or \"histogram\", got %q: %m" },
-    [NOTE_FORCED_MONOTONICITY] = { INFO, "input to %t needed to be fixed for monotonicity (see " DOCS_QUANTILE ")%n" },
+    [NOTE_FORCED_MONOTONICITY] = { INFO, "input to %t needed to be fixed for monotonicity (see " DOCS_QUANTILE
+                                         ")%n" },
     [NOTE_INCOMPATIBLE_TYPES] = { INFO, "incompatible sample types encountered for binary operator %m: %t" },
     [NOTE_HISTOGRAM_IGNORED] = { INFO, "ignored histogram in %t aggregation" },
-    [NOTE_HISTOGRAM_IGNORED_RANGE] = { INFO, "ignored histograms in a range containing both floats and histograms%n" },
+    [NOTE_HISTOGRAM_IGNORED_RANGE] = { INFO, "ignored histograms in a range containing both floats and "
+                                             "histograms%n" },
     [NOTE_QUANTILE_NAN] = { INFO, "input to %t has NaN observations, result is NaN%n" },
     [NOTE_QUANTILE_NAN_SKEW] = { INFO, "input to %t has NaN observations, result is skewed higher%n" },
-    [NOTE_FRACTION_NAN] = { INFO, "input to histogram_fraction has NaN observations, which are excluded from all "
-                                  "fractions%n" },
+    [NOTE_FRACTION_NAN] = { INFO,
+                            "input to histogram_fraction has NaN observations, which are excluded from all "
+                            "fractions%n" },
     [NOTE_CUSTOM_RECONCILED] = { INFO, "mismatched custom buckets were reconciled during %t" },
 };
+/* clang-format on */
 
 void notes_init(struct notes *n, struct str query)
 {
@@ -87,8 +99,10 @@ static struct str note_text(struct notes *all, const struct note *n)
     struct buf b = BUF_INIT(4096);
     buf_cs(&b, forms[n->id].kind == WARNING ? "PromQL warning: " : "PromQL info: ");
     for (const char *f = forms[n->id].form; *f; f++) {
-        if (*f == '%') piece(&b, *++f, n);
-        else buf_char(&b, *f);
+        if (*f == '%')
+            piece(&b, *++f, n);
+        else
+            buf_char(&b, *f);
     }
     int line, column;
     promql_position(all->query, n->pos, &line, &column);
@@ -102,7 +116,8 @@ static uint64_t note_hash(const struct note *n)
 {
     struct {
         uint64_t id, pos, metric, text, number;
-    } key = { n->id, n->pos, hash64(n->metric.p, n->metric.n), hash64(n->text.p, n->text.n), double_bits(n->number) };
+    } key = { n->id, n->pos, hash64(n->metric.p, n->metric.n), hash64(n->text.p, n->text.n),
+              double_bits(n->number) };
     return hash64(&key, sizeof key);
 }
 
@@ -115,7 +130,8 @@ void notes_add(struct notes *all, struct note n)
     if (map_find(&all->seen, hash, NULL, NULL) == NULL) {
         if (all->n[kind] < NOTES_KEPT) {
             map_add(&all->seen, hash, 0);
-            all->texts[kind] = arena_grow(&all->arena, all->texts[kind], all->n[kind], &all->cap[kind], sizeof(struct str));
+            all->texts[kind] =
+                arena_grow(&all->arena, all->texts[kind], all->n[kind], &all->cap[kind], sizeof(struct str));
             all->texts[kind][all->n[kind]++] = note_text(all, &n);
         } else {
             all->skipped[kind]++;
@@ -137,7 +153,9 @@ static struct str *listed(struct notes *all, int kind, struct arena *a, size_t *
 
     if (n) qsort(all->texts[kind], n, sizeof(struct str), by_text);
     for (size_t i = 0; i < shown; i++) out[i] = arena_str(a, all->texts[kind][i]);
-    if (more) out[shown] = arena_printf(a, "%zu more %s annotations omitted", more, kind == WARNING ? "warning" : "info");
+    if (more)
+        out[shown] =
+            arena_printf(a, "%zu more %s annotations omitted", more, kind == WARNING ? "warning" : "info");
     *n_out = shown + (more > 0);
     return out;
 }

@@ -1,6 +1,7 @@
 /* annotate.h - warnings and infos a query collects on its way: what Prometheus calls annotations.
  *
- * Every text ends in the (line:column) of the expression meant and is kept once. Threads: notes_add from any. */
+ * Every text ends in the (line:column) of the expression meant and is kept once. Threads: notes_add from any.
+ */
 #pragma once
 #include <pthread.h>
 
@@ -8,13 +9,13 @@
 #include "query/promql/engine.h"
 
 #define NOTES_SHOWN 10   /* of each kind; a last line counts the rest */
-#define NOTES_KEPT 1000  /* distinct ones remembered, a ceiling on what strange data can make grow */
+#define NOTES_KEPT  1000 /* distinct ones remembered, a ceiling on what strange data can make grow */
 
 enum note_id {
-    NOTE_INVALID_QUANTILE,          /* number */
-    NOTE_INVALID_RATIO,             /* number, text: capped to */
-    NOTE_BAD_BUCKET_LABEL,          /* metric, text: value of le */
-    NOTE_MIXED_FLOATS_HISTOGRAMS,   /* metric */
+    NOTE_INVALID_QUANTILE,        /* number */
+    NOTE_INVALID_RATIO,           /* number, text: capped to */
+    NOTE_BAD_BUCKET_LABEL,        /* metric, text: value of le */
+    NOTE_MIXED_FLOATS_HISTOGRAMS, /* metric */
     NOTE_MIXED_AGGREGATION,
     NOTE_MIXED_CLASSIC_NATIVE,      /* metric */
     NOTE_NOT_COUNTER,               /* metric */

@@ -1,8 +1,8 @@
 /* binary.c - operators between scalars, a scalar and a vector, and two vectors.
  *
- * Vectors are matched once, not step by step: series of both sides meet in a table by the hash of their matching labels.
- * Inside such a match the steps are walked; who is present may change from step to step, and the rules (one series on the
- * "one" side, unique results) hold at each step. */
+ * Vectors are matched once, not step by step: series of both sides meet in a table by the hash of their
+ * matching labels. Inside such a match the steps are walked; who is present may change from step to step, and
+ * the rules (one series on the "one" side, unique results) hold at each step. */
 #include "query/promql/binary.h"
 
 #include "base/check.h"
@@ -14,14 +14,16 @@ static struct sample sample_at(const struct mseries *s, size_t i)
 
 static void put(struct query *q, struct mseries *s, size_t steps, size_t i, struct sample x)
 {
-    if (x.h) hist_row(q, s, steps)[i] = x.h;
-    else s->v[i] = x.v;
+    if (x.h)
+        hist_row(q, s, steps)[i] = x.h;
+    else
+        s->v[i] = x.v;
 }
 
 /* ---- with scalars ---- */
 
-static int scalars(struct eval *ev, struct binop *b, const struct series_matrix *l, const struct series_matrix *r,
-                   struct series_matrix *out)
+static int scalars(struct eval *ev, struct binop *b, const struct series_matrix *l,
+                   const struct series_matrix *r, struct series_matrix *out)
 {
     matrix_scalar(ev->q, out, ev->n, 0);
     for (size_t i = 0; i < ev->n; i++) {
@@ -31,8 +33,8 @@ static int scalars(struct eval *ev, struct binop *b, const struct series_matrix 
     return OK;
 }
 
-static int vector_scalar(struct eval *ev, struct binop *b, const struct series_matrix *vector, const double *scalar,
-                         struct series_matrix *out, struct err *e)
+static int vector_scalar(struct eval *ev, struct binop *b, const struct series_matrix *vector,
+                         const double *scalar, struct series_matrix *out, struct err *e)
 {
     bool drop = op_changes_metric(b->node->op) || b->node->return_bool;
     int rc = eval_room(ev, vector->n, e);
@@ -177,10 +179,10 @@ static int set_operator(struct matching *m, struct err *e)
 
 /* ---- one to one, many to one ---- */
 
-/* fill_left and fill_right speak of the many and the one side, also where group_right has turned them round: so does
- * Prometheus. */
+/* fill_left and fill_right speak of the many and the one side, also where group_right has turned them round:
+ * so does Prometheus. */
 struct roles {
-    int many, one;             /* sides; in one-to-one the left is "many" */
+    int many, one; /* sides; in one-to-one the left is "many" */
     bool fill_many, fill_one;
     double many_value, one_value;
 };
@@ -188,9 +190,9 @@ struct roles {
 static struct roles roles_of(const struct node *n)
 {
     bool turned = n->card == CARD_ONE_TO_MANY;
-    return (struct roles){ turned, !turned, n->has_fill_left, n->has_fill_right, n->fill_left, n->fill_right };
+    return (
+        struct roles){ turned, !turned, n->has_fill_left, n->has_fill_right, n->fill_left, n->fill_right };
 }
-
 
 static struct labels result_labels(const struct matching *m, struct labels many, struct labels one)
 {
@@ -203,14 +205,16 @@ static struct labels result_labels(const struct matching *m, struct labels many,
     } else if (n->card == CARD_ONE_TO_ONE) {
         struct labels all = l;
         for (size_t i = 0; i < all.n; i++)
-            if (names_has(n->match_labels, n->n_match_labels, all.at[i].name)) l = labels_set(a, l, all.at[i].name, STR(""));
+            if (names_has(n->match_labels, n->n_match_labels, all.at[i].name))
+                l = labels_set(a, l, all.at[i].name, STR(""));
     }
-    for (size_t i = 0; i < n->n_include; i++) l = labels_set(a, l, n->include[i], labels_get_str(one, n->include[i]));
+    for (size_t i = 0; i < n->n_include; i++)
+        l = labels_set(a, l, n->include[i], labels_get_str(one, n->include[i]));
     return l;
 }
 
-static int duplicate_error(const struct matching *m, const struct match *of, const struct roles *r, size_t a, size_t b,
-                           struct err *e)
+static int duplicate_error(const struct matching *m, const struct match *of, const struct roles *r, size_t a,
+                           size_t b, struct err *e)
 {
     struct buf text = BUF_INIT(4096);
     const struct series_matrix *in = m->in[r->one];
@@ -236,8 +240,10 @@ static bool any_present(const struct series_matrix *in, size_t step)
 
 #define NOBODY UINT32_MAX
 
-/* For each step the member of the "one" side that is there. Two at once is an error, unless there is nobody to match. */
-static int who_is_one(const struct matching *m, const struct match *of, const struct roles *r, uint32_t **out, struct err *e)
+/* For each step the member of the "one" side that is there. Two at once is an error, unless there is nobody
+ * to match. */
+static int who_is_one(const struct matching *m, const struct match *of, const struct roles *r, uint32_t **out,
+                      struct err *e)
 {
     uint32_t *who = arena_array(&m->ev->q->arena, m->ev->n, sizeof *who);
     for (size_t i = 0; i < m->ev->n; i++) who[i] = NOBODY;
@@ -258,8 +264,8 @@ struct pairing { /* where the samples of one many-series go: its result with eac
     size_t out;  /* SIZE_MAX: not made yet */
 };
 
-static int emit(struct matching *m, const struct roles *r, struct pairing *p, struct labels many, struct labels one, size_t step,
-                struct sample x, struct sample y, struct err *e)
+static int emit(struct matching *m, const struct roles *r, struct pairing *p, struct labels many,
+                struct labels one, size_t step, struct sample x, struct sample y, struct err *e)
 {
     struct sample z;
     bool swap = r->many == 1;
@@ -270,9 +276,11 @@ static int emit(struct matching *m, const struct roles *r, struct pairing *p, st
     }
     struct mseries *s = &m->out->at[p->out];
     if (has_sample(s, step))
-        return err_set(e, ERR_EXEC, m->node->card == CARD_ONE_TO_ONE
-                                        ? "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"
-                                        : "multiple matches for labels: grouping labels must ensure unique matches");
+        return err_set(e, ERR_EXEC,
+                       m->node->card == CARD_ONE_TO_ONE
+                           ? "multiple matches for labels: many-to-one matching must be explicit "
+                             "(group_left/group_right)"
+                           : "multiple matches for labels: grouping labels must ensure unique matches");
     put(m->ev->q, s, m->ev->n, step, z);
     return OK;
 }
@@ -281,14 +289,17 @@ static int too_many(const struct matching *m, bool *claimed, size_t step, struct
 {
     if (m->node->card != CARD_ONE_TO_ONE) return OK;
     if (claimed[step])
-        return err_set(e, ERR_EXEC, "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)");
+        return err_set(
+            e, ERR_EXEC,
+            "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)");
     claimed[step] = true;
     return OK;
 }
 
 /* One series of the many side against whoever is on the one side at each step. */
-static int match_series(struct matching *m, const struct match *of, const struct roles *r, const struct mseries *s,
-                        const uint32_t *who, struct pairing *pairs, bool *claimed, struct err *e)
+static int match_series(struct matching *m, const struct match *of, const struct roles *r,
+                        const struct mseries *s, const uint32_t *who, struct pairing *pairs, bool *claimed,
+                        struct err *e)
 {
     size_t n_one = of->n[r->one];
     struct sample fill = { r->one_value, NULL };
@@ -299,7 +310,8 @@ static int match_series(struct matching *m, const struct match *of, const struct
         if (!has_sample(s, i) || (who[i] == NOBODY && !r->fill_one)) continue;
         if ((rc = too_many(m, claimed, i, e)) < 0) break;
         if (who[i] == NOBODY) {
-            rc = emit(m, r, &pairs[n_one], s->labels, (struct labels){ NULL, 0 }, i, sample_at(s, i), fill, e);
+            rc =
+                emit(m, r, &pairs[n_one], s->labels, (struct labels){ NULL, 0 }, i, sample_at(s, i), fill, e);
         } else {
             const struct mseries *one = &m->in[r->one]->at[of->side[r->one][who[i]]];
             rc = emit(m, r, &pairs[who[i]], s->labels, one->labels, i, sample_at(s, i), sample_at(one, i), e);
@@ -309,8 +321,8 @@ static int match_series(struct matching *m, const struct match *of, const struct
 }
 
 /* Steps where the one side stands alone. */
-static int match_lonely(struct matching *m, const struct match *of, const struct roles *r, const uint32_t *who,
-                        struct pairing *pairs, struct err *e)
+static int match_lonely(struct matching *m, const struct match *of, const struct roles *r,
+                        const uint32_t *who, struct pairing *pairs, struct err *e)
 {
     bool *there = present(m, of, r->many);
     struct sample fill = { r->many_value, NULL };
@@ -320,7 +332,8 @@ static int match_lonely(struct matching *m, const struct match *of, const struct
     for (size_t i = 0; i < m->ev->n && rc == OK; i++) {
         if (who[i] == NOBODY || there[i]) continue;
         const struct mseries *one = &m->in[r->one]->at[of->side[r->one][who[i]]];
-        rc = emit(m, r, &pairs[who[i]], match_labels(m, one->labels), one->labels, i, fill, sample_at(one, i), e);
+        rc = emit(m, r, &pairs[who[i]], match_labels(m, one->labels), one->labels, i, fill, sample_at(one, i),
+                  e);
     }
     return rc;
 }
@@ -348,8 +361,8 @@ static int match_operator(struct matching *m, struct err *e)
     return rc;
 }
 
-static int vectors(struct eval *ev, struct binop *b, const struct series_matrix *l, const struct series_matrix *r,
-                   struct series_matrix *out, struct err *e)
+static int vectors(struct eval *ev, struct binop *b, const struct series_matrix *l,
+                   const struct series_matrix *r, struct series_matrix *out, struct err *e)
 {
     struct matching m = { .ev = ev, .node = b->node, .op = b, .in = { l, r }, .out = out };
     find_matches(&m);
@@ -367,12 +380,17 @@ int eval_binary(struct eval *ev, const struct node *n, struct series_matrix *out
 
     inner.track_resets = false;
     matrix_init(out, ev->n);
-    if ((rc = eval_node(&inner, n->left, &l, e)) < 0 || (rc = eval_node(&inner, n->right, &r, e)) < 0) return rc;
+    if ((rc = eval_node(&inner, n->left, &l, e)) < 0 || (rc = eval_node(&inner, n->right, &r, e)) < 0)
+        return rc;
     b.scalar_left = left_scalar && !right_scalar;
-    if (left_scalar && right_scalar) rc = scalars(ev, &b, &l, &r, out);
-    else if (left_scalar) rc = vector_scalar(ev, &b, &r, l.at[0].v, out, e);
-    else if (right_scalar) rc = vector_scalar(ev, &b, &l, r.at[0].v, out, e);
-    else rc = vectors(ev, &b, &l, &r, out, e);
+    if (left_scalar && right_scalar)
+        rc = scalars(ev, &b, &l, &r, out);
+    else if (left_scalar)
+        rc = vector_scalar(ev, &b, &r, l.at[0].v, out, e);
+    else if (right_scalar)
+        rc = vector_scalar(ev, &b, &l, r.at[0].v, out, e);
+    else
+        rc = vectors(ev, &b, &l, &r, out, e);
     arena_release(&scratch);
     return rc;
 }

@@ -28,5 +28,6 @@ static inline bool op_changes_metric(enum promql_op op)
     return op <= OP_ATAN2;
 }
 
-/* a op b. False: no result (filtered out, or they do not go together, which is then noted). With `bool` 0 or 1. */
+/* a op b. False: no result (filtered out, or they do not go together, which is then noted). With `bool` 0
+ * or 1. */
 bool binop_apply(struct binop *, struct sample a, struct sample b, struct sample *out);

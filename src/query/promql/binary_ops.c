@@ -43,7 +43,8 @@ static bool refuse(struct binop *b, struct sample x, struct sample y)
     struct str op = promql_op_text(b->node->op);
     char types[64];
     int n = snprintf(types, sizeof types, "%s %.*s %s", kind_of(x), STR_ARG(op), kind_of(y));
-    notes_add(&b->q->notes, (struct note){ NOTE_INCOMPATIBLE_TYPES, b->node->at.pos, op, str_make(types, (size_t)n), 0 });
+    notes_add(&b->q->notes,
+              (struct note){ NOTE_INCOMPATIBLE_TYPES, b->node->at.pos, op, str_make(types, (size_t)n), 0 });
     return false;
 }
 
@@ -62,8 +63,10 @@ static bool scaled(struct binop *b, const struct histogram *h, double by, bool d
 {
     struct hwork w;
     hwork_init(&w, b->scratch, h);
-    if (divide) hwork_divide(&w, by);
-    else hwork_scale(&w, by);
+    if (divide)
+        hwork_divide(&w, by);
+    else
+        hwork_scale(&w, by);
     *out = (struct sample){ ABSENT, hwork_done(&w, &b->q->arena) };
     return true;
 }
@@ -71,8 +74,10 @@ static bool scaled(struct binop *b, const struct histogram *h, double by, bool d
 static void note_told(struct binop *b, int told, struct str what)
 {
     uint32_t pos = b->node->at.pos;
-    if (told & HWORK_COLLISION) notes_add(&b->q->notes, (struct note){ NOTE_RESET_COLLISION, pos, STR(""), what, 0 });
-    if (told & HWORK_RECONCILED) notes_add(&b->q->notes, (struct note){ NOTE_CUSTOM_RECONCILED, pos, STR(""), what, 0 });
+    if (told & HWORK_COLLISION)
+        notes_add(&b->q->notes, (struct note){ NOTE_RESET_COLLISION, pos, STR(""), what, 0 });
+    if (told & HWORK_RECONCILED)
+        notes_add(&b->q->notes, (struct note){ NOTE_CUSTOM_RECONCILED, pos, STR(""), what, 0 });
 }
 
 static bool added(struct binop *b, struct sample x, struct sample y, bool minus, struct sample *out)
@@ -81,7 +86,8 @@ static bool added(struct binop *b, struct sample x, struct sample y, bool minus,
     hwork_init(&w, b->scratch, x.h);
     int told = hwork_add(&w, y.h, minus ? -1 : 1);
     if (told & HWORK_INCOMPATIBLE) {
-        notes_add(&b->q->notes, (struct note){ NOTE_INCOMPATIBLE_BUCKETS, b->node->at.pos, STR(""), promql_op_text(b->node->op), 0 });
+        notes_add(&b->q->notes, (struct note){ NOTE_INCOMPATIBLE_BUCKETS, b->node->at.pos, STR(""),
+                                               promql_op_text(b->node->op), 0 });
         return false;
     }
     note_told(b, told, minus ? STR("subtraction") : STR("addition"));
@@ -95,7 +101,8 @@ static bool with_histograms(struct binop *b, struct sample x, struct sample y, s
     enum promql_op op = b->node->op;
     if (x.h && y.h) {
         if (op == OP_ADD || op == OP_SUB) return added(b, x, y, op == OP_SUB, out);
-        if (op == OP_EQ || op == OP_NEQ) return verdict(b, hist_equal(x.h, y.h, b->scratch) == (op == OP_EQ), x, out);
+        if (op == OP_EQ || op == OP_NEQ)
+            return verdict(b, hist_equal(x.h, y.h, b->scratch) == (op == OP_EQ), x, out);
         return refuse(b, x, y);
     }
     if (op == OP_MUL) return scaled(b, x.h ? x.h : y.h, x.h ? y.v : x.v, false, out);

@@ -12,7 +12,8 @@ static int fail_at(const struct query *q, uint32_t pos, struct err *e, const cha
     return err_set(e, ERR_PARSE, "%d:%d: parse error: %s", line, column, text);
 }
 
-static int binary_value(const struct query *q, const struct duration_expr *d, double a, double b, double *out, struct err *e)
+static int binary_value(const struct query *q, const struct duration_expr *d, double a, double b, double *out,
+                        struct err *e)
 {
     switch (d->op) {
     case DUR_ADD: *out = a + b; return OK;
@@ -56,7 +57,8 @@ int durations_value(const struct query *q, const struct duration_expr *d, double
 }
 
 /* As milliseconds; positive when it is a range or a step. */
-static int expr_ms(const struct query *q, const struct duration_expr *d, bool positive, int64_t *out, struct err *e)
+static int expr_ms(const struct query *q, const struct duration_expr *d, bool positive, int64_t *out,
+                   struct err *e)
 {
     double seconds;
     int rc = durations_value(q, d, &seconds, e);
@@ -79,7 +81,8 @@ int timing_of(const struct query *q, const struct node *n, struct timing *t, str
     int rc = OK;
 
     *t = (struct timing){ c->offset_ms, n->range_ms, n->step_ms, c->at_kind != AT_NONE, 0 };
-    if (t->fixed) t->at_ms = c->at_kind == AT_START ? q->start_ms : c->at_kind == AT_END ? q->end_ms : c->at_ms;
+    if (t->fixed)
+        t->at_ms = c->at_kind == AT_START ? q->start_ms : c->at_kind == AT_END ? q->end_ms : c->at_ms;
     if (c->offset_expr) rc = expr_ms(q, c->offset_expr, false, &t->offset_ms, e);
     if (rc == OK && n->range_expr) rc = expr_ms(q, n->range_expr, true, &t->range_ms, e);
     if (rc == OK && n->step_expr) rc = expr_ms(q, n->step_expr, true, &t->step_ms, e);

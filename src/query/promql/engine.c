@@ -1,9 +1,12 @@
-/* engine.c - one query from its text to its answer: a turn in the queue, parse, prepare, evaluate, put together.
+/* engine.c - one query from its text to its answer: a turn in the queue, parse, prepare, evaluate, put
+ * together.
  *
  * Always true:
  *   1. At most max_concurrent queries run; others wait for their turn, no longer than their deadline.
- *   2. Everything a query takes comes from its arenas, which are gone when it ends; the answer is a copy in its own.
- *   3. Names flagged for removal are removed here and nowhere else; series that then are equal are joined, or are an error. */
+ *   2. Everything a query takes comes from its arenas, which are gone when it ends; the answer is a copy in
+ * its own.
+ *   3. Names flagged for removal are removed here and nowhere else; series that then are equal are joined, or
+ * are an error. */
 #include "query/promql/engine.h"
 
 #include <errno.h>
@@ -20,7 +23,7 @@ struct engine {
     struct store *store;
     struct work_pool *pool;
     struct engine_conf conf;
-    pthread_mutex_t mu;    /* guards running */
+    pthread_mutex_t mu; /* guards running */
     pthread_cond_t turn;
     size_t running;
 };
@@ -68,7 +71,8 @@ static int engine_enter(struct engine *en, const struct call *call, struct err *
     int rc = OK;
     pthread_mutex_lock(&en->mu);
     while (en->running >= en->conf.max_concurrent && (rc = call_check(call, e)) == OK) {
-        int64_t until = MIN(clock_mono_ns() + 50000000, call->deadline_ns); /* wakes now and then to see a cancel */
+        int64_t until =
+            MIN(clock_mono_ns() + 50000000, call->deadline_ns); /* wakes now and then to see a cancel */
         struct timespec ts = { until / 1000000000, until % 1000000000 };
         pthread_cond_timedwait(&en->turn, &en->mu, &ts);
     }
@@ -125,11 +129,13 @@ static void query_release(struct query *q)
 static struct labels labels_copied(struct arena *a, struct labels l)
 {
     struct label *at = arena_array(a, l.n, sizeof *at);
-    for (size_t i = 0; i < l.n; i++) at[i] = (struct label){ arena_str(a, l.at[i].name), arena_str(a, l.at[i].value) };
+    for (size_t i = 0; i < l.n; i++)
+        at[i] = (struct label){ arena_str(a, l.at[i].name), arena_str(a, l.at[i].value) };
     return (struct labels){ at, l.n };
 }
 
-static void copy_points(struct query_result *out, struct result_series *to, const struct mseries *s, const struct eval *ev)
+static void copy_points(struct query_result *out, struct result_series *to, const struct mseries *s,
+                        const struct eval *ev)
 {
     size_t n = 0;
     for (size_t i = 0; i < ev->n; i++) n += has_sample(s, i);
@@ -140,7 +146,8 @@ static void copy_points(struct query_result *out, struct result_series *to, cons
         if (!has_sample(s, i)) continue;
         const struct histogram *h = s->h ? s->h[i] : NULL;
         if (h && h != last) copy = histogram_copy(last = h, &out->arena);
-        to->points[to->n++] = (struct result_point){ eval_time(ev, i), h ? h->sum : s->v[i], h ? copy : NULL };
+        to->points[to->n++] =
+            (struct result_point){ eval_time(ev, i), h ? h->sum : s->v[i], h ? copy : NULL };
     }
 }
 
@@ -149,7 +156,8 @@ static int by_labels(const void *a, const void *b)
     return labels_cmp(((const struct result_series *)a)->labels, ((const struct result_series *)b)->labels);
 }
 
-static int finish(struct query *q, const struct eval *ev, struct series_matrix *m, struct query_result *out, struct err *e)
+static int finish(struct query *q, const struct eval *ev, struct series_matrix *m, struct query_result *out,
+                  struct err *e)
 {
     for (size_t s = 0; s < m->n; s++) {
         if (m->at[s].drop_name) m->at[s].labels = labels_drop_meta(&q->arena, m->at[s].labels);
@@ -190,7 +198,8 @@ static int run_range_vector(struct query *q, const struct node *n, struct query_
     const struct node *bare = node_bare(n);
     int rc = bare->kind == NODE_SUBQUERY ? run_subquery(q, bare, out, e) : eval_raw_matrix(&ev, bare, out, e);
     if (rc < 0) return rc;
-    for (size_t s = 0; s < out->n; s++) out->series[s].labels = labels_copied(&out->arena, out->series[s].labels);
+    for (size_t s = 0; s < out->n; s++)
+        out->series[s].labels = labels_copied(&out->arena, out->series[s].labels);
     if (out->n > 1) qsort(out->series, out->n, sizeof *out->series, by_labels);
     return OK;
 }
@@ -207,7 +216,9 @@ static int run(struct query *q, const struct node *n, struct query_result *out, 
     int rc;
 
     if (q->is_range && n->type != PROMQL_SCALAR && n->type != PROMQL_VECTOR)
-        return err_set(e, ERR_PARSE, "invalid expression type \"%s\" for range query, must be Scalar or instant Vector", type_text(n->type));
+        return err_set(e, ERR_PARSE,
+                       "invalid expression type \"%s\" for range query, must be Scalar or instant Vector",
+                       type_text(n->type));
     if (q->is_range) ev.n = (size_t)((q->end_ms - q->start_ms) / q->step_ms) + 1;
     out->type = q->is_range ? PROMQL_MATRIX : n->type;
     if (n->type == PROMQL_STRING) {

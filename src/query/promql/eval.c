@@ -28,15 +28,19 @@ int eval_check(struct eval *ev, struct err *e)
     return call_check(&q->call, e);
 }
 
-/* Rows are counted before they are made: a range of a million steps over a thousand series must fail, not swap. */
+/* Rows are counted before they are made: a range of a million steps over a thousand series must fail, not
+ * swap. */
 int eval_room(struct eval *ev, size_t series, struct err *e)
 {
     struct query *q = ev->q;
     size_t points, bytes;
-    if (__builtin_mul_overflow(series, ev->n, &points) || __builtin_mul_overflow(points, sizeof(double), &bytes)) points = bytes = SIZE_MAX;
+    if (__builtin_mul_overflow(series, ev->n, &points) ||
+        __builtin_mul_overflow(points, sizeof(double), &bytes))
+        points = bytes = SIZE_MAX;
     q->points += points;
     if (points > q->max_samples)
-        return err_set(e, ERR_LIMIT, "query processing would load too many samples into memory in query execution");
+        return err_set(e, ERR_LIMIT,
+                       "query processing would load too many samples into memory in query execution");
     if (bytes > q->max_memory || q->arena.used + q->memory + bytes > q->max_memory)
         return err_set(e, ERR_LIMIT, "query needs more than its memory limit of %zu bytes", q->max_memory);
     return OK;

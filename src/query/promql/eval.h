@@ -1,14 +1,15 @@
 /* eval.h - the evaluator's inside: how an expression becomes a matrix of series by steps.
  *
- * An expression is evaluated over all its steps at once. Its value is a struct series_matrix: for each series a row of
- * doubles, one per step, and where the series has histograms a parallel row of histogram pointers. An instant query
- * has one step. A scalar is one series without labels and with a value at every step.
+ * An expression is evaluated over all its steps at once. Its value is a struct series_matrix: for each series
+ * a row of doubles, one per step, and where the series has histograms a parallel row of histogram pointers.
+ * An instant query has one step. A scalar is one series without labels and with a value at every step.
  *
  * Always true:
- *   1. A step without a sample has the bits ABSENT and no histogram. ABSENT is a stale marker, which no sample can be.
+ *   1. A step without a sample has the bits ABSENT and no histogram. ABSENT is a stale marker, which no
+ * sample can be.
  *   2. A step with a histogram has ABSENT as its float.
- *   3. No two series of a matrix have equal labels and equal drop_name... unless their samples lie at different steps
- *      and the final merge (engine.c) has still to join them.
+ *   3. No two series of a matrix have equal labels and equal drop_name... unless their samples lie at
+ * different steps and the final merge (engine.c) has still to join them.
  *   4. Rows and labels live in an arena of the query and are never written again once their node is done.
  *
  * Threads: a query runs on one thread; scans spread over the pool, each chunk with its own arena. */
@@ -27,7 +28,7 @@ struct query { /* one query under way */
     struct engine *engine;
     struct store_view *view; /* may be NULL: nothing is selected */
     struct work_pool *pool;
-    struct call call;        /* of the query's own thread */
+    struct call call; /* of the query's own thread */
     struct arena arena;
     struct notes notes;
     bool is_range;
@@ -35,9 +36,9 @@ struct query { /* one query under way */
     uint64_t max_samples;
     size_t max_memory;
 
-    pthread_mutex_t mu;           /* guards arenas */
+    pthread_mutex_t mu; /* guards arenas */
     struct query_arena *arenas;
-    _Atomic size_t memory;        /* bytes in arenas of chunks */
+    _Atomic size_t memory;            /* bytes in arenas of chunks */
     _Atomic uint64_t samples, points; /* read; held as results */
     _Atomic uint64_t series;
 };
@@ -46,12 +47,13 @@ struct eval { /* the steps an expression is evaluated at */
     struct query *q;
     int64_t start_ms, step_ms;
     size_t n;
-    bool track_resets; /* only count and sum of histograms are wanted: counter resets are looked for while reading */
+    bool track_resets; /* only count and sum of histograms are wanted: counter resets are looked for while
+                          reading */
 };
 
 struct mseries {
     struct labels labels;
-    bool drop_name;             /* __name__, __type__, __unit__ go at the very end */
+    bool drop_name; /* __name__, __type__, __unit__ go at the very end */
     double *v;
     const struct histogram **h; /* NULL: floats only */
 };
@@ -81,12 +83,14 @@ static inline bool has_sample(const struct mseries *s, size_t i)
 
 /* eval.c */
 int eval_node(struct eval *, const struct node *, struct series_matrix *out, struct err *);
-int eval_scalar(struct eval *, const struct node *, const double **out, struct err *); /* one value per step */
-const struct node *node_bare(const struct node *);   /* without parentheses */
-struct str node_string(const struct node *);         /* of a string literal, perhaps in parentheses */
-int eval_check(struct eval *, struct err *);         /* deadline, cancel, memory, samples */
+int eval_scalar(struct eval *, const struct node *, const double **out,
+                struct err *);                             /* one value per step */
+const struct node *node_bare(const struct node *);         /* without parentheses */
+struct str node_string(const struct node *);               /* of a string literal, perhaps in parentheses */
+int eval_check(struct eval *, struct err *);               /* deadline, cancel, memory, samples */
 int eval_room(struct eval *, size_t series, struct err *); /* may that many more rows be made? */
-void eval_subquery_steps(struct eval *child, int64_t from_ms, int64_t to_ms); /* multiples of its step in (from, to] */
+void eval_subquery_steps(struct eval *child, int64_t from_ms,
+                         int64_t to_ms); /* multiples of its step in (from, to] */
 
 /* engine.c: memory of parallel chunks */
 struct arena *query_arena_new(struct query *);
@@ -103,15 +107,17 @@ int durations_value(const struct query *, const struct duration_expr *, double *
 
 /* prepare.c: looks at the tree before anything is read */
 int prepare_check(struct query *, const struct node *, struct err *);
-bool prepare_window(struct query *, const struct node *, int64_t *from_ms, int64_t *to_ms); /* false: nothing selected */
+bool prepare_window(struct query *, const struct node *, int64_t *from_ms,
+                    int64_t *to_ms); /* false: nothing selected */
 bool node_is_invariant(const struct node *);
 
 /* matrix.c */
 void matrix_init(struct series_matrix *, size_t steps);
-struct mseries *matrix_add(struct query *, struct series_matrix *, struct labels, bool drop_name); /* v all ABSENT */
+struct mseries *matrix_add(struct query *, struct series_matrix *, struct labels,
+                           bool drop_name); /* v all ABSENT */
 struct mseries *matrix_push(struct query *, struct series_matrix *, struct mseries);
 void matrix_scalar(struct query *, struct series_matrix *, size_t steps, double v);
-double *row_new(struct arena *, size_t steps); /* all ABSENT */
+double *row_new(struct arena *, size_t steps);                                     /* all ABSENT */
 const struct histogram **hist_row(struct query *, struct mseries *, size_t steps); /* makes it when missing */
 bool row_empty(const struct mseries *, size_t steps);
 void matrix_drop_empty(struct series_matrix *);
@@ -125,17 +131,20 @@ struct series_index {
 };
 void series_index_init(struct series_index *, struct query *, struct series_matrix *);
 void series_index_release(struct series_index *);
-/* *out is an index into m->at; rows move when one is added. ERR_LIMIT when there is no room for another row. */
+/* *out is an index into m->at; rows move when one is added. ERR_LIMIT when there is no room for another row.
+ */
 int series_index_get(struct series_index *, struct labels, bool drop_name, size_t *out, struct err *);
 int matrix_broadcast(struct query *, struct series_matrix *, size_t steps, struct err *); /* from one step */
 
 /* labelset.c: label sets made by operators; all results live in the arena */
 uint64_t labels_hash(struct labels);
-uint64_t labels_hash_on(struct labels, const struct str *names, size_t n);       /* only these */
-uint64_t labels_hash_without(struct labels, const struct str *names, size_t n);  /* all but these and __name__ */
+uint64_t labels_hash_on(struct labels, const struct str *names, size_t n); /* only these */
+uint64_t labels_hash_without(struct labels, const struct str *names,
+                             size_t n); /* all but these and __name__ */
 struct labels labels_keep(struct arena *, struct labels, const struct str *names, size_t n);
 struct labels labels_without(struct arena *, struct labels, const struct str *names, size_t n);
-struct labels labels_set(struct arena *, struct labels, struct str name, struct str value); /* empty value: remove */
+struct labels labels_set(struct arena *, struct labels, struct str name,
+                         struct str value);                    /* empty value: remove */
 struct labels labels_drop_meta(struct arena *, struct labels); /* without __name__, __type__, __unit__ */
 bool names_has(const struct str *names, size_t n, struct str name);
 bool labels_eq_on(struct labels a, struct labels b, const struct str *names, size_t n);
@@ -143,9 +152,12 @@ bool labels_eq_without(struct labels a, struct labels b, const struct str *names
 
 /* selector.c */
 enum select_mode { SELECT_VALUES, SELECT_TIMES, SELECT_STARTS };
-int eval_selector(struct eval *, const struct node *, enum select_mode, struct series_matrix *out, struct err *);
-int eval_range_selector(struct eval *, const struct node *matrix, struct window_job *, struct series_matrix *out, struct err *);
-int eval_raw_matrix(struct eval *, const struct node *, struct query_result *, struct err *); /* x[5m] as the whole query */
+int eval_selector(struct eval *, const struct node *, enum select_mode, struct series_matrix *out,
+                  struct err *);
+int eval_range_selector(struct eval *, const struct node *matrix, struct window_job *,
+                        struct series_matrix *out, struct err *);
+int eval_raw_matrix(struct eval *, const struct node *, struct query_result *,
+                    struct err *); /* x[5m] as the whole query */
 
 /* window.c: rate(x[5m]), rate(x[5m:1m]), ... */
 int eval_window_call(struct eval *, const struct node *call, struct series_matrix *out, struct err *);

@@ -1,5 +1,5 @@
-/* functions.h - the table of PromQL functions: signature for the parser, implementation for the evaluator, text for
- * completion, docs and tests. A new function is one line in functions.c and one C function. */
+/* functions.h - the table of PromQL functions: signature for the parser, implementation for the evaluator,
+ * text for completion, docs and tests. A new function is one line in functions.c and one C function. */
 #pragma once
 #include <stdbool.h>
 
@@ -16,12 +16,13 @@ typedef int promql_call_fn(struct eval *, const struct node *call, struct series
 struct promql_function {
     const char *name;
     enum promql_type args[PROMQL_ARGS_MAX];
-    int n_args;      /* entries of args in use */
-    int variadic;    /* 0: exactly n_args; k > 0: the last k are optional; -1: the last may repeat any number of times */
+    int n_args;   /* entries of args in use */
+    int variadic; /* 0: exactly n_args; k > 0: the last k are optional; -1: the last may repeat any number of
+                     times */
     enum promql_type returns;
     bool experimental;
     promql_call_fn *call;
-    const char *help; /* one sentence */
+    const char *help;                /* one sentence */
     double (*map)(double);           /* functions of one float (abs, ln, ...) */
     const struct window_def *window; /* functions of a range vector; window.h */
     bool uses_time;                  /* the value depends on the evaluation time, whatever the arguments */

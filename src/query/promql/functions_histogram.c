@@ -1,6 +1,6 @@
-/* functions_histogram.c - functions of histograms: of native ones sample by sample, of classic ones bucket series by
- * bucket series. A classic histogram is the series that differ only in `le`; native and classic under the same labels
- * at the same step are told apart by nobody and give nothing. */
+/* functions_histogram.c - functions of histograms: of native ones sample by sample, of classic ones bucket
+ * series by bucket series. A classic histogram is the series that differ only in `le`; native and classic
+ * under the same labels at the same step are told apart by nobody and give nothing. */
 #include <math.h>
 
 #include "base/check.h"
@@ -12,8 +12,8 @@
 
 typedef double of_native(const struct histogram *, struct arena *scratch);
 
-static int map_native(struct eval *ev, const struct node *call, of_native *f, bool needs_buckets, struct series_matrix *out,
-                      struct err *e)
+static int map_native(struct eval *ev, const struct node *call, of_native *f, bool needs_buckets,
+                      struct series_matrix *out, struct err *e)
 {
     struct eval inner = *ev;
     struct series_matrix in;
@@ -90,7 +90,7 @@ int call_histogram_stdvar(struct eval *ev, const struct node *call, struct serie
 
 /* ---- quantiles and fractions: native and classic ---- */
 
-struct classic { /* one classic histogram: its bucket series */
+struct classic {          /* one classic histogram: its bucket series */
     struct labels labels; /* without le */
     size_t *series;
     double *upper;
@@ -99,9 +99,9 @@ struct classic { /* one classic histogram: its bucket series */
 
 struct estimate { /* one call of histogram_quantile, histogram_quantiles or histogram_fraction */
     struct eval *ev;
-    uint32_t pos;           /* of the vector argument */
+    uint32_t pos; /* of the vector argument */
     struct str function;
-    const double *a, *b;    /* quantile; lower and upper */
+    const double *a, *b;     /* quantile; lower and upper */
     struct str label, value; /* of histogram_quantiles: set on the result */
     struct series_matrix in;
     struct classic *classics;
@@ -173,15 +173,18 @@ static int put_estimate(struct estimate *x, struct labels l, size_t step, double
     return rc;
 }
 
-static size_t buckets_at(const struct estimate *x, const struct classic *c, size_t step, struct classic_bucket *out)
+static size_t buckets_at(const struct estimate *x, const struct classic *c, size_t step,
+                         struct classic_bucket *out)
 {
     size_t n = 0;
     for (size_t k = 0; k < c->n; k++)
-        if (has_float(&x->in.at[c->series[k]], step)) out[n++] = (struct classic_bucket){ c->upper[k], x->in.at[c->series[k]].v[step] };
+        if (has_float(&x->in.at[c->series[k]], step))
+            out[n++] = (struct classic_bucket){ c->upper[k], x->in.at[c->series[k]].v[step] };
     return n;
 }
 
-static int estimate_classic(struct estimate *x, const struct classic *c, const bool *native_too, struct err *e)
+static int estimate_classic(struct estimate *x, const struct classic *c, const bool *native_too,
+                            struct err *e)
 {
     struct classic_bucket *b = arena_array(&x->scratch, c->n, sizeof *b);
     int rc = OK;
@@ -205,7 +208,9 @@ static int estimate_native(struct estimate *x, const struct mseries *s, size_t s
         if (told) estimate_note(x, NOTE_FRACTION_NAN, s->labels, STR(""));
     } else {
         v = quantile_native(x->a[step], s->h[step], &x->scratch, &told);
-        if (told) estimate_note(x, told == QUANTILE_NAN ? NOTE_QUANTILE_NAN : NOTE_QUANTILE_NAN_SKEW, s->labels, x->function);
+        if (told)
+            estimate_note(x, told == QUANTILE_NAN ? NOTE_QUANTILE_NAN : NOTE_QUANTILE_NAN_SKEW, s->labels,
+                          x->function);
     }
     arena_reset(&x->scratch);
     return put_estimate(x, s->labels, step, v, e);
@@ -246,8 +251,10 @@ static int estimate_all(struct estimate *x, struct series_matrix *out, struct er
         struct classic *c = m->h ? find_classic(x, m->labels) : NULL;
         for (size_t i = 0; m->h && i < steps && rc == OK; i++) {
             if (m->h[i] == NULL) continue;
-            if (c && clash[c - x->classics][i]) estimate_note(x, NOTE_MIXED_CLASSIC_NATIVE, m->labels, STR(""));
-            else rc = estimate_native(x, m, i, e);
+            if (c && clash[c - x->classics][i])
+                estimate_note(x, NOTE_MIXED_CLASSIC_NATIVE, m->labels, STR(""));
+            else
+                rc = estimate_native(x, m, i, e);
         }
         if (rc == OK) rc = eval_check(x->ev, e);
     }
@@ -256,12 +263,14 @@ static int estimate_all(struct estimate *x, struct series_matrix *out, struct er
     return rc;
 }
 
-static int estimate_start(struct estimate *x, struct eval *ev, const struct node *call, size_t vector, struct series_matrix *out,
-                          struct err *e)
+static int estimate_start(struct estimate *x, struct eval *ev, const struct node *call, size_t vector,
+                          struct series_matrix *out, struct err *e)
 {
     struct eval inner = *ev;
     inner.track_resets = false;
-    *x = (struct estimate){ .ev = ev, .pos = call->args[vector]->at.pos, .function = str_of(call->fn->name),
+    *x = (struct estimate){ .ev = ev,
+                            .pos = call->args[vector]->at.pos,
+                            .function = str_of(call->fn->name),
                             .scratch = ARENA_INIT(ev->q->max_memory) };
     matrix_init(out, ev->n);
     return eval_node(&inner, call->args[vector], &x->in, e);
@@ -271,25 +280,31 @@ static void check_quantile(struct estimate *x, const struct node *arg)
 {
     for (size_t i = 0; i < x->ev->n; i++)
         if (!(x->a[i] >= 0 && x->a[i] <= 1))
-            notes_add(&x->ev->q->notes, (struct note){ NOTE_INVALID_QUANTILE, arg->at.pos, STR(""), STR(""), x->a[i] });
+            notes_add(&x->ev->q->notes,
+                      (struct note){ NOTE_INVALID_QUANTILE, arg->at.pos, STR(""), STR(""), x->a[i] });
 }
 
-int call_histogram_quantile(struct eval *ev, const struct node *call, struct series_matrix *out, struct err *e)
+int call_histogram_quantile(struct eval *ev, const struct node *call, struct series_matrix *out,
+                            struct err *e)
 {
     struct estimate x;
     int rc;
-    if ((rc = estimate_start(&x, ev, call, 1, out, e)) < 0 || (rc = eval_scalar(ev, call->args[0], &x.a, e)) < 0) return rc;
+    if ((rc = estimate_start(&x, ev, call, 1, out, e)) < 0 ||
+        (rc = eval_scalar(ev, call->args[0], &x.a, e)) < 0)
+        return rc;
     check_quantile(&x, call->args[0]);
     rc = estimate_all(&x, out, e);
     arena_release(&x.scratch);
     return rc;
 }
 
-int call_histogram_fraction(struct eval *ev, const struct node *call, struct series_matrix *out, struct err *e)
+int call_histogram_fraction(struct eval *ev, const struct node *call, struct series_matrix *out,
+                            struct err *e)
 {
     struct estimate x;
     int rc;
-    if ((rc = estimate_start(&x, ev, call, 2, out, e)) < 0 || (rc = eval_scalar(ev, call->args[0], &x.a, e)) < 0 ||
+    if ((rc = estimate_start(&x, ev, call, 2, out, e)) < 0 ||
+        (rc = eval_scalar(ev, call->args[0], &x.a, e)) < 0 ||
         (rc = eval_scalar(ev, call->args[1], &x.b, e)) < 0)
         return rc;
     rc = estimate_all(&x, out, e);
@@ -308,7 +323,8 @@ static struct str quantile_text(struct arena *a, double q)
 }
 
 /* A quantile may differ from step to step, and with it the label: each step with its own. */
-static int one_quantile(struct estimate *x, struct eval *ev, const struct node *arg, struct series_matrix *out, struct err *e)
+static int one_quantile(struct estimate *x, struct eval *ev, const struct node *arg,
+                        struct series_matrix *out, struct err *e)
 {
     struct arena *a = &ev->q->arena;
     struct series_matrix all = x->in;
@@ -322,7 +338,8 @@ static int one_quantile(struct estimate *x, struct eval *ev, const struct node *
         for (size_t s = 0; s < all.n; s++) { /* only the steps with this quantile */
             struct mseries m = { all.at[s].labels, all.at[s].drop_name, row_new(a, ev->n), NULL };
             memcpy(m.v + from, all.at[s].v + from, (to - from) * sizeof *m.v);
-            if (all.at[s].h) memcpy(hist_row(ev->q, &m, ev->n) + from, all.at[s].h + from, (to - from) * sizeof *m.h);
+            if (all.at[s].h)
+                memcpy(hist_row(ev->q, &m, ev->n) + from, all.at[s].h + from, (to - from) * sizeof *m.h);
             matrix_push(ev->q, &part, m);
         }
         x->in = from == 0 && to == ev->n ? all : part;
@@ -337,13 +354,15 @@ static int one_quantile(struct estimate *x, struct eval *ev, const struct node *
     return rc;
 }
 
-int call_histogram_quantiles(struct eval *ev, const struct node *call, struct series_matrix *out, struct err *e)
+int call_histogram_quantiles(struct eval *ev, const struct node *call, struct series_matrix *out,
+                             struct err *e)
 {
     struct estimate x;
     int rc = estimate_start(&x, ev, call, 0, out, e);
     if (rc < 0) return rc;
     x.label = node_string(call->args[1]);
-    if (x.label.n == 0 || !str_utf8_valid(x.label)) return err_set(e, ERR_EXEC, "invalid label name in histogram_quantiles()");
+    if (x.label.n == 0 || !str_utf8_valid(x.label))
+        return err_set(e, ERR_EXEC, "invalid label name in histogram_quantiles()");
     for (size_t i = 2; i < call->n_args && rc == OK; i++) rc = one_quantile(&x, ev, call->args[i], out, e);
     arena_release(&x.scratch);
     return rc == OK ? matrix_merge(ev->q, out, e) : rc;

@@ -1,7 +1,9 @@
-/* functions_info.c - info(v, {matchers}): adds to each series the data labels of the info series of the same target.
+/* functions_info.c - info(v, {matchers}): adds to each series the data labels of the info series of the same
+ * target.
  *
- * Targets are told apart by instance and job. Which info series enriches is decided step by step: of several with the
- * same name the one whose sample is newest. They are read at the times the base series was read at (its @ and offset). */
+ * Targets are told apart by instance and job. Which info series enriches is decided step by step: of several
+ * with the same name the one whose sample is newest. They are read at the times the base series was read at
+ * (its @ and offset). */
 #include "base/check.h"
 #include "query/promql/functions_impl.h"
 
@@ -13,11 +15,11 @@ struct info {
     size_t n_matchers;
     const struct str *wanted; /* data labels asked for; n_wanted 0: all */
     size_t n_wanted;
-    bool must_match;          /* a matcher does not accept the empty value */
+    bool must_match; /* a matcher does not accept the empty value */
     struct series_matrix values, times;
-    struct map targets;       /* hash of instance and job -> the last info series with it */
-    size_t *room;             /* for as many as there are info series */
-    size_t *before;           /* of each info series the one before it with the same hash; SIZE_MAX: none */
+    struct map targets; /* hash of instance and job -> the last info series with it */
+    size_t *room;       /* for as many as there are info series */
+    size_t *before;     /* of each info series the one before it with the same hash; SIZE_MAX: none */
     struct series_index index;
 };
 
@@ -93,7 +95,11 @@ static int reference(struct info *x, const struct node *n, struct node *sel, str
 
 static int read_info_series(struct info *x, const struct node *base, struct err *e)
 {
-    struct node sel = { .kind = NODE_SELECTOR, .type = PROMQL_VECTOR, .at = base->at, .matchers = x->matchers, .n_matchers = x->n_matchers };
+    struct node sel = { .kind = NODE_SELECTOR,
+                        .type = PROMQL_VECTOR,
+                        .at = base->at,
+                        .matchers = x->matchers,
+                        .n_matchers = x->n_matchers };
     int rc = reference(x, base, &sel, e);
     if (rc < 0) return rc;
     if ((rc = eval_selector(x->ev, &sel, SELECT_VALUES, &x->values, e)) < 0) return rc;
@@ -113,7 +119,8 @@ struct choice { /* info series chosen at a step, one a name */
     size_t n;
 };
 
-static int choose(const struct info *x, const size_t *candidates, size_t n, size_t step, struct choice *c, struct err *e)
+static int choose(const struct info *x, const size_t *candidates, size_t n, size_t step, struct choice *c,
+                  struct err *e)
 {
     c->n = 0;
     for (size_t k = 0; k < n; k++) {
@@ -126,13 +133,15 @@ static int choose(const struct info *x, const size_t *candidates, size_t n, size
             continue;
         }
         double old = x->times.at[c->at[same]].v[step], now = x->times.at[s].v[step];
-        if (old == now) return err_set(e, ERR_EXEC, "found duplicate series for info metric %.*s", STR_ARG(name));
+        if (old == now)
+            return err_set(e, ERR_EXEC, "found duplicate series for info metric %.*s", STR_ARG(name));
         if (now > old) c->at[same] = s;
     }
     return OK;
 }
 
-static int enriched(const struct info *x, struct labels base, const struct choice *c, struct labels *out, struct err *e)
+static int enriched(const struct info *x, struct labels base, const struct choice *c, struct labels *out,
+                    struct err *e)
 {
     struct arena *a = &x->ev->q->arena;
     struct labels added = { NULL, 0 };
@@ -143,7 +152,8 @@ static int enriched(const struct info *x, struct labels base, const struct choic
         for (size_t i = 0; i < l.n; i++) {
             struct str name = l.at[i].name, before = labels_get_str(added, name);
             bool skip = str_is(name, LABEL_NAME) || names_has(identifying, COUNT(identifying), name) ||
-                        (x->n_wanted && !names_has(x->wanted, x->n_wanted, name)) || labels_get_str(base, name).n > 0;
+                        (x->n_wanted && !names_has(x->wanted, x->n_wanted, name)) ||
+                        labels_get_str(base, name).n > 0;
             if (skip) continue;
             if (before.n > 0 && !str_eq(before, l.at[i].value))
                 return err_set(e, ERR_EXEC, "conflicting label: %.*s", STR_ARG(name));
@@ -163,8 +173,10 @@ static void find_targets(struct info *x)
         uint64_t hash = labels_hash_on(x->times.at[s].labels, identifying, COUNT(identifying));
         uint64_t *last = map_find(&x->targets, hash, NULL, NULL);
         x->before[s] = last ? *last : SIZE_MAX;
-        if (last) *last = s;
-        else map_add(&x->targets, hash, s);
+        if (last)
+            *last = s;
+        else
+            map_add(&x->targets, hash, s);
     }
 }
 
@@ -188,7 +200,8 @@ static int join_series(struct info *x, const struct mseries *base, struct err *e
     struct arena *a = &q->arena;
     bool plain = is_info_series(x, base->labels);
     size_t n = plain ? 0 : find_candidates(x, base->labels, x->room), out = SIZE_MAX, *candidates = x->room;
-    struct choice now = { arena_array(a, n, sizeof(size_t)), 0 }, last = { arena_array(a, n, sizeof(size_t)), 0 };
+    struct choice now = { arena_array(a, n, sizeof(size_t)), 0 },
+                  last = { arena_array(a, n, sizeof(size_t)), 0 };
     int rc = OK;
 
     for (size_t i = 0; i < x->ev->n; i++) {
@@ -203,7 +216,8 @@ static int join_series(struct info *x, const struct mseries *base, struct err *e
             memcpy(last.at, now.at, now.n * sizeof *now.at);
         }
         struct mseries *made = &x->index.m->at[out];
-        if (has_sample(made, i)) return err_set(e, ERR_EXEC, "vector cannot contain metrics with the same labelset");
+        if (has_sample(made, i))
+            return err_set(e, ERR_EXEC, "vector cannot contain metrics with the same labelset");
         made->v[i] = base->v[i];
         if (has_hist(base, i)) hist_row(q, made, x->ev->n)[i] = base->h[i];
     }

@@ -1,4 +1,5 @@
-/* functions_label.c - label_replace and label_join. Series that become equal are joined where their samples do not meet. */
+/* functions_label.c - label_replace and label_join. Series that become equal are joined where their samples
+ * do not meet. */
 #include "base/check.h"
 #include "query/promql/functions_impl.h"
 
@@ -15,7 +16,8 @@ static void set_label(struct eval *ev, struct mseries *s, struct str name, struc
     if (str_is(name, LABEL_NAME)) s->drop_name = false;
 }
 
-static void replace_in(struct eval *ev, struct mseries *s, const struct node *call, const struct regex *re, struct buf *text)
+static void replace_in(struct eval *ev, struct mseries *s, const struct node *call, const struct regex *re,
+                       struct buf *text)
 {
     struct str groups[REGEX_CAPTURES_MAX];
     size_t n = MIN((size_t)REGEX_CAPTURES_MAX, regex_groups(re) + 1);
@@ -63,7 +65,8 @@ int call_label_join(struct eval *ev, const struct node *call, struct series_matr
 
     if ((rc = check_name(node_string(call->args[1]), "label_join", e)) < 0) return rc;
     for (size_t i = 3; i < call->n_args; i++)
-        if (node_string(call->args[i]).n == 0) return err_set(e, ERR_EXEC, "invalid source label name in label_join(): ");
+        if (node_string(call->args[i]).n == 0)
+            return err_set(e, ERR_EXEC, "invalid source label name in label_join(): ");
     rc = eval_node(ev, call->args[0], out, e);
     for (size_t s = 0; rc == OK && s < out->n; s++) join_in(ev, &out->at[s], call, &text);
     if (rc == OK) rc = matrix_merge(ev->q, out, e);

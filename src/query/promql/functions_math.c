@@ -19,7 +19,8 @@ double math_rad(double v)
     return v * M_PI / 180;
 }
 
-int call_vector_arg(struct eval *ev, const struct node *call, size_t i, struct series_matrix *out, struct err *e)
+int call_vector_arg(struct eval *ev, const struct node *call, size_t i, struct series_matrix *out,
+                    struct err *e)
 {
     struct series_matrix in;
     int rc = eval_node(ev, call->args[i], &in, e);
@@ -51,7 +52,8 @@ int call_map(struct eval *ev, const struct node *call, struct series_matrix *out
 
 typedef double with_scalars(double v, double a, double b);
 
-static int map_with(struct eval *ev, const struct node *call, with_scalars *f, struct series_matrix *out, struct err *e)
+static int map_with(struct eval *ev, const struct node *call, with_scalars *f, struct series_matrix *out,
+                    struct err *e)
 {
     const double *a = NULL, *b = NULL;
     int rc = call_vector_arg(ev, call, 0, out, e);
@@ -122,12 +124,13 @@ int call_round(struct eval *ev, const struct node *call, struct series_matrix *o
 
 /* ---- scalars ---- */
 
-static int scalar_of_two(struct eval *ev, const struct node *call, double (*f)(double, double), struct series_matrix *out,
-                         struct err *e)
+static int scalar_of_two(struct eval *ev, const struct node *call, double (*f)(double, double),
+                         struct series_matrix *out, struct err *e)
 {
     const double *a, *b;
     int rc;
-    if ((rc = eval_scalar(ev, call->args[0], &a, e)) < 0 || (rc = eval_scalar(ev, call->args[1], &b, e)) < 0) return rc;
+    if ((rc = eval_scalar(ev, call->args[0], &a, e)) < 0 || (rc = eval_scalar(ev, call->args[1], &b, e)) < 0)
+        return rc;
     matrix_scalar(ev->q, out, ev->n, 0);
     for (size_t i = 0; i < ev->n; i++) out->at[0].v[i] = f(a[i], b[i]);
     return OK;

@@ -43,7 +43,8 @@ int call_range(struct eval *ev, const struct node *call, struct series_matrix *o
 }
 
 /* Of a plain selector the samples' own times; of anything computed, the time of the evaluation. */
-static int sample_times(struct eval *ev, const struct node *call, enum select_mode mode, struct series_matrix *out, struct err *e)
+static int sample_times(struct eval *ev, const struct node *call, enum select_mode mode,
+                        struct series_matrix *out, struct err *e)
 {
     const struct node *arg = node_bare(call->args[0]);
     bool plain = arg->kind == NODE_SELECTOR && arg->extent == EXTENT_PLAIN;

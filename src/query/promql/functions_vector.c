@@ -30,7 +30,8 @@ static struct labels demanded_labels(struct eval *ev, const struct node *n)
     return l;
 }
 
-static int absent_of(struct eval *ev, const struct node *arg, const struct series_matrix *in, struct series_matrix *out)
+static int absent_of(struct eval *ev, const struct node *arg, const struct series_matrix *in,
+                     struct series_matrix *out)
 {
     matrix_init(out, ev->n);
     struct mseries *s = matrix_add(ev->q, out, demanded_labels(ev, arg), false);
@@ -86,7 +87,8 @@ int call_vector(struct eval *ev, const struct node *call, struct series_matrix *
 
 static void note_range(struct eval *ev, const struct node *call)
 {
-    if (ev->q->is_range) notes_add(&ev->q->notes, (struct note){ NOTE_SORT_IN_RANGE, call->at.pos, STR(""), STR("sort"), 0 });
+    if (ev->q->is_range)
+        notes_add(&ev->q->notes, (struct note){ NOTE_SORT_IN_RANGE, call->at.pos, STR(""), STR("sort"), 0 });
 }
 
 static int by_value(const void *a, const void *b)
@@ -103,8 +105,8 @@ static int by_value_desc(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-static int sorted(struct eval *ev, const struct node *call, int (*by)(const void *, const void *), struct series_matrix *out,
-                  struct err *e)
+static int sorted(struct eval *ev, const struct node *call, int (*by)(const void *, const void *),
+                  struct series_matrix *out, struct err *e)
 {
     int rc = eval_node(ev, call->args[0], out, e);
     if (rc < 0) return rc;
@@ -166,11 +168,13 @@ static int by_labels(const void *a, const void *b, void *ctx)
     return labels_cmp(x, y) * o->sign;
 }
 
-static int sorted_by_label(struct eval *ev, const struct node *call, int sign, struct series_matrix *out, struct err *e)
+static int sorted_by_label(struct eval *ev, const struct node *call, int sign, struct series_matrix *out,
+                           struct err *e)
 {
     note_range(ev, call);
     int rc = eval_node(ev, call->args[0], out, e);
-    if (rc == OK && out->n > 1) qsort_r(out->at, out->n, sizeof *out->at, by_labels, &(struct label_order){ call, sign });
+    if (rc == OK && out->n > 1)
+        qsort_r(out->at, out->n, sizeof *out->at, by_labels, &(struct label_order){ call, sign });
     return rc;
 }
 
@@ -179,7 +183,8 @@ int call_sort_by_label(struct eval *ev, const struct node *call, struct series_m
     return sorted_by_label(ev, call, 1, out, e);
 }
 
-int call_sort_by_label_desc(struct eval *ev, const struct node *call, struct series_matrix *out, struct err *e)
+int call_sort_by_label_desc(struct eval *ev, const struct node *call, struct series_matrix *out,
+                            struct err *e)
 {
     return sorted_by_label(ev, call, -1, out, e);
 }

@@ -9,7 +9,8 @@
 
 /* ---- taking apart ---- */
 
-static struct hside side_of(struct arena *a, const struct hist_span *spans, uint32_t n_spans, const double *counts, uint32_t n)
+static struct hside side_of(struct arena *a, const struct hist_span *spans, uint32_t n_spans,
+                            const double *counts, uint32_t n)
 {
     struct hside s = { 0, arena_array(a, n, sizeof(int32_t)), arena_array(a, n, sizeof(struct ksum)) };
     int32_t index = 0;
@@ -51,7 +52,8 @@ void hwork_clear_counts(struct hwork *w)
 
 static struct hside side_copy(struct arena *a, const struct hside *s)
 {
-    struct hside out = { s->n, arena_array(a, s->n, sizeof(int32_t)), arena_array(a, s->n, sizeof(struct ksum)) };
+    struct hside out = { s->n, arena_array(a, s->n, sizeof(int32_t)),
+                         arena_array(a, s->n, sizeof(struct ksum)) };
     if (s->n) memcpy(out.index, s->index, s->n * sizeof *s->index);
     if (s->n) memcpy(out.count, s->count, s->n * sizeof *s->count);
     return out;
@@ -113,7 +115,8 @@ static void to_schema(struct hwork *w, int32_t schema)
     w->schema = schema;
 }
 
-/* How far the zero bucket must reach at least when it is to reach to `threshold`: a populated bucket is never cut. */
+/* How far the zero bucket must reach at least when it is to reach to `threshold`: a populated bucket is never
+ * cut. */
 static double widened(const struct hwork *w, double threshold)
 {
     for (bool again = true; again;) {
@@ -178,8 +181,10 @@ static int32_t to_bounds(const void *ctx, int32_t i)
     uint32_t lo = 0, hi = m->n_to;
     while (lo < hi) {
         uint32_t mid = (lo + hi) / 2;
-        if (m->to[mid] < m->from[i]) lo = mid + 1;
-        else hi = mid;
+        if (m->to[mid] < m->from[i])
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return (int32_t)lo;
 }
@@ -199,9 +204,12 @@ static bool same_custom(struct hwork *a, struct hwork *b)
     double *shared = arena_array(a->arena, MIN(a->n_custom, b->n_custom), sizeof *shared);
     uint32_t n = 0;
     for (uint32_t i = 0, j = 0; i < a->n_custom && j < b->n_custom;) {
-        if (a->custom[i] == b->custom[j]) shared[n++] = a->custom[i], i++, j++;
-        else if (a->custom[i] < b->custom[j]) i++;
-        else j++;
+        if (a->custom[i] == b->custom[j])
+            shared[n++] = a->custom[i], i++, j++;
+        else if (a->custom[i] < b->custom[j])
+            i++;
+        else
+            j++;
     }
     to_custom(a, shared, n);
     to_custom(b, shared, n);
@@ -219,7 +227,8 @@ static void add_scaled(struct ksum *to, struct ksum from, double factor)
 static void side_add(struct arena *arena, struct hside *a, const struct hside *b, double factor)
 {
     size_t max = a->n + b->n, n = 0, i = 0, j = 0;
-    struct hside out = { 0, arena_array(arena, max, sizeof(int32_t)), arena_array(arena, max, sizeof(struct ksum)) };
+    struct hside out = { 0, arena_array(arena, max, sizeof(int32_t)),
+                         arena_array(arena, max, sizeof(struct ksum)) };
     while (i < a->n || j < b->n) {
         bool take_a = i < a->n && (j == b->n || a->index[i] <= b->index[j]);
         bool take_b = j < b->n && (i == a->n || b->index[j] <= a->index[i]);
@@ -234,7 +243,8 @@ static void side_add(struct arena *arena, struct hside *a, const struct hside *b
     *a = out;
 }
 
-/* What the sum of two is: a gauge with anything is a gauge, the unknown stays unknown, and two that disagree collide. */
+/* What the sum of two is: a gauge with anything is a gauge, the unknown stays unknown, and two that disagree
+ * collide. */
 static int join_resets(struct hwork *a, uint8_t other)
 {
     if (a->reset == other || a->reset == HIST_GAUGE) return 0;
@@ -316,7 +326,8 @@ static bool side_overflows(const struct hside *s)
 
 bool hwork_overflows(const struct hwork *w)
 {
-    return isinf(w->zero.s) || isinf(w->count.s) || isinf(w->sum.s) || side_overflows(&w->pos) || side_overflows(&w->neg);
+    return isinf(w->zero.s) || isinf(w->count.s) || isinf(w->sum.s) || side_overflows(&w->pos) ||
+           side_overflows(&w->neg);
 }
 
 /* ---- sum and mean of many ---- */
@@ -355,8 +366,8 @@ struct histogram *hist_mean_done(struct hist_mean *m, bool mean, struct arena *a
 
 /* ---- putting together ---- */
 
-static void side_done(const struct hside *s, struct arena *a, struct hist_span **spans, uint32_t *n_spans, double **counts,
-                      uint32_t *n_counts)
+static void side_done(const struct hside *s, struct arena *a, struct hist_span **spans, uint32_t *n_spans,
+                      double **counts, uint32_t *n_counts)
 {
     double *out = arena_array(a, s->n, sizeof *out);
     struct hist_span *sp = arena_array(a, s->n, sizeof *sp);
@@ -365,8 +376,10 @@ static void side_done(const struct hside *s, struct arena *a, struct hist_span *
     for (size_t i = 0; i < s->n; i++) {
         double v = ksum_value(s->count[i]);
         if (v == 0) continue;
-        if (m > 0 && s->index[i] == next) sp[m - 1].length++;
-        else sp[m++] = (struct hist_span){ s->index[i] - next, 1 };
+        if (m > 0 && s->index[i] == next)
+            sp[m - 1].length++;
+        else
+            sp[m++] = (struct hist_span){ s->index[i] - next, 1 };
         next = s->index[i] + 1;
         out[n++] = v;
     }
@@ -410,9 +423,11 @@ static bool side_equal(const struct hside *a, const struct hside *b)
 bool hist_equal(const struct histogram *a, const struct histogram *b, struct arena *scratch)
 {
     struct hwork x, y;
-    if (a->schema != b->schema || !same_number(a->count, b->count) || !same_number(a->sum, b->sum)) return false;
-    if (hist_is_custom(a) ? !same_bounds(a->custom, a->n_custom, b->custom, b->n_custom)
-                          : a->zero_threshold != b->zero_threshold || !same_number(a->zero_count, b->zero_count))
+    if (a->schema != b->schema || !same_number(a->count, b->count) || !same_number(a->sum, b->sum))
+        return false;
+    if (hist_is_custom(a)
+            ? !same_bounds(a->custom, a->n_custom, b->custom, b->n_custom)
+            : a->zero_threshold != b->zero_threshold || !same_number(a->zero_count, b->zero_count))
         return false;
     hwork_init(&x, scratch, a);
     hwork_init(&y, scratch, b);

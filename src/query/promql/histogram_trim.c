@@ -1,8 +1,9 @@
-/* histogram_trim.c - the operators </ and >/: what of a histogram lies below or above a value; and histograms as text.
+/* histogram_trim.c - the operators </ and >/: what of a histogram lies below or above a value; and histograms
+ * as text.
  *
- * A bucket that is cut is interpolated, the sum is estimated anew from the middles of what is left. Of a bucket without
- * a finite width nothing can be kept in part: it stays whole when its known end is on the kept side, else it goes. The
- * first custom bucket begins at zero when its end is positive. */
+ * A bucket that is cut is interpolated, the sum is estimated anew from the middles of what is left. Of a
+ * bucket without a finite width nothing can be kept in part: it stays whole when its known end is on the kept
+ * side, else it goes. The first custom bucket begins at zero when its end is positive. */
 #include <math.h>
 
 #include "base/check.h"
@@ -107,19 +108,23 @@ static void trim_side(struct trim *t, const struct hwork *w, struct hside *s, do
 static void trim_zero(struct trim *t, struct hwork *w)
 {
     struct hbucket b = { -w->zero_threshold, w->zero_threshold, w->zero.s };
-    if (w->neg.n == 0 && w->pos.n > 0) b.lower = 0;
-    else if (w->pos.n == 0 && w->neg.n > 0) b.upper = 0;
+    if (w->neg.n == 0 && w->pos.n > 0)
+        b.lower = 0;
+    else if (w->pos.n == 0 && w->neg.n > 0)
+        b.upper = 0;
     if (w->zero.s != 0) w->zero = (struct ksum){ trim_one(t, b, true), 0 };
 }
 
-struct histogram *hist_trim(const struct histogram *h, double at, bool keep_below, struct arena *scratch, struct arena *a)
+struct histogram *hist_trim(const struct histogram *h, double at, bool keep_below, struct arena *scratch,
+                            struct arena *a)
 {
     struct hwork w;
     struct trim t = { { at, keep_below }, { 0, 0 }, { 0, 0 }, false };
 
     hwork_init(&w, scratch, h);
     for (size_t i = 0; hist_is_custom(h) && i < w.pos.n; i++)
-        if (w.pos.index[i] < 0 || (uint32_t)w.pos.index[i] > w.n_custom) w.pos.count[i].s = 0; /* no such bucket */
+        if (w.pos.index[i] < 0 || (uint32_t)w.pos.index[i] > w.n_custom)
+            w.pos.count[i].s = 0; /* no such bucket */
     if (!hist_is_custom(h)) trim_zero(&t, &w);
     trim_side(&t, &w, &w.neg, -1);
     trim_side(&t, &w, &w.pos, 1);

@@ -80,7 +80,8 @@ static struct labels pick(struct arena *a, struct labels l, const struct str *na
 {
     struct label *out = arena_array(a, l.n, sizeof *out);
     size_t m = 0;
-    for (size_t i = next_of(l, 0, names, n, on); i < l.n; i = next_of(l, i + 1, names, n, on)) out[m++] = l.at[i];
+    for (size_t i = next_of(l, 0, names, n, on); i < l.n; i = next_of(l, i + 1, names, n, on))
+        out[m++] = l.at[i];
     return (struct labels){ out, m };
 }
 

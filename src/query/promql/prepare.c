@@ -1,5 +1,5 @@
-/* prepare.c - what is known of a query before anything is read: whether its extents are allowed, which time it touches,
- * which of its parts do not depend on the step. */
+/* prepare.c - what is known of a query before anything is read: whether its extents are allowed, which time
+ * it touches, which of its parts do not depend on the step. */
 #include "base/check.h"
 #include "query/promql/window.h"
 
@@ -51,7 +51,8 @@ static void allowed_names(struct buf *b, bool smoothed)
     const struct promql_function *all = promql_functions(&n);
     bool first = true;
     for (size_t i = 0; i < n; i++) {
-        if (all[i].window == NULL || !(smoothed ? all[i].window->smoothed : all[i].window->anchored)) continue;
+        if (all[i].window == NULL || !(smoothed ? all[i].window->smoothed : all[i].window->anchored))
+            continue;
         buf_printf(b, "%s%s", first ? "" : ", ", all[i].name);
         first = false;
     }
@@ -63,11 +64,12 @@ static int check_extent(struct checking *c, const struct node *call)
         const struct node *m = node_bare(call->args[i]);
         enum promql_extent extent = m->kind == NODE_MATRIX ? m->child->extent : EXTENT_PLAIN;
         bool smoothed = extent == EXTENT_SMOOTHED;
-        if (extent == EXTENT_PLAIN || (smoothed ? call->fn->window->smoothed : call->fn->window->anchored)) continue;
+        if (extent == EXTENT_PLAIN || (smoothed ? call->fn->window->smoothed : call->fn->window->anchored))
+            continue;
         struct buf names = BUF_INIT(1024);
         allowed_names(&names, smoothed);
-        c->rc = err_set(c->e, ERR_EXEC, "%s modifier can only be used with: %s - not with %s", smoothed ? "smoothed" : "anchored",
-                        buf_cstr(&names), call->fn->name);
+        c->rc = err_set(c->e, ERR_EXEC, "%s modifier can only be used with: %s - not with %s",
+                        smoothed ? "smoothed" : "anchored", buf_cstr(&names), call->fn->name);
         buf_release(&names);
     }
     return c->rc;
@@ -77,7 +79,8 @@ static bool check_node(void *ctx, const struct node *n)
 {
     struct checking *c = ctx;
     struct timing t;
-    if (n->kind == NODE_SELECTOR || n->kind == NODE_MATRIX || n->kind == NODE_SUBQUERY) c->rc = timing_of(c->q, n, &t, c->e);
+    if (n->kind == NODE_SELECTOR || n->kind == NODE_MATRIX || n->kind == NODE_SUBQUERY)
+        c->rc = timing_of(c->q, n, &t, c->e);
     if (c->rc == OK && n->kind == NODE_CALL && n->fn->window) check_extent(c, n);
     return c->rc == OK && each_child(n, check_node, c);
 }
@@ -93,8 +96,8 @@ int prepare_check(struct query *q, const struct node *n, struct err *e)
 
 struct touching {
     struct query *q;
-    int64_t start, end;   /* evaluated at these times */
-    int64_t from, to;     /* of samples looked at so far; from > to: none */
+    int64_t start, end; /* evaluated at these times */
+    int64_t from, to;   /* of samples looked at so far; from > to: none */
 };
 
 static void touch(struct touching *t, int64_t from, int64_t to)
@@ -125,12 +128,15 @@ static bool touch_node(void *ctx, const struct node *n)
     int64_t lookback = t->q->lookback_ms;
     struct timing by;
 
-    if (n->kind != NODE_SELECTOR && n->kind != NODE_MATRIX && n->kind != NODE_SUBQUERY) return each_child(n, touch_node, t);
+    if (n->kind != NODE_SELECTOR && n->kind != NODE_MATRIX && n->kind != NODE_SUBQUERY)
+        return each_child(n, touch_node, t);
     if (timing_of(t->q, n, &by, NULL) < 0) return false;
     shift(&inner, &by);
     inner.start -= by.range_ms;
     /* Lookback on both sides whatever the extent: info() reads its own series around these times. */
-    if (n->kind != NODE_SUBQUERY) touch(&inner, inner.start - lookback, inner.end + (n->kind == NODE_MATRIX || n->extent ? lookback : 0));
+    if (n->kind != NODE_SUBQUERY)
+        touch(&inner, inner.start - lookback,
+              inner.end + (n->kind == NODE_MATRIX || n->extent ? lookback : 0));
     touch_inner(t, n, inner);
     return true;
 }

@@ -1,7 +1,8 @@
 /* quantile.c - see quantile.h.
  *
- * Inside a bucket observations are taken as spread evenly, on a logarithmic scale for exponential buckets, on a linear
- * one for all others. A histogram whose sum is NaN has seen NaN; those count as observations above every bucket. */
+ * Inside a bucket observations are taken as spread evenly, on a logarithmic scale for exponential buckets, on
+ * a linear one for all others. A histogram whose sum is NaN has seen NaN; those count as observations above
+ * every bucket. */
 #include "query/promql/quantile.h"
 
 #include <math.h>
@@ -13,8 +14,10 @@
 static void lean_zero_bucket(struct hbucket *b, const struct histogram *h)
 {
     if (hist_is_custom(h) || !(b->lower <= 0 && b->upper >= 0)) return;
-    if (h->n_neg == 0 && h->n_pos > 0) b->lower = 0;
-    else if (h->n_pos == 0 && h->n_neg > 0) b->upper = 0;
+    if (h->n_neg == 0 && h->n_pos > 0)
+        b->lower = 0;
+    else if (h->n_pos == 0 && h->n_neg > 0)
+        b->upper = 0;
 }
 
 static bool is_linear(const struct hbucket *b, const struct histogram *h)
@@ -78,13 +81,14 @@ double quantile_native(double q, const struct histogram *h, struct arena *scratc
     return is_linear(&b, h) ? b.lower + (b.upper - b.lower) * fraction : inside(&b, fraction);
 }
 
-/* How much of the bucket lies below v, which is inside it. Of a bucket that is infinitely wide nothing is known: the
- * part above -Inf counts as below, the part below +Inf as above. */
+/* How much of the bucket lies below v, which is inside it. Of a bucket that is infinitely wide nothing is
+ * known: the part above -Inf counts as below, the part below +Inf as above. */
 static double below(const struct hbucket *b, const struct histogram *h, double v)
 {
     double lower = b->lower;
     if (is_linear(b, h)) {
-        if (lower == -INFINITY && (v < 0 || b->upper == INFINITY)) return b->upper > 0 && v >= 0 ? 0 : b->count;
+        if (lower == -INFINITY && (v < 0 || b->upper == INFINITY))
+            return b->upper > 0 && v >= 0 ? 0 : b->count;
         if (lower == -INFINITY) lower = b->upper > 0 ? 0 : b->upper;
         return b->count * (v - lower) / (b->upper - lower);
     }
@@ -92,7 +96,8 @@ static double below(const struct hbucket *b, const struct histogram *h, double v
     return b->count * (v > 0 ? (at - low) / (up - low) : 1 - (at - up) / (low - up));
 }
 
-double fraction_native(double lower, double upper, const struct histogram *h, struct arena *scratch, int *told)
+double fraction_native(double lower, double upper, const struct histogram *h, struct arena *scratch,
+                       int *told)
 {
     *told = isnan(h->sum) && h->count != 0 ? QUANTILE_NAN : 0;
     if (h->count == 0 || isnan(lower) || isnan(upper)) return NAN;
@@ -106,8 +111,10 @@ double fraction_native(double lower, double upper, const struct histogram *h, st
         lean_zero_bucket(&b, h);
         for (int k = 0; k < 2; k++) {
             if (!isnan(at[k])) continue;
-            if (b.lower >= want[k]) at[k] = rank;
-            else if (b.upper > want[k]) at[k] = rank + below(&b, h, want[k]);
+            if (b.lower >= want[k])
+                at[k] = rank;
+            else if (b.upper > want[k])
+                at[k] = rank + below(&b, h, want[k]);
         }
         rank += b.count;
     }
@@ -126,9 +133,12 @@ double variance_native(const struct histogram *h, struct arena *scratch)
     for (size_t i = 0; i < n; i++) {
         double v;
         if (b[i].count == 0) continue;
-        if (hist_is_custom(h)) v = (b[i].upper + b[i].lower) / 2;
-        else if (b[i].lower <= 0 && b[i].upper >= 0) v = 0;
-        else v = copysign(sqrt(b[i].upper * b[i].lower), b[i].upper);
+        if (hist_is_custom(h))
+            v = (b[i].upper + b[i].lower) / 2;
+        else if (b[i].lower <= 0 && b[i].upper >= 0)
+            v = 0;
+        else
+            v = copysign(sqrt(b[i].upper * b[i].lower), b[i].upper);
         ksum_add(&sum, b[i].count * (v - mean) * (v - mean));
     }
     return ksum_value(sum) / h->count;
@@ -150,8 +160,10 @@ static size_t make_whole(struct classic_bucket *b, size_t n)
     qsort(b, n, sizeof *b, by_upper);
     if (b[n - 1].upper != INFINITY) return 0;
     for (size_t i = 1; i < n; i++) {
-        if (b[i].upper == b[m].upper) b[m].count += b[i].count;
-        else b[++m] = b[i];
+        if (b[i].upper == b[m].upper)
+            b[m].count += b[i].count;
+        else
+            b[++m] = b[i];
     }
     return m + 1;
 }
@@ -209,8 +221,10 @@ double fraction_classic(double lower, double upper, struct classic_bucket *b, si
         struct hbucket one = { i ? b[i - 1].upper : -INFINITY, b[i].upper, b[i].count - rank };
         for (int k = 0; k < 2; k++) {
             if (!isnan(at[k])) continue;
-            if (one.lower >= want[k]) at[k] = rank;
-            else if (one.upper > want[k]) at[k] = rank + below(&one, &custom, want[k]);
+            if (one.lower >= want[k])
+                at[k] = rank;
+            else if (one.upper > want[k])
+                at[k] = rank + below(&one, &custom, want[k]);
         }
         rank = b[i].count;
     }

@@ -5,7 +5,8 @@
 enum { QUANTILE_NAN = 1, QUANTILE_SKEWED = 2, QUANTILE_FORCED = 4 }; /* in *told */
 
 double quantile_native(double q, const struct histogram *, struct arena *scratch, int *told);
-double fraction_native(double lower, double upper, const struct histogram *, struct arena *scratch, int *told);
+double fraction_native(double lower, double upper, const struct histogram *, struct arena *scratch,
+                       int *told);
 double variance_native(const struct histogram *, struct arena *scratch);
 
 struct classic_bucket {

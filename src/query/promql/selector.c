@@ -1,23 +1,25 @@
 /* selector.c - from the store to a matrix: instant selectors, and range selectors under a window function.
  *
- * One view serves the whole query. The series of a selector are found once, split into chunks and scanned on the worker
- * pool; the lookup or the window function is applied to each series' rows inside the scan, so raw samples are never
- * kept: memory is what the results need. Each chunk has its own arenas and writes only its own slots. */
+ * One view serves the whole query. The series of a selector are found once, split into chunks and scanned on
+ * the worker pool; the lookup or the window function is applied to each series' rows inside the scan, so raw
+ * samples are never kept: memory is what the results need. Each chunk has its own arenas and writes only its
+ * own slots. */
 #include <stdlib.h>
 
 #include "base/check.h"
 #include "query/promql/window.h"
 
 #define CHUNKS_PER_THREAD 4
-#define CHUNK_SERIES_MIN 8
+#define CHUNK_SERIES_MIN  8
 
 struct scan;
 
 struct chunk {
     struct scan *scan;
-    size_t first, n;       /* series [first, first + n) of the scan */
-    struct arena *keep;    /* results; the query's */
+    size_t first, n;    /* series [first, first + n) of the scan */
+    struct arena *keep; /* results; the query's */
     struct arena scratch, series, clean;
+    double *spare; /* a row of a series that had nothing: still all ABSENT */
     size_t charged;
     uint64_t samples;
     int rc;
@@ -33,7 +35,7 @@ struct scan {
     int64_t data_start, data_step, lookback_ms;
     int64_t from_ms, to_ms;
     struct series_set set;
-    struct mseries *found;  /* one a series; v NULL when nothing was found */
+    struct mseries *found; /* one a series; v NULL when nothing was found */
     struct chunk *chunks;
     series_sink *sink;
 };
@@ -66,12 +68,19 @@ static struct rows without_stale(const struct series_rows *r, struct arena *a)
     return (struct rows){ n, t, v, h, s };
 }
 
-/* Hints of the store say little: rows may have come between. Either they are found out here by comparing each histogram
- * with the one before (only wanted where a conflict is to be told), or they become unknown. */
+static bool any_told(const struct rows *r)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (r->hist[i] != NULL && r->hist[i]->reset == HIST_RESET_NO) return true;
+    return false;
+}
+
+/* Hints of the store say little: rows may have come between. Either they are found out here by comparing each
+ * histogram with the one before (only wanted where a conflict is to be told), or they become unknown. */
 static void set_hints(const struct scan *s, struct rows *r, struct arena *series, struct arena *scratch)
 {
     const struct histogram *prev = NULL;
-    if (r->hist == NULL) return;
+    if (r->hist == NULL || !(s->ev->track_resets || any_told(r))) return;
     struct histogram **out = arena_array(series, r->n, sizeof *out);
     struct histogram *copies = arena_array(series, r->n, sizeof *copies);
     for (size_t i = 0; i < r->n; i++) {
@@ -80,9 +89,9 @@ static void set_hints(const struct scan *s, struct rows *r, struct arena *series
         copies[i] = *r->hist[i];
         out[i] = &copies[i];
         if (copies[i].reset != HIST_GAUGE && s->ev->track_resets) {
-            copies[i].reset = prev == NULL                                  ? HIST_RESET_UNKNOWN
+            copies[i].reset = prev == NULL                                    ? HIST_RESET_UNKNOWN
                               : hist_reset_or_told(r->hist[i], prev, scratch) ? HIST_RESET_YES
-                                                                             : HIST_RESET_NO;
+                                                                              : HIST_RESET_NO;
             arena_reset(scratch);
         } else if (copies[i].reset == HIST_RESET_NO) {
             copies[i].reset = HIST_RESET_UNKNOWN;
@@ -131,10 +140,14 @@ static void put_row(struct lookup *l, size_t step, size_t row)
 {
     enum select_mode mode = l->c->scan->mode;
     const struct rows *r = l->r;
-    if (mode == SELECT_TIMES) put_sample(l, step, (double)r->time_ms[row] / 1000, NULL);
-    else if (mode == SELECT_STARTS) put_sample(l, step, r->start_ms ? (double)r->start_ms[row] / 1000 : 0, NULL);
-    else if (r->hist && r->hist[row]) put_sample(l, step, 0, kept_hist(l, row));
-    else put_sample(l, step, r->value[row], NULL);
+    if (mode == SELECT_TIMES)
+        put_sample(l, step, (double)r->time_ms[row] / 1000, NULL);
+    else if (mode == SELECT_STARTS)
+        put_sample(l, step, r->start_ms ? (double)r->start_ms[row] / 1000 : 0, NULL);
+    else if (r->hist && r->hist[row])
+        put_sample(l, step, 0, kept_hist(l, row));
+    else
+        put_sample(l, step, r->value[row], NULL);
 }
 
 static void lookup_plain(struct lookup *l)
@@ -165,12 +178,16 @@ static void put_between(struct lookup *l, size_t step, size_t row, int64_t t)
     if ((a == NULL) != (b == NULL)) {
         note_at(l, NOTE_MIXED_FLOATS_HISTOGRAMS);
     } else if (a == NULL) {
-        put_sample(l, step, interpolate_float(r->value[row], r->value[row + 1], t0, t1, t, false, false), NULL);
+        put_sample(l, step, interpolate_float(r->value[row], r->value[row + 1], t0, t1, t, false, false),
+                   NULL);
     } else {
         int told = 0;
-        const struct histogram *h = interpolate_hist(a, b, t0, t1, t, false, false, &l->c->scratch, l->c->keep, &told);
-        if (told & HWORK_INCOMPATIBLE) note_at(l, NOTE_MIXED_EXPONENTIAL_CUSTOM);
-        else put_sample(l, step, 0, h);
+        const struct histogram *h =
+            interpolate_hist(a, b, t0, t1, t, false, false, &l->c->scratch, l->c->keep, &told);
+        if (told & HWORK_INCOMPATIBLE)
+            note_at(l, NOTE_MIXED_EXPONENTIAL_CUSTOM);
+        else
+            put_sample(l, step, 0, h);
         arena_reset(&l->c->scratch);
     }
 }
@@ -185,8 +202,10 @@ static void lookup_smoothed(struct lookup *l)
         while (next < r->n && r->time_ms[next] <= t) next++;
         if (next == 0 || r->time_ms[next - 1] <= t - s->lookback_ms) continue;
         bool exact = r->time_ms[next - 1] == t, alone = next == r->n || r->time_ms[next] > t + s->lookback_ms;
-        if (exact || alone) put_row(l, i, next - 1);
-        else put_between(l, i, next - 1, t);
+        if (exact || alone)
+            put_row(l, i, next - 1);
+        else
+            put_between(l, i, next - 1, t);
     }
 }
 
@@ -200,8 +219,10 @@ static int sink_instant(void *ctx, const struct series_rows *rows)
     if (s->smoothed) r = without_stale(rows, &c->clean);
     if (s->mode == SELECT_VALUES && s->ev->track_resets) set_hints(s, &r, &c->series, &c->scratch);
     struct lookup l = { c, &r, s->set.at[index].labels, &s->found[index], 0, NULL };
-    if (s->smoothed) lookup_smoothed(&l);
-    else lookup_plain(&l);
+    if (s->smoothed)
+        lookup_smoothed(&l);
+    else
+        lookup_plain(&l);
     arena_reset(&c->clean);
     arena_reset(&c->series);
     return OK;
@@ -216,13 +237,20 @@ static int sink_window(void *ctx, const struct series_rows *rows)
     size_t index = c->first + rows->series, steps = s->ev->n;
 
     if (rows->n == 0) return OK;
-    struct window_run r = { .job = s->job, .labels = s->set.at[index].labels, .rows = without_stale(rows, &c->clean),
-                            .keep = c->keep, .scratch = &c->scratch, .series = &c->series, .err = &c->err };
+    struct window_run r = { .job = s->job,
+                            .labels = s->set.at[index].labels,
+                            .rows = without_stale(rows, &c->clean),
+                            .keep = c->keep,
+                            .scratch = &c->scratch,
+                            .series = &c->series,
+                            .err = &c->err };
     set_hints(s, &r.rows, &c->series, &c->scratch);
-    r.v = row_new(c->keep, steps);
+    r.v = c->spare ? c->spare : row_new(c->keep, steps);
     window_series(&r);
     struct mseries result = { r.labels, !s->job->def->keeps_name, r.v, r.h };
-    if (!row_empty(&result, steps)) s->found[index] = result;
+    bool empty = row_empty(&result, steps);
+    c->spare = empty ? r.v : NULL;
+    if (!empty) s->found[index] = result;
     c->samples += r.samples;
     arena_reset(&c->clean);
     arena_reset(&c->series);
@@ -252,7 +280,8 @@ static void run_chunk(void *ctx, size_t i)
     struct call call = q->call;
 
     call.arena = &mine;
-    c->rc = view_scan(q->view, &call, s->set.at + c->first, c->n, s->from_ms, s->to_ms, counted_sink, c, &c->err);
+    c->rc =
+        view_scan(q->view, &call, s->set.at + c->first, c->n, s->from_ms, s->to_ms, counted_sink, c, &c->err);
     arena_release(&mine);
     arena_release(&c->scratch);
     arena_release(&c->series);
@@ -320,7 +349,8 @@ static int scan_into(struct scan *s, const struct node *sel, struct series_matri
     return eval_check(s->ev, e);
 }
 
-int eval_selector(struct eval *ev, const struct node *sel, enum select_mode mode, struct series_matrix *out, struct err *e)
+int eval_selector(struct eval *ev, const struct node *sel, enum select_mode mode, struct series_matrix *out,
+                  struct err *e)
 {
     struct scan s = { .ev = ev, .mode = mode, .sink = sink_instant, .pos = sel->at.pos };
     struct timing t;
@@ -335,7 +365,8 @@ int eval_selector(struct eval *ev, const struct node *sel, enum select_mode mode
     return scan_into(&s, sel, out, e);
 }
 
-int eval_range_selector(struct eval *ev, const struct node *matrix, struct window_job *job, struct series_matrix *out, struct err *e)
+int eval_range_selector(struct eval *ev, const struct node *matrix, struct window_job *job,
+                        struct series_matrix *out, struct err *e)
 {
     struct scan s = { .ev = ev, .job = job, .sink = sink_window };
     const struct node *sel = matrix->child;
@@ -371,7 +402,8 @@ static int sink_raw(void *ctx, const struct series_rows *rows)
     s->n = 0;
     for (size_t i = 0; i < rows->n; i++) {
         if (is_stale(rows->value[i])) continue;
-        const struct histogram *h = rows->hist && rows->hist[i] ? histogram_copy(rows->hist[i], &out->arena) : NULL;
+        const struct histogram *h =
+            rows->hist && rows->hist[i] ? histogram_copy(rows->hist[i], &out->arena) : NULL;
         s->points[s->n++] = (struct result_point){ rows->time_ms[i], rows->value[i], h };
     }
     raw->q->samples += s->n;
@@ -388,9 +420,12 @@ int eval_raw_matrix(struct eval *ev, const struct node *matrix, struct query_res
 
     if (rc < 0 || q->view == NULL) return rc;
     int64_t end = (t.fixed ? t.at_ms : ev->start_ms) - t.offset_ms;
-    if ((rc = view_series(q->view, &q->call, matrix->child->matchers, matrix->child->n_matchers, 0, &set, e)) < 0) return rc;
+    if ((rc = view_series(q->view, &q->call, matrix->child->matchers, matrix->child->n_matchers, 0, &set,
+                          e)) < 0)
+        return rc;
     out->series = arena_zero(&out->arena, (set.n + 1) * sizeof *out->series);
-    rc = view_scan(q->view, &q->call, set.at, set.n, end - t.range_ms + 1, end, sink_raw, &(struct raw){ q, &set, out }, e);
+    rc = view_scan(q->view, &q->call, set.at, set.n, end - t.range_ms + 1, end, sink_raw,
+                   &(struct raw){ q, &set, out }, e);
     if (rc == ERR_LIMIT) err_set(e, rc, "query processing would load too many samples into memory");
     return rc;
 }

@@ -50,7 +50,8 @@ static void check_name(struct window_run *r)
     while (i < r->job->ev->n && is_stale(r->v[i])) i++;
     if (r->metric.n == 0 || i == r->job->ev->n) return;
     if (type.n) {
-        if (!str_is(type, "counter") && !str_is(type, "histogram")) window_note_text(r, NOTE_POSSIBLE_NON_COUNTER_TYPE, type);
+        if (!str_is(type, "counter") && !str_is(type, "histogram"))
+            window_note_text(r, NOTE_POSSIBLE_NON_COUNTER_TYPE, type);
         return;
     }
     for (i = 0; i < COUNT(suffixes); i++)
@@ -102,8 +103,10 @@ void window_each(struct window_run *r)
         }
         bool has = job->extent != EXTENT_PLAIN && job->def->smoothed ? extended_rate(r, &w, &v, &h)
                                                                      : job->def->step(r, &w, &v, &h);
-        if (has && h != NULL) put_hist(r, i, h);
-        else if (has) r->v[i] = v;
+        if (has && h != NULL)
+            put_hist(r, i, h);
+        else if (has)
+            r->v[i] = v;
         if (r->scratch->used > 0) arena_reset(r->scratch);
         if (r->rc == OK) r->rc = window_time_left(r, w.hi - w.lo);
     }
@@ -122,8 +125,10 @@ void window_series(struct window_run *r)
 {
     r->metric = labels_get(r->labels, LABEL_NAME);
     r->hists_before = hists_before(r);
-    if (r->job->def->run && r->hists_before == NULL && r->job->extent == EXTENT_PLAIN) r->job->def->run(r);
-    else window_each(r);
+    if (r->job->def->run && r->hists_before == NULL && r->job->extent == EXTENT_PLAIN)
+        r->job->def->run(r);
+    else
+        window_each(r);
     if (r->job->def->checks_name) check_name(r);
 }
 
@@ -143,7 +148,8 @@ static struct rows subquery_rows(const struct eval *inner, const struct mseries 
         if (has_hist(s, i)) {
             h[n] = arena_alloc(a, sizeof **h);
             *h[n] = *s->h[i];
-            if (h[n]->reset != HIST_GAUGE) h[n]->reset = HIST_RESET_UNKNOWN; /* samples between were left out */
+            if (h[n]->reset != HIST_GAUGE)
+                h[n]->reset = HIST_RESET_UNKNOWN; /* samples between were left out */
             v[n] = h[n]->sum;
         }
         n++;
@@ -151,7 +157,8 @@ static struct rows subquery_rows(const struct eval *inner, const struct mseries 
     return (struct rows){ n, t, v, h, NULL };
 }
 
-static int over_subquery(struct eval *ev, const struct node *sub, struct window_job *job, struct series_matrix *out, struct err *e)
+static int over_subquery(struct eval *ev, const struct node *sub, struct window_job *job,
+                         struct series_matrix *out, struct err *e)
 {
     struct query *q = ev->q;
     struct timing t;
@@ -173,7 +180,12 @@ static int over_subquery(struct eval *ev, const struct node *sub, struct window_
 
     for (size_t i = 0; i < values.n && rc == OK; i++) {
         struct mseries *s = &values.at[i];
-        struct window_run r = { .job = job, .labels = s->labels, .keep = &q->arena, .scratch = &scratch, .series = &series, .err = e };
+        struct window_run r = { .job = job,
+                                .labels = s->labels,
+                                .keep = &q->arena,
+                                .scratch = &scratch,
+                                .series = &series,
+                                .err = e };
         r.rows = subquery_rows(&inner, s, &series);
         r.v = row_new(&q->arena, ev->n);
         window_series(&r);
@@ -190,7 +202,8 @@ static int over_subquery(struct eval *ev, const struct node *sub, struct window_
 
 /* ---- the call ---- */
 
-static int scalar_args(struct eval *ev, const struct node *call, struct window_job *job, const struct node **range, struct err *e)
+static int scalar_args(struct eval *ev, const struct node *call, struct window_job *job,
+                       const struct node **range, struct err *e)
 {
     size_t n = 0;
     for (size_t i = 0; i < call->n_args; i++) {
@@ -219,7 +232,9 @@ int eval_window_call(struct eval *ev, const struct node *call, struct series_mat
     if (job.def == &window_quantile_over_time) {
         for (size_t i = 0; i < ev->n; i++)
             if (!(job.param[0][i] >= 0 && job.param[0][i] <= 1))
-                notes_add(&ev->q->notes, (struct note){ NOTE_INVALID_QUANTILE, call->args[0]->at.pos, { 0 }, { 0 }, job.param[0][i] });
+                notes_add(&ev->q->notes,
+                          (struct note){
+                              NOTE_INVALID_QUANTILE, call->args[0]->at.pos, { 0 }, { 0 }, job.param[0][i] });
     }
     if (range->kind == NODE_SUBQUERY) return over_subquery(ev, range, &job, out, e);
     job.from_store = true;

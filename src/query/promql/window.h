@@ -1,4 +1,5 @@
-/* window.h - functions of a range vector: a window (t-range, t] slides over the rows of a series, step by step.
+/* window.h - functions of a range vector: a window (t-range, t] slides over the rows of a series, step by
+ * step.
  *
  * A window function is a struct window_def. The simple kind has `step`: it is shown one window at a time. The
  * incremental kind has `run`: it is shown a whole series and moves its own indices.
@@ -20,11 +21,12 @@ struct window;
 
 typedef void window_run_fn(struct window_run *);
 /* True when the window has a value: a float in *v, or a histogram in *h (v then untouched). */
-typedef bool window_step_fn(struct window_run *, const struct window *, double *v, const struct histogram **h);
+typedef bool window_step_fn(struct window_run *, const struct window *, double *v,
+                            const struct histogram **h);
 
 struct window_def {
     window_step_fn *step;
-    window_run_fn *run;       /* instead of step, for floats only; with histograms or an extent step is used */
+    window_run_fn *run; /* instead of step, for floats only; with histograms or an extent step is used */
     bool keeps_name;
     bool is_counter, is_rate; /* rate, increase, irate */
     bool float_only;          /* histograms in a range of floats are ignored, with a note */
@@ -35,12 +37,12 @@ struct window_def {
 struct window_job { /* one call: the same for all its series */
     const struct eval *ev;
     const struct window_def *def;
-    uint32_t pos;                     /* of the range argument, for notes */
+    uint32_t pos; /* of the range argument, for notes */
     int64_t range_ms;
-    int64_t data_start, data_step;    /* window i ends at data_start + i * data_step in the time of the data */
+    int64_t data_start, data_step; /* window i ends at data_start + i * data_step in the time of the data */
     enum promql_extent extent;
-    const double *param[2];           /* scalar arguments, a value per step; or NULL */
-    bool from_store;                  /* not a subquery: start times and hints mean something */
+    const double *param[2]; /* scalar arguments, a value per step; or NULL */
+    bool from_store;        /* not a subquery: start times and hints mean something */
 };
 
 struct window_run { /* one series of a job */
@@ -48,20 +50,20 @@ struct window_run { /* one series of a job */
     struct str metric;
     struct labels labels;
     struct rows rows;
-    struct arena *keep;    /* for results */
-    struct arena *scratch; /* forgotten after each window */
-    struct arena *series;  /* forgotten after each series */
+    struct arena *keep;           /* for results */
+    struct arena *scratch;        /* forgotten after each window */
+    struct arena *series;         /* forgotten after each series */
     const uint32_t *hists_before; /* how many of rows [0, i) are histograms; NULL: none at all */
-    double *v;                       /* out, a value per step, ABSENT to begin with */
-    const struct histogram **h;      /* out; made by window_hist */
+    double *v;                    /* out, a value per step, ABSENT to begin with */
+    const struct histogram **h;   /* out; made by window_hist */
     uint64_t samples;
-    uint64_t work;                   /* since the clock was last looked at */
+    uint64_t work; /* since the clock was last looked at */
     int rc;
     struct err *err;
 };
 
 struct window {
-    size_t lo, hi;   /* rows [lo, hi) are in (start, end] */
+    size_t lo, hi; /* rows [lo, hi) are in (start, end] */
     size_t n_hists;
     size_t step;
     int64_t start_ms, end_ms;
@@ -92,18 +94,22 @@ static inline void window_move(const struct rows *r, int64_t start_ms, int64_t e
     while (*lo < *hi && r->time_ms[*lo] <= start_ms) ++*lo;
 }
 
-extern const struct window_def window_rate, window_increase, window_delta, window_irate, window_idelta, window_sum_over_time,
-    window_avg_over_time, window_count_over_time, window_min_over_time, window_max_over_time, window_last_over_time,
-    window_first_over_time, window_present_over_time, window_stddev_over_time, window_stdvar_over_time,
-    window_quantile_over_time, window_mad_over_time, window_changes, window_resets, window_deriv, window_predict_linear,
-    window_double_exponential_smoothing, window_ts_of_first_over_time, window_ts_of_last_over_time,
-    window_ts_of_min_over_time, window_ts_of_max_over_time;
+extern const struct window_def window_rate, window_increase, window_delta, window_irate, window_idelta,
+    window_sum_over_time, window_avg_over_time, window_count_over_time, window_min_over_time,
+    window_max_over_time, window_last_over_time, window_first_over_time, window_present_over_time,
+    window_stddev_over_time, window_stdvar_over_time, window_quantile_over_time, window_mad_over_time,
+    window_changes, window_resets, window_deriv, window_predict_linear, window_double_exponential_smoothing,
+    window_ts_of_first_over_time, window_ts_of_last_over_time, window_ts_of_min_over_time,
+    window_ts_of_max_over_time;
 
 /* window_extended.c */
 bool extended_rate(struct window_run *, const struct window *, double *v, const struct histogram **h);
 /* The value at t between rows i and i + 1 of which both are floats, or both histograms. */
-double interpolate_float(double before, double after, int64_t t0, int64_t t1, int64_t t, bool counter, bool left);
-const struct histogram *interpolate_hist(const struct histogram *before, const struct histogram *after, int64_t t0, int64_t t1,
-                                         int64_t t, bool counter, bool left, struct arena *scratch, struct arena *, int *told);
-/* window_rate.c: is row i a counter reset after row i - 1, by its start time or its value? Histograms of both. */
+double interpolate_float(double before, double after, int64_t t0, int64_t t1, int64_t t, bool counter,
+                         bool left);
+const struct histogram *interpolate_hist(const struct histogram *before, const struct histogram *after,
+                                         int64_t t0, int64_t t1, int64_t t, bool counter, bool left,
+                                         struct arena *scratch, struct arena *, int *told);
+/* window_rate.c: is row i a counter reset after row i - 1, by its start time or its value? Histograms of
+ * both. */
 bool row_started_anew(const struct rows *, size_t i);

@@ -1,24 +1,28 @@
 /* window_extended.c - rate, increase and delta over anchored and smoothed ranges.
  *
- * anchored: from the last sample at or before the start of the range (else the first inside) to the last one inside.
- * smoothed: from the value at the start to the value at the end, each on the line between its neighbours. In both what
- * was lost at resets between is added, and nothing is extrapolated. */
+ * anchored: from the last sample at or before the start of the range (else the first inside) to the last one
+ * inside. smoothed: from the value at the start to the value at the end, each on the line between its
+ * neighbours. In both what was lost at resets between is added, and nothing is extrapolated. */
 #include <math.h>
 
 #include "base/check.h"
 #include "query/promql/window.h"
 
-double interpolate_float(double before, double after, int64_t t0, int64_t t1, int64_t t, bool counter, bool left)
+double interpolate_float(double before, double after, int64_t t0, int64_t t1, int64_t t, bool counter,
+                         bool left)
 {
     if (counter && after < before) {
-        if (left) before = 0;
-        else after += before;
+        if (left)
+            before = 0;
+        else
+            after += before;
     }
     return before + (after - before) * (double)(t - t0) / (double)(t1 - t0);
 }
 
-const struct histogram *interpolate_hist(const struct histogram *before, const struct histogram *after, int64_t t0, int64_t t1,
-                                         int64_t t, bool counter, bool left, struct arena *scratch, struct arena *keep, int *told)
+const struct histogram *interpolate_hist(const struct histogram *before, const struct histogram *after,
+                                         int64_t t0, int64_t t1, int64_t t, bool counter, bool left,
+                                         struct arena *scratch, struct arena *keep, int *told)
 {
     double share = (double)(t - t0) / (double)(t1 - t0);
     bool anew = counter && hist_reset_or_told(after, before, scratch);
@@ -49,7 +53,8 @@ static bool find_edges(const struct window_run *r, const struct window *w, struc
     e->inner = lo;
     e->inner_end = hi;
     if (lo > 0 && t[lo - 1] > w->start_ms - lookback) lo--;
-    if (smoothed && hi < r->rows.n && t[hi] <= w->end_ms + lookback && (hi == 0 || t[hi - 1] < w->end_ms)) hi++;
+    if (smoothed && hi < r->rows.n && t[hi] <= w->end_ms + lookback && (hi == 0 || t[hi - 1] < w->end_ms))
+        hi++;
     if (lo >= hi || t[hi - 1] <= w->start_ms) return false;
     e->first = lo;
     e->last = hi - 1;
@@ -79,7 +84,8 @@ static double right_float(const struct window_run *r, const struct window *w, co
     const struct rows *s = &r->rows;
     size_t i = e->last;
     if (r->job->extent != EXTENT_SMOOTHED || s->time_ms[i] <= w->end_ms || i == e->first) return s->value[i];
-    bool same_gap = s->time_ms[i - 1] < w->start_ms; /* then both edges lie on the line after a reset, if there is one */
+    bool same_gap =
+        s->time_ms[i - 1] < w->start_ms; /* then both edges lie on the line after a reset, if there is one */
     return interpolate_float(s->value[i - 1], s->value[i], s->time_ms[i - 1], s->time_ms[i], w->end_ms,
                              r->job->def->is_counter, same_gap);
 }
@@ -100,17 +106,20 @@ static bool extended_float(struct window_run *r, const struct window *w, const s
 
 /* ---- histograms ---- */
 
-static const struct histogram *edge_hist(struct window_run *r, size_t a, size_t b, int64_t t, bool left, int *told)
+static const struct histogram *edge_hist(struct window_run *r, size_t a, size_t b, int64_t t, bool left,
+                                         int *told)
 {
     const struct rows *s = &r->rows;
-    return interpolate_hist(s->hist[a], s->hist[b], s->time_ms[a], s->time_ms[b], t, r->job->def->is_counter, left, r->scratch,
-                            r->scratch, told);
+    return interpolate_hist(s->hist[a], s->hist[b], s->time_ms[a], s->time_ms[b], t, r->job->def->is_counter,
+                            left, r->scratch, r->scratch, told);
 }
 
 static bool incompatible(struct window_run *r, int told)
 {
-    if (told & HWORK_INCOMPATIBLE) window_note(r, NOTE_MIXED_EXPONENTIAL_CUSTOM);
-    else if (told & HWORK_RECONCILED) window_note_text(r, NOTE_CUSTOM_RECONCILED, STR("subtraction"));
+    if (told & HWORK_INCOMPATIBLE)
+        window_note(r, NOTE_MIXED_EXPONENTIAL_CUSTOM);
+    else if (told & HWORK_RECONCILED)
+        window_note_text(r, NOTE_CUSTOM_RECONCILED, STR("subtraction"));
     return told & HWORK_INCOMPATIBLE;
 }
 
@@ -118,20 +127,23 @@ static void note_gauges(struct window_run *r, const struct edge *e)
 {
     struct histogram *const *h = r->rows.hist;
     bool counter = r->job->def->is_counter;
-    if (!counter && (h[e->first]->reset != HIST_GAUGE || h[e->last]->reset != HIST_GAUGE)) window_note(r, NOTE_NOT_GAUGE);
+    if (!counter && (h[e->first]->reset != HIST_GAUGE || h[e->last]->reset != HIST_GAUGE))
+        window_note(r, NOTE_NOT_GAUGE);
     for (size_t i = e->first; counter && i <= e->last; i++)
         if (h[i]->reset == HIST_GAUGE) window_note(r, NOTE_NOT_COUNTER);
 }
 
 /* Add to grown what was lost between prev and cur; false when they are of different kinds. */
-static bool add_lost(struct window_run *r, struct hwork *grown, const struct histogram *prev, const struct histogram *cur)
+static bool add_lost(struct window_run *r, struct hwork *grown, const struct histogram *prev,
+                     const struct histogram *cur)
 {
     if (hist_is_custom(prev) != hist_is_custom(cur)) return !incompatible(r, HWORK_INCOMPATIBLE);
     if (!hist_reset_or_told(cur, prev, r->scratch)) return true;
     return !incompatible(r, hwork_add(grown, prev, 1));
 }
 
-static bool extended_hist(struct window_run *r, const struct window *w, const struct edge *e, const struct histogram **out)
+static bool extended_hist(struct window_run *r, const struct window *w, const struct edge *e,
+                          const struct histogram **out)
 {
     const struct rows *s = &r->rows;
     bool smoothed = r->job->extent == EXTENT_SMOOTHED;
@@ -153,11 +165,14 @@ static bool extended_hist(struct window_run *r, const struct window *w, const st
     prev = left;
     for (size_t i = e->inner; r->job->def->is_counter && i < e->inner_end; i++) {
         bool same = s->hist[i] == prev; /* the first inside is the left edge itself */
-        bool left_line = smoothed && i == e->inner && prev == left && left != s->hist[e->first]; /* the line ends here */
+        bool left_line =
+            smoothed && i == e->inner && prev == left && left != s->hist[e->first]; /* the line ends here */
         if (!same && !left_line && !add_lost(r, &grown, prev, s->hist[i])) return false;
         prev = s->hist[i];
     }
-    if (r->job->def->is_counter && right != s->hist[e->last] && !hist_is_custom(prev) != !hist_is_custom(right)) return false;
+    if (r->job->def->is_counter && right != s->hist[e->last] &&
+        !hist_is_custom(prev) != !hist_is_custom(right))
+        return false;
     if (r->job->def->is_rate) hwork_scale(&grown, 1 / ((double)r->job->range_ms / 1000));
     *out = hwork_done(&grown, r->keep);
     return true;

@@ -1,9 +1,9 @@
-/* window_over_time.c - sum, avg, count, min, max, last, first, present, stddev, stdvar, quantile, mad _over_time and the
- * ts_of_ functions.
+/* window_over_time.c - sum, avg, count, min, max, last, first, present, stddev, stdvar, quantile, mad
+ * _over_time and the ts_of_ functions.
  *
- * A sum that is moved along by subtracting what leaves would lose small values beside large ones. So sums of runs of
- * 16, 256, ... rows are made once, and each window adds up, in order, the longest runs it is made of. Minimum and maximum
- * move along with a queue of candidates, quantiles with a sorted copy of the window. */
+ * A sum that is moved along by subtracting what leaves would lose small values beside large ones. So sums of
+ * runs of 16, 256, ... rows are made once, and each window adds up, in order, the longest runs it is made of.
+ * Minimum and maximum move along with a queue of candidates, quantiles with a sorted copy of the window. */
 #include <math.h>
 
 #include "base/check.h"
@@ -21,7 +21,8 @@ static double sum_of(struct floats f)
 
 /* ---- sum and mean of histograms ---- */
 
-static bool hists_result(struct window_run *r, const struct window *w, bool mean, const struct histogram **out)
+static bool hists_result(struct window_run *r, const struct window *w, bool mean,
+                         const struct histogram **out)
 {
     struct hist_mean m = { 0 };
     size_t n;
@@ -38,7 +39,8 @@ static bool hists_result(struct window_run *r, const struct window *w, bool mean
     return true;
 }
 
-static bool sum_or_mean(struct window_run *r, const struct window *w, bool mean, double *v, const struct histogram **h)
+static bool sum_or_mean(struct window_run *r, const struct window *w, bool mean, double *v,
+                        const struct histogram **h)
 {
     if (w->n_hists == w->hi - w->lo) return hists_result(r, w, mean, h);
     if (w->n_hists > 0) {
@@ -60,9 +62,9 @@ static bool step_avg(struct window_run *r, const struct window *w, double *v, co
     return sum_or_mean(r, w, true, v, h);
 }
 
-#define RUN 16          /* rows or runs in a run of the next level */
-#define RUN_LEVELS 8    /* 16^8 rows are more than there are */
-#define RUN_WORTH 48    /* rows a window must have on average */
+#define RUN        16 /* rows or runs in a run of the next level */
+#define RUN_LEVELS 8  /* 16^8 rows are more than there are */
+#define RUN_WORTH  48 /* rows a window must have on average */
 
 struct runs {
     struct ksum *level[RUN_LEVELS]; /* level[k][i]: rows [i * 16^(k+1), (i+1) * 16^(k+1)) */
@@ -83,8 +85,10 @@ static void make_runs(struct runs *runs, const double *v, size_t n, struct arena
         runs->n[k] = below / RUN;
         runs->level[k] = arena_zero(a, runs->n[k] * sizeof(struct ksum));
         for (size_t i = 0; i < runs->n[k] * RUN; i++) {
-            if (k == 0) ksum_add(&runs->level[0][i / RUN], v[i]);
-            else add_ksum(&runs->level[k][i / RUN], runs->level[k - 1][i]);
+            if (k == 0)
+                ksum_add(&runs->level[0][i / RUN], v[i]);
+            else
+                add_ksum(&runs->level[k][i / RUN], runs->level[k - 1][i]);
         }
     }
 }
@@ -94,7 +98,9 @@ static struct ksum sum_runs(const struct runs *runs, const double *v, size_t lo,
     struct ksum sum = { 0, 0 };
     while (lo < hi) {
         int best = -1;
-        for (size_t k = 0, rows = RUN; k < (size_t)runs->levels && lo % rows == 0 && lo + rows <= hi; k++, rows *= RUN) best = (int)k;
+        for (size_t k = 0, rows = RUN; k < (size_t)runs->levels && lo % rows == 0 && lo + rows <= hi;
+             k++, rows *= RUN)
+            best = (int)k;
         if (best < 0) {
             ksum_add(&sum, v[lo++]);
             continue;
@@ -113,8 +119,9 @@ static void run_sum_or_mean(struct window_run *r, bool mean)
     struct runs runs = { 0 };
     size_t lo = 0, hi = 0;
 
-    double rows_a_window = r->rows.n < 2 ? 0 : (double)job->range_ms * (double)(r->rows.n - 1) /
-                                                   (double)(r->rows.time_ms[r->rows.n - 1] - r->rows.time_ms[0]);
+    double rows_a_window = r->rows.n < 2 ? 0
+                                         : (double)job->range_ms * (double)(r->rows.n - 1) /
+                                               (double)(r->rows.time_ms[r->rows.n - 1] - r->rows.time_ms[0]);
     if (rows_a_window >= RUN_WORTH && job->ev->n > 1) make_runs(&runs, v, r->rows.n, r->series);
     for (size_t i = 0; i < job->ev->n; i++) {
         int64_t end = job->data_start + (int64_t)i * job->data_step;
@@ -122,9 +129,12 @@ static void run_sum_or_mean(struct window_run *r, bool mean)
         r->samples += hi - lo;
         if (lo == hi) continue;
         struct ksum sum = sum_runs(&runs, v, lo, hi);
-        if (!mean) r->v[i] = ksum_value(sum);
-        else if (isfinite(sum.s)) r->v[i] = sum.s / (double)(hi - lo) + sum.c / (double)(hi - lo);
-        else r->v[i] = mean_values(v + lo, hi - lo);
+        if (!mean)
+            r->v[i] = ksum_value(sum);
+        else if (isfinite(sum.s))
+            r->v[i] = sum.s / (double)(hi - lo) + sum.c / (double)(hi - lo);
+        else
+            r->v[i] = mean_values(v + lo, hi - lo);
     }
 }
 
@@ -171,14 +181,16 @@ static bool step_first(struct window_run *r, const struct window *w, double *v, 
     return pick(r, w->lo, v, h);
 }
 
-static bool step_ts_of_last(struct window_run *r, const struct window *w, double *v, const struct histogram **h)
+static bool step_ts_of_last(struct window_run *r, const struct window *w, double *v,
+                            const struct histogram **h)
 {
     (void)h;
     *v = (double)r->rows.time_ms[w->hi - 1] / 1000;
     return true;
 }
 
-static bool step_ts_of_first(struct window_run *r, const struct window *w, double *v, const struct histogram **h)
+static bool step_ts_of_first(struct window_run *r, const struct window *w, double *v,
+                             const struct histogram **h)
 {
     (void)h;
     *v = (double)r->rows.time_ms[w->lo] / 1000;
@@ -209,7 +221,8 @@ static bool step_extreme(struct window_run *r, const struct window *w, bool max,
     return true;
 }
 
-/* queue: rows of the window, each beating all before it up to the one in front of it; the head is the extreme. */
+/* queue: rows of the window, each beating all before it up to the one in front of it; the head is the
+ * extreme. */
 static void run_extreme(struct window_run *r, bool max, bool time)
 {
     const struct window_job *job = r->job;
@@ -231,15 +244,16 @@ static void run_extreme(struct window_run *r, bool max, bool time)
     }
 }
 
-#define EXTREME(name, max, time)                                                                                \
-    static bool step_##name(struct window_run *r, const struct window *w, double *v, const struct histogram **h) \
-    {                                                                                                           \
-        (void)h;                                                                                                \
-        return step_extreme(r, w, max, time, v);                                                                \
-    }                                                                                                           \
-    static void run_##name(struct window_run *r)                                                                \
-    {                                                                                                           \
-        run_extreme(r, max, time);                                                                              \
+#define EXTREME(name, max, time)                                                                             \
+    static bool step_##name(struct window_run *r, const struct window *w, double *v,                         \
+                            const struct histogram **h)                                                      \
+    {                                                                                                        \
+        (void)h;                                                                                             \
+        return step_extreme(r, w, max, time, v);                                                             \
+    }                                                                                                        \
+    static void run_##name(struct window_run *r)                                                             \
+    {                                                                                                        \
+        run_extreme(r, max, time);                                                                           \
     }
 EXTREME(max, true, false)
 EXTREME(min, false, false)
@@ -290,8 +304,10 @@ static size_t sorted_place(const double *sorted, size_t n, double v)
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
         bool before = isnan(sorted[mid]) ? !isnan(v) : sorted[mid] < v;
-        if (before) lo = mid + 1;
-        else hi = mid;
+        if (before)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return lo;
 }
@@ -350,6 +366,7 @@ static bool step_mad(struct window_run *r, const struct window *w, double *v, co
     return true;
 }
 
+/* clang-format off: a table */
 const struct window_def window_sum_over_time = { step_sum, run_sum };
 const struct window_def window_avg_over_time = { step_avg, run_avg };
 const struct window_def window_count_over_time = { step_count, NULL };
@@ -366,3 +383,4 @@ const struct window_def window_stddev_over_time = { step_stddev, NULL, .float_on
 const struct window_def window_stdvar_over_time = { step_stdvar, NULL, .float_only = true };
 const struct window_def window_quantile_over_time = { step_quantile, run_quantile, .float_only = true };
 const struct window_def window_mad_over_time = { step_mad, NULL, .float_only = true };
+/* clang-format on */

@@ -1,10 +1,10 @@
 /* window_rate.c - rate, increase, delta, irate, idelta, resets, changes.
  *
- * rate over a window needs its first and last sample and what was lost at counter resets between them. For floats the
- * resets of a series are found once, then each window looks only at those inside it.
+ * rate over a window needs its first and last sample and what was lost at counter resets between them. For
+ * floats the resets of a series are found once, then each window looks only at those inside it.
  *
- * A sample whose start time lies after the sample before began anew at zero, whatever its value. A start time inside the
- * window and before its first sample is a sample of zero there. */
+ * A sample whose start time lies after the sample before began anew at zero, whatever its value. A start time
+ * inside the window and before its first sample is a sample of zero there. */
 #include <math.h>
 
 #include "base/check.h"
@@ -23,7 +23,8 @@ static void note_overlap(struct window_run *w, size_t i)
 {
     const struct rows *r = &w->rows;
     if (r->start_ms == NULL || r->start_ms[i] == 0) return;
-    if (r->start_ms[i] < r->time_ms[i - 1] && r->start_ms[i] != r->start_ms[i - 1]) window_note(w, NOTE_START_OVERLAP);
+    if (r->start_ms[i] < r->time_ms[i - 1] && r->start_ms[i] != r->start_ms[i - 1])
+        window_note(w, NOTE_START_OVERLAP);
 }
 
 /* ---- from the growth between samples to that over the window ---- */
@@ -47,14 +48,15 @@ static double seconds(int64_t ms)
     return (double)ms / 1000;
 }
 
-/* The factor that stretches the growth between samples to the window. Up to each boundary when it is nearer than 1.1
- * times the samples are apart, else by half that distance; never to before a counter was zero. */
+/* The factor that stretches the growth between samples to the window. Up to each boundary when it is nearer
+ * than 1.1 times the samples are apart, else by half that distance; never to before a counter was zero. */
 static double stretch(const struct window_run *r, const struct window *w, const struct growth *g)
 {
     const int64_t *t = r->rows.time_ms;
     double apart = g->last > g->first ? seconds(t[g->last] - t[g->first]) / (double)(g->last - g->first) : 0;
     double sampled = seconds(t[g->last] - (g->zero_ms ? g->zero_ms : t[g->first]));
-    double left = g->zero_ms ? 0 : seconds(t[g->first] - w->start_ms), right = seconds(w->end_ms - t[g->last]);
+    double left = g->zero_ms ? 0 : seconds(t[g->first] - w->start_ms),
+           right = seconds(w->end_ms - t[g->last]);
 
     if (left >= apart * 1.1) left = g->zero_ms ? 0 : apart / 2;
     if (right >= apart * 1.1) right = apart / 2;
@@ -124,7 +126,8 @@ static void run_rate(struct window_run *r)
         if (w.lo == w.hi) continue;
         while (first_reset < n_resets && resets[first_reset] <= w.lo) first_reset++;
         double lost = 0;
-        for (size_t k = first_reset; k < n_resets && resets[k] < w.hi; k++) lost += r->rows.value[resets[k] - 1];
+        for (size_t k = first_reset; k < n_resets && resets[k] < w.hi; k++)
+            lost += r->rows.value[resets[k] - 1];
         float_result(r, &w, lost, &r->v[i]);
     }
 }
@@ -166,7 +169,8 @@ static bool hist_growth(struct window_run *r, const struct window *w, bool from_
 {
     struct histogram *const *h = r->rows.hist;
     bool counter = r->job->def->is_counter;
-    bool anew = counter && w->lo + 1 < w->hi && hist_fell(r, w->lo + 1, h[w->lo]); /* then the first does not matter */
+    bool anew = counter && w->lo + 1 < w->hi &&
+                hist_fell(r, w->lo + 1, h[w->lo]); /* then the first does not matter */
 
     note_kind(r, w);
     if (mixed_kinds(r, w, w->lo + anew)) {
@@ -327,12 +331,15 @@ static void run_changes(struct window_run *r)
     run_count_of(r, has_changed);
 }
 
-const struct window_def window_rate = { step_rate, run_rate, .is_counter = true, .is_rate = true, .anchored = true,
-                                        .smoothed = true, .checks_name = true };
-const struct window_def window_increase = { step_rate, run_rate, .is_counter = true, .anchored = true, .smoothed = true,
-                                            .checks_name = true };
+/* clang-format off: a table */
+const struct window_def window_rate = { step_rate,          run_rate,         .is_counter = true,
+                                        .is_rate = true,    .anchored = true, .smoothed = true,
+                                        .checks_name = true };
+const struct window_def window_increase = { step_rate,        run_rate,         .is_counter = true,
+                                            .anchored = true, .smoothed = true, .checks_name = true };
 const struct window_def window_delta = { step_rate, run_rate, .anchored = true, .smoothed = true };
 const struct window_def window_irate = { step_instant, NULL, .is_counter = true, .is_rate = true };
 const struct window_def window_idelta = { step_instant, NULL };
 const struct window_def window_resets = { step_resets, run_resets, .anchored = true };
 const struct window_def window_changes = { step_changes, run_changes, .anchored = true };
+/* clang-format on */

@@ -60,11 +60,13 @@ static int check_factor(struct window_run *r, const char *what, double v)
     return r->rc = err_set(r->err, ERR_EXEC, "invalid %s factor. Expected: 0 < factor < 1, got: %f", what, v);
 }
 
-static bool step_smoothing(struct window_run *r, const struct window *w, double *v, const struct histogram **h)
+static bool step_smoothing(struct window_run *r, const struct window *w, double *v,
+                           const struct histogram **h)
 {
     (void)h;
     double sf = r->job->param[0][w->step], tf = r->job->param[1][w->step];
-    if (check_factor(r, "smoothing", sf) < 0 || check_factor(r, "trend", tf) < 0 || !enough(r, w)) return false;
+    if (check_factor(r, "smoothing", sf) < 0 || check_factor(r, "trend", tf) < 0 || !enough(r, w))
+        return false;
     struct floats f = window_floats(r, w);
     double before = 0, level = f.value[0], trend = f.value[1] - f.value[0];
     for (size_t i = 1; i < f.n; i++) {

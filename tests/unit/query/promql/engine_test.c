@@ -1,4 +1,5 @@
-/* engine_test.c - limits, deadlines and manners of the engine. What the language means is in tests/scripts/promql. */
+/* engine_test.c - limits, deadlines and manners of the engine. What the language means is in
+ * tests/scripts/promql. */
 #include "unit/test.h"
 
 #include <math.h>
@@ -22,9 +23,12 @@ static struct store *filled(int n, int minutes)
     return s;
 }
 
-static int query(struct engine *en, const char *text, int64_t start, int64_t end, int64_t step, struct query_result *r, struct err *e)
+static int query(struct engine *en, const char *text, int64_t start, int64_t end, int64_t step,
+                 struct query_result *r, struct err *e)
 {
-    return engine_query(en, &(struct query_conf){ .text = str_of(text), .start_ms = start, .end_ms = end, .step_ms = step }, r, e);
+    return engine_query(
+        en, &(struct query_conf){ .text = str_of(text), .start_ms = start, .end_ms = end, .step_ms = step },
+        r, e);
 }
 
 TEST(a_range_answer_is_a_matrix_sorted_by_labels)
@@ -114,7 +118,11 @@ TEST(a_deadline_ends_a_slow_query)
     struct query_result r;
     struct err e = ERR_INIT;
     /* 200 steps over 20000 samples, each sorted twice: some seconds of work. */
-    struct query_conf c = { .text = STR("mad_over_time(m[20000m])"), .start_ms = 0, .end_ms = 1200000000, .step_ms = 600000, .timeout_ms = 50 };
+    struct query_conf c = { .text = STR("mad_over_time(m[20000m])"),
+                            .start_ms = 0,
+                            .end_ms = 1200000000,
+                            .step_ms = 600000,
+                            .timeout_ms = 50 };
 
     int64_t begun = clock_mono_ns();
     EXPECT_INT(engine_query(en, &c, &r, &e), ERR_TIMEOUT);
@@ -131,7 +139,8 @@ TEST(a_cancelled_query_stops)
     struct err e = ERR_INIT;
     atomic_bool cancelled = true;
 
-    EXPECT_INT(engine_query(en, &(struct query_conf){ .text = STR("m"), .cancelled = &cancelled }, &r, &e), ERR_CANCEL);
+    EXPECT_INT(engine_query(en, &(struct query_conf){ .text = STR("m"), .cancelled = &cancelled }, &r, &e),
+               ERR_CANCEL);
     engine_free(en);
     store_close(s);
 }
@@ -157,7 +166,12 @@ TEST(who_waits_too_long_for_a_turn_goes_away)
     struct store *s = filled(2, 20000);
     struct engine *en = engine_new(s, NULL, &(struct engine_conf){ .max_concurrent = 1 });
     atomic_bool stop = false;
-    struct asker slow = { en, { .text = STR("mad_over_time(m[20000m])"), .end_ms = 1200000000, .step_ms = 60000, .cancelled = &stop }, 0 };
+    struct asker slow = { en,
+                          { .text = STR("mad_over_time(m[20000m])"),
+                            .end_ms = 1200000000,
+                            .step_ms = 60000,
+                            .cancelled = &stop },
+                          0 };
     struct asker quick = { en, { .text = STR("1"), .timeout_ms = 30 }, 0 };
     pthread_t t;
 
@@ -176,7 +190,8 @@ TEST(who_waits_too_long_for_a_turn_goes_away)
 
 TEST(many_threads_give_the_same_answer_as_one)
 {
-    static const char *const texts[] = { "sum by (i) (rate(m[3m]))", "topk(3, m)", "quantile_over_time(0.5, m[5m])", "m * on(i) m" };
+    static const char *const texts[] = { "sum by (i) (rate(m[3m]))", "topk(3, m)",
+                                         "quantile_over_time(0.5, m[5m])", "m * on(i) m" };
     struct store *s = filled(200, 60);
     struct work_pool *pool = work_start("test", 3, 100);
     struct engine *one = engine_new(s, NULL, NULL), *many = engine_new(s, pool, NULL);

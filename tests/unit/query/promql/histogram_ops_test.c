@@ -21,9 +21,11 @@ static struct histogram *made(int schema, int32_t offset, double *counts, uint32
     return h;
 }
 
-#define MADE(schema, offset, ...) made(schema, offset, (double[]){ __VA_ARGS__ }, sizeof((double[]){ __VA_ARGS__ }) / sizeof(double))
+#define MADE(schema, offset, ...)                                                                            \
+    made(schema, offset, (double[]){ __VA_ARGS__ }, sizeof((double[]){ __VA_ARGS__ }) / sizeof(double))
 
-static struct histogram *sum_of(const struct histogram *x, const struct histogram *y, double factor, int *told)
+static struct histogram *sum_of(const struct histogram *x, const struct histogram *y, double factor,
+                                int *told)
 {
     struct hwork w;
     hwork_init(&w, &a, x);
@@ -117,10 +119,10 @@ TEST(hints_that_disagree_collide)
 TEST(a_reset_shows_in_any_bucket)
 {
     EXPECT(!hist_was_reset(MADE(0, 0, 2, 2), MADE(0, 0, 1, 2), &a));
-    EXPECT(hist_was_reset(MADE(0, 0, 1, 5), MADE(0, 0, 2, 1), &a));  /* one fell, though the count rose */
-    EXPECT(hist_was_reset(MADE(0, 1, 5), MADE(0, 0, 1, 1), &a));     /* one is gone */
-    EXPECT(hist_was_reset(MADE(1, 0, 9), MADE(0, 0, 1), &a));        /* finer than before */
-    EXPECT(!hist_was_reset(MADE(0, 1, 3), MADE(1, 1, 1, 2), &a));    /* coarser: compared there */
+    EXPECT(hist_was_reset(MADE(0, 0, 1, 5), MADE(0, 0, 2, 1), &a)); /* one fell, though the count rose */
+    EXPECT(hist_was_reset(MADE(0, 1, 5), MADE(0, 0, 1, 1), &a));    /* one is gone */
+    EXPECT(hist_was_reset(MADE(1, 0, 9), MADE(0, 0, 1), &a));       /* finer than before */
+    EXPECT(!hist_was_reset(MADE(0, 1, 3), MADE(1, 1, 1, 2), &a));   /* coarser: compared there */
 }
 
 TEST(sums_keep_small_values_beside_large_ones)
@@ -190,8 +192,8 @@ TEST(means_and_quantiles_of_values)
 
 TESTS(CASE(bounds_are_powers_of_two_in_equal_ratios), CASE(resolutions_meet_at_the_coarser),
       CASE(a_wider_zero_bucket_swallows_what_lies_inside), CASE(exponential_and_custom_do_not_add),
-      CASE(custom_bounds_meet_at_those_they_share), CASE(what_is_equal_leaves_nothing), CASE(hints_that_disagree_collide),
-      CASE(a_reset_shows_in_any_bucket), CASE(sums_keep_small_values_beside_large_ones),
-      CASE(a_mean_survives_a_sum_that_would_overflow), CASE(trimming_at_both_ends_adds_up),
-      CASE(quantile_and_fraction_are_each_others_inverse), CASE(text_is_as_prometheus_prints_it),
-      CASE(means_and_quantiles_of_values))
+      CASE(custom_bounds_meet_at_those_they_share), CASE(what_is_equal_leaves_nothing),
+      CASE(hints_that_disagree_collide), CASE(a_reset_shows_in_any_bucket),
+      CASE(sums_keep_small_values_beside_large_ones), CASE(a_mean_survives_a_sum_that_would_overflow),
+      CASE(trimming_at_both_ends_adds_up), CASE(quantile_and_fraction_are_each_others_inverse),
+      CASE(text_is_as_prometheus_prints_it), CASE(means_and_quantiles_of_values))

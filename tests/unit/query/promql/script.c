@@ -1,7 +1,7 @@
 /* script.c - see script.h. Reads commands line by line; a command's own lines follow it.
  *
- * An instant eval is also run as the middle step of a range query, and at other times with every selector pinned to its
- * own by @: both must give the same values. */
+ * An instant eval is also run as the middle step of a range query, and at other times with every selector
+ * pinned to its own by @: both must give the same values. */
 #include "script.h"
 
 #include <ctype.h>
@@ -65,8 +65,10 @@ static int64_t time_of(struct str s)
     bool minus = s.n && *s.p == '-';
     if (minus) s.p++, s.n--;
     s = str_trim(s);
-    if (float_parse(s, &seconds)) ms = (int64_t)llround(seconds * 1000);
-    else if (!duration_parse_ms(s, &ms)) fprintf(stderr, "not a time: %.*s\n", STR_ARG(s));
+    if (float_parse(s, &seconds))
+        ms = (int64_t)llround(seconds * 1000);
+    else if (!duration_parse_ms(s, &ms))
+        fprintf(stderr, "not a time: %.*s\n", STR_ARG(s));
     return minus ? -ms : ms;
 }
 
@@ -144,7 +146,8 @@ static struct histogram *nhcb_at(struct loaded *all, size_t n, struct labels bas
         static const char *const suffixes[] = { "_bucket", "_sum", "_count" };
         for (size_t x = 0; x < 3; x++) {
             struct str of = without_suffix(name, suffixes[x]);
-            if (of.n == 0 || !labels_eq(base_labels(all[k].labels, of, a), base) || !value_at(&all[k], i, &v)) continue;
+            if (of.n == 0 || !labels_eq(base_labels(all[k].labels, of, a), base) || !value_at(&all[k], i, &v))
+                continue;
             if (x == 1) sum = v;
             if (x == 2) count = v;
             double le;
@@ -213,7 +216,8 @@ static void run_load(struct script *s, struct str rest)
             all[n++] = l;
             continue;
         }
-        if (!script_values(line, &a, &l.values)) fprintf(stderr, "%s:%d: cannot read values\n", s->path, s->lines[s->at].number);
+        if (!script_values(line, &a, &l.values))
+            fprintf(stderr, "%s:%d: cannot read values\n", s->path, s->lines[s->at].number);
         size_t k = 0;
         while (k < n && !labels_eq(all[k].labels, l.labels)) k++;
         if (k < n && all[k].values.n == 0) {
@@ -244,12 +248,18 @@ static struct str message_of(struct str rest)
 static void read_expect(struct eval_case *c, struct str rest)
 {
     struct str what = word(&rest);
-    if (str_is(what, "ordered")) c->ordered = true;
-    else if (str_is(what, "fail")) c->fail = true;
-    else if (str_is(what, "warn")) c->warn = true, c->messages[0] = message_of(rest);
-    else if (str_is(what, "info")) c->info = true, c->messages[1] = message_of(rest);
-    else if (str_is(what, "no_warn")) c->no_warn = true;
-    else if (str_is(what, "no_info")) c->no_info = true;
+    if (str_is(what, "ordered"))
+        c->ordered = true;
+    else if (str_is(what, "fail"))
+        c->fail = true;
+    else if (str_is(what, "warn"))
+        c->warn = true, c->messages[0] = message_of(rest);
+    else if (str_is(what, "info"))
+        c->info = true, c->messages[1] = message_of(rest);
+    else if (str_is(what, "no_warn"))
+        c->no_warn = true;
+    else if (str_is(what, "no_info"))
+        c->no_info = true;
     else if (str_is(what, "string")) {
         c->is_string = true;
         c->string = rest.n >= 2 ? (struct str){ rest.p + 1, rest.n - 2 } : rest;
@@ -317,15 +327,23 @@ static bool said(struct eval_case *c, const char *what, struct labels l)
     return false;
 }
 
-static bool value_said(struct eval_case *c, struct labels l, const struct script_value *w, const struct result_point *p)
+static bool value_said(struct eval_case *c, struct labels l, const struct script_value *w,
+                       const struct result_point *p)
 {
     said(c, "value of", l);
     size_t n = strlen(c->why);
     struct arena a = ARENA_INIT(SIZE_MAX);
-    if (p == NULL) snprintf(c->why + n, sizeof c->why - n, ": missing");
+    if (p == NULL)
+        snprintf(c->why + n, sizeof c->why - n, ": missing");
     else if (p->hist)
-        snprintf(c->why + n, sizeof c->why - n, " at %ld: got %.*s", (long)p->time_ms, STR_ARG(hist_text(p->hist, &a, &a)));
-    else snprintf(c->why + n, sizeof c->why - n, " at %ld: got %.17g wanted %.17g%s", (long)p->time_ms, p->value, w ? w->v : 0, w && w->h ? " (histogram)" : w ? "" : " (nothing)");
+        snprintf(c->why + n, sizeof c->why - n, " at %ld: got %.*s", (long)p->time_ms,
+                 STR_ARG(hist_text(p->hist, &a, &a)));
+    else
+        snprintf(c->why + n, sizeof c->why - n, " at %ld: got %.17g wanted %.17g%s", (long)p->time_ms,
+                 p->value, w ? w->v : 0,
+                 w && w->h ? " (histogram)"
+                 : w       ? ""
+                           : " (nothing)");
     arena_release(&a);
     return false;
 }
@@ -337,7 +355,8 @@ static const struct result_series *find_series(const struct query_result *r, str
     return NULL;
 }
 
-static bool same_steps(struct eval_case *c, const struct result_series *s, const struct expectation *w, int64_t start, int64_t step)
+static bool same_steps(struct eval_case *c, const struct result_series *s, const struct expectation *w,
+                       int64_t start, int64_t step)
 {
     size_t p = 0;
     for (size_t i = 0; i < w->values.n; i++) {
@@ -384,13 +403,14 @@ static bool has_text(const struct str *all, size_t n, struct str wanted)
 
 static bool same_notes(struct eval_case *c, const struct annotations *a)
 {
-    const char *why = c->warn && !a->n_warnings  ? "no warning"
-                      : c->info && !a->n_infos   ? "no info"
+    const char *why = c->warn && !a->n_warnings     ? "no warning"
+                      : c->info && !a->n_infos      ? "no info"
                       : c->no_warn && a->n_warnings ? "a warning"
-                      : c->no_info && a->n_infos ? "an info"
-                                                 : NULL;
+                      : c->no_info && a->n_infos    ? "an info"
+                                                    : NULL;
     struct str first = a->n_warnings ? a->warnings[0] : a->n_infos ? a->infos[0] : STR("");
-    if (!why && c->messages[0].n && !has_text(a->warnings, a->n_warnings, c->messages[0])) why = "another warning";
+    if (!why && c->messages[0].n && !has_text(a->warnings, a->n_warnings, c->messages[0]))
+        why = "another warning";
     if (!why && c->messages[1].n && !has_text(a->infos, a->n_infos, c->messages[1])) why = "another info";
     if (why) snprintf(c->why, sizeof c->why, "%s: %.*s", why, STR_ARG(first));
     return why == NULL;
@@ -401,7 +421,8 @@ static bool same_answer(struct eval_case *c, const struct query_result *r)
     if (c->is_string) return r->type == PROMQL_STRING && str_eq(r->text, c->string);
     if (c->is_scalar) {
         bool same = r->type == PROMQL_SCALAR && r->n == 1 && near(r->series[0].points[0].value, c->scalar);
-        if (!same) snprintf(c->why, sizeof c->why, "scalar: got %.17g", r->n ? r->series[0].points[0].value : NAN);
+        if (!same)
+            snprintf(c->why, sizeof c->why, "scalar: got %.17g", r->n ? r->series[0].points[0].value : NAN);
         return same;
     }
     if (c->range_vector) return same_series(c, r, c->rv_start_ms, c->rv_step_ms);
@@ -410,7 +431,8 @@ static bool same_answer(struct eval_case *c, const struct query_result *r)
 
 /* ---- eval ---- */
 
-static bool run_query(struct script *s, struct eval_case *c, const struct query_conf *conf, struct query_result *r)
+static bool run_query(struct script *s, struct eval_case *c, const struct query_conf *conf,
+                      struct query_result *r)
 {
     struct err e = ERR_INIT;
     int rc = engine_query(s->engine, conf, r, &e);
@@ -425,7 +447,10 @@ static bool run_query(struct script *s, struct eval_case *c, const struct query_
 
 static bool run_once(struct script *s, struct eval_case *c)
 {
-    struct query_conf conf = { .text = c->query, .start_ms = c->start_ms, .end_ms = c->end_ms, .step_ms = c->is_range ? c->step_ms : 0 };
+    struct query_conf conf = { .text = c->query,
+                               .start_ms = c->start_ms,
+                               .end_ms = c->end_ms,
+                               .step_ms = c->is_range ? c->step_ms : 0 };
     struct query_result r;
     if (!run_query(s, c, &conf, &r)) return false;
     if (c->fail) return true;
@@ -444,9 +469,12 @@ static bool names_time(struct str q)
 
 static bool run_in_range(struct script *s, struct eval_case *c)
 {
-    struct query_conf conf = { .text = c->query, .start_ms = c->start_ms - 60000, .end_ms = c->start_ms + 60000, .step_ms = 60000 };
+    struct query_conf conf = {
+        .text = c->query, .start_ms = c->start_ms - 60000, .end_ms = c->start_ms + 60000, .step_ms = 60000
+    };
     struct query_result r;
-    if (c->is_range || c->fail || c->is_string || c->range_vector || c->ordered || names_time(c->query)) return true;
+    if (c->is_range || c->fail || c->is_string || c->range_vector || c->ordered || names_time(c->query))
+        return true;
     if (!run_query(s, c, &conf, &r)) return false;
     size_t kept = 0;
     for (size_t i = 0; i < r.n; i++) { /* only the middle */
@@ -550,8 +578,10 @@ static void run_eval(struct script *s, struct str first, struct str rest, int li
     for (; s->at < s->n && is_body(s->lines[s->at].text); s->at++) {
         struct str text = str_trim(s->lines[s->at].text), after = text;
         if (*text.p == '#') continue;
-        if (str_is(word(&after), "expect")) read_expect(&c, after);
-        else read_expectation(&c, text);
+        if (str_is(word(&after), "expect"))
+            read_expect(&c, after);
+        else
+            read_expectation(&c, text);
     }
     bool ok = run_once(s, &c) && run_in_range(s, &c) && run_pinned(s, &c);
     s->result->passed += ok;
@@ -567,11 +597,16 @@ static void run_lines(struct script *s)
         struct str rest = str_trim(l.text), first = rest;
         if (rest.n == 0 || *rest.p == '#') continue;
         first = word(&rest);
-        if (str_is(first, "clear")) toy_store_clear(s->store);
-        else if (str_is(first, "load")) run_load(s, rest);
-        else if (str_is(first, "load_with_nhcb")) run_load(s, (struct str){ first.p + 4, (size_t)(rest.p + rest.n - first.p) - 4 });
-        else if (str_starts(first, "eval")) run_eval(s, first, rest, l.number);
-        else fprintf(stderr, "%s:%d: not a command: %.*s\n", s->path, l.number, STR_ARG(first));
+        if (str_is(first, "clear"))
+            toy_store_clear(s->store);
+        else if (str_is(first, "load"))
+            run_load(s, rest);
+        else if (str_is(first, "load_with_nhcb"))
+            run_load(s, (struct str){ first.p + 4, (size_t)(rest.p + rest.n - first.p) - 4 });
+        else if (str_starts(first, "eval"))
+            run_eval(s, first, rest, l.number);
+        else
+            fprintf(stderr, "%s:%d: not a command: %.*s\n", s->path, l.number, STR_ARG(first));
     }
 }
 

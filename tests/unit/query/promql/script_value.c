@@ -112,8 +112,8 @@ static size_t take_numbers(struct str *s, struct arena *a, double **out)
     return n;
 }
 
-static void set_side(struct arena *a, struct hist_span **spans, uint32_t *n_spans, double **to, uint32_t *n_to, int32_t offset,
-                     double *v, size_t n)
+static void set_side(struct arena *a, struct hist_span **spans, uint32_t *n_spans, double **to,
+                     uint32_t *n_to, int32_t offset, double *v, size_t n)
 {
     if (n == 0) return;
     *spans = arena_array(a, 1, sizeof **spans);
@@ -125,7 +125,10 @@ static void set_side(struct arena *a, struct hist_span **spans, uint32_t *n_span
 
 static uint8_t hint_of(struct str s)
 {
-    return str_is(s, "gauge") ? HIST_GAUGE : str_is(s, "reset") ? HIST_RESET_YES : str_is(s, "not_reset") ? HIST_RESET_NO : HIST_RESET_UNKNOWN;
+    return str_is(s, "gauge")       ? HIST_GAUGE
+           : str_is(s, "reset")     ? HIST_RESET_YES
+           : str_is(s, "not_reset") ? HIST_RESET_NO
+                                    : HIST_RESET_UNKNOWN;
 }
 
 static struct histogram *take_histogram(struct str *s, struct arena *a)
@@ -136,18 +139,30 @@ static struct histogram *take_histogram(struct str *s, struct arena *a)
     int32_t offset = 0, n_offset = 0;
 
     for (skip_space(s); s->n && *s->p != '}'; skip_space(s)) {
-        if (take_text(s, "custom_values:")) n_custom = take_numbers(s, a, &custom);
-        else if (take_text(s, "n_buckets:")) n_neg = take_numbers(s, a, &neg);
-        else if (take_text(s, "buckets:")) n_pos = take_numbers(s, a, &pos);
-        else if (take_text(s, "counter_reset_hint:")) h->reset = hint_of(take_word(s, " \t}"));
-        else if (take_text(s, "n_offset:")) n_offset = (int32_t)number_of(take_word(s, " \t}"));
-        else if (take_text(s, "offset:")) offset = (int32_t)number_of(take_word(s, " \t}"));
-        else if (take_text(s, "schema:")) h->schema = (int32_t)number_of(take_word(s, " \t}"));
-        else if (take_text(s, "sum:")) h->sum = number_of(take_word(s, " \t}"));
-        else if (take_text(s, "count:")) h->count = number_of(take_word(s, " \t}"));
-        else if (take_text(s, "z_bucket_w:")) h->zero_threshold = number_of(take_word(s, " \t}"));
-        else if (take_text(s, "z_bucket:")) h->zero_count = number_of(take_word(s, " \t}"));
-        else return NULL;
+        if (take_text(s, "custom_values:"))
+            n_custom = take_numbers(s, a, &custom);
+        else if (take_text(s, "n_buckets:"))
+            n_neg = take_numbers(s, a, &neg);
+        else if (take_text(s, "buckets:"))
+            n_pos = take_numbers(s, a, &pos);
+        else if (take_text(s, "counter_reset_hint:"))
+            h->reset = hint_of(take_word(s, " \t}"));
+        else if (take_text(s, "n_offset:"))
+            n_offset = (int32_t)number_of(take_word(s, " \t}"));
+        else if (take_text(s, "offset:"))
+            offset = (int32_t)number_of(take_word(s, " \t}"));
+        else if (take_text(s, "schema:"))
+            h->schema = (int32_t)number_of(take_word(s, " \t}"));
+        else if (take_text(s, "sum:"))
+            h->sum = number_of(take_word(s, " \t}"));
+        else if (take_text(s, "count:"))
+            h->count = number_of(take_word(s, " \t}"));
+        else if (take_text(s, "z_bucket_w:"))
+            h->zero_threshold = number_of(take_word(s, " \t}"));
+        else if (take_text(s, "z_bucket:"))
+            h->zero_count = number_of(take_word(s, " \t}"));
+        else
+            return NULL;
     }
     take_text(s, "}}");
     set_side(a, &h->pos_spans, &h->n_pos_spans, &h->pos, &h->n_pos, offset, pos, n_pos);
@@ -157,7 +172,8 @@ static struct histogram *take_histogram(struct str *s, struct arena *a)
     return h;
 }
 
-static const struct histogram *hist_plus(const struct histogram *h, const struct histogram *step, double sign, struct arena *a)
+static const struct histogram *hist_plus(const struct histogram *h, const struct histogram *step, double sign,
+                                         struct arena *a)
 {
     struct hwork w;
     struct arena scratch = ARENA_INIT(SIZE_MAX);
@@ -210,8 +226,9 @@ static struct str take_number_text(struct str *s)
     if (n < s->n && isalpha((unsigned char)s->p[n]) && s->p[n] != 'x') {
         while (n < s->n && isalpha((unsigned char)s->p[n])) n++;
     } else {
-        while (n < s->n && (isdigit((unsigned char)s->p[n]) || strchr("._eE", s->p[n]) ||
-                            ((s->p[n] == '+' || s->p[n] == '-') && n > 0 && (s->p[n - 1] == 'e' || s->p[n - 1] == 'E'))))
+        while (n < s->n &&
+               (isdigit((unsigned char)s->p[n]) || strchr("._eE", s->p[n]) ||
+                ((s->p[n] == '+' || s->p[n] == '-') && n > 0 && (s->p[n - 1] == 'e' || s->p[n - 1] == 'E'))))
             n++;
     }
     struct str t = { s->p, n };
@@ -237,7 +254,8 @@ bool script_values(struct str line, struct arena *a, struct script_values *out)
             if (!take_histograms(&line, a, out)) return false;
         } else if (take_char(&line, '_')) {
             size_t times = take_times(&line);
-            for (size_t i = 0; i < MAX(times, (size_t)1); i++) push(out, a, (struct script_value){ .omitted = true });
+            for (size_t i = 0; i < MAX(times, (size_t)1); i++)
+                push(out, a, (struct script_value){ .omitted = true });
         } else if (take_text(&line, "stale")) {
             push(out, a, (struct script_value){ .v = double_of(STALE_BITS) });
         } else if (!take_floats(&line, a, out)) {
@@ -266,7 +284,8 @@ bool script_starts(struct str line, struct arena *a, struct script_values *out)
     for (skip_space(&line); line.n; skip_space(&line)) {
         if (take_char(&line, '_')) {
             size_t times = take_times(&line);
-            for (size_t i = 0; i < MAX(times, (size_t)1); i++) push(out, a, (struct script_value){ .omitted = true });
+            for (size_t i = 0; i < MAX(times, (size_t)1); i++)
+                push(out, a, (struct script_value){ .omitted = true });
             continue;
         }
         int64_t v = take_offset(&line), step = 0;

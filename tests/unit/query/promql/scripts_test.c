@@ -1,10 +1,10 @@
-/* scripts_test.c - PromQL by script: our own cases in tests/scripts/promql, all of which must pass, and, where it lies
- * beside the project, the public corpus, of which the counts are printed. */
+/* scripts_test.c - PromQL by script: our own cases in tests/scripts/promql, all of which must pass, and,
+ * where it lies beside the project, the public corpus, of which the counts are printed. */
 #include "unit/test.h"
 
 #include "unit/query/promql/script.c"
 
-#define OURS "tests/scripts/promql"
+#define OURS   "tests/scripts/promql"
 #define CORPUS "../shared/conformance/promql"
 
 struct tally {

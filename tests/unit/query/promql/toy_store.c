@@ -39,7 +39,8 @@ static struct toy_series *toy_series_of(struct toy *t, struct labels l)
     t->series = arena_grow(&t->arena, t->series, t->n, &t->cap, sizeof *t->series);
     struct toy_series *s = &t->series[t->n++];
     struct label *at = arena_array(&t->arena, l.n, sizeof *at);
-    for (size_t i = 0; i < l.n; i++) at[i] = (struct label){ arena_str(&t->arena, l.at[i].name), arena_str(&t->arena, l.at[i].value) };
+    for (size_t i = 0; i < l.n; i++)
+        at[i] = (struct label){ arena_str(&t->arena, l.at[i].name), arena_str(&t->arena, l.at[i].value) };
     *s = (struct toy_series){ .labels = { at, l.n } };
     return s;
 }
@@ -53,7 +54,8 @@ static void toy_make_room(struct toy *t, struct toy_series *s)
     s->start_ms = arena_grow(a, s->start_ms, s->n, &s->cap_s, sizeof *s->start_ms);
 }
 
-void toy_store_add(struct store *store, struct labels l, int64_t time_ms, double value, const struct histogram *h, int64_t start_ms)
+void toy_store_add(struct store *store, struct labels l, int64_t time_ms, double value,
+                   const struct histogram *h, int64_t start_ms)
 {
     struct toy *t = toy_of(store);
     struct toy_series *s = toy_series_of(t, l);
@@ -88,8 +90,8 @@ static void toy_close(struct store *s)
     mem_free(s);
 }
 
-static int toy_write(struct store *s, const struct batch *b, enum store_ack ack, struct write_result *result, store_done *done,
-                     void *ctx, struct err *e)
+static int toy_write(struct store *s, const struct batch *b, enum store_ack ack, struct write_result *result,
+                     store_done *done, void *ctx, struct err *e)
 {
     struct arena a = ARENA_INIT(SIZE_MAX);
     (void)ack;
@@ -99,7 +101,8 @@ static int toy_write(struct store *s, const struct batch *b, enum store_ack ack,
         struct labels l;
         if (labels_from(b->spelling, bs->raw, &a, &l, e) < 0) continue;
         for (size_t r = bs->row; r < bs->row + bs->n_rows; r++)
-            toy_store_add(s, l, b->time_ms[r], b->value[r], b->hist ? b->hist[r] : NULL, b->start_ms ? b->start_ms[r] : 0);
+            toy_store_add(s, l, b->time_ms[r], b->value[r], b->hist ? b->hist[r] : NULL,
+                          b->start_ms ? b->start_ms[r] : 0);
         result->samples += bs->n_rows;
     }
     arena_release(&a);
@@ -107,7 +110,8 @@ static int toy_write(struct store *s, const struct batch *b, enum store_ack ack,
     return OK;
 }
 
-static int toy_view_open(struct store *s, int64_t from_ms, int64_t to_ms, struct store_view **out, struct err *e)
+static int toy_view_open(struct store *s, int64_t from_ms, int64_t to_ms, struct store_view **out,
+                         struct err *e)
 {
     (void)from_ms, (void)to_ms, (void)e;
     struct toy_view *v = mem_alloc_zero(sizeof *v);
@@ -121,19 +125,20 @@ static void toy_view_close(struct store_view *v)
     mem_free(v);
 }
 
-static int toy_select(struct store_view *v, struct call *c, const struct matcher *m, size_t n, size_t limit, struct series_set *out,
-                      struct err *e)
+static int toy_select(struct store_view *v, struct call *c, const struct matcher *m, size_t n, size_t limit,
+                      struct series_set *out, struct err *e)
 {
     struct toy *t = toy_of(v->store);
     (void)e, (void)limit;
     *out = (struct series_set){ arena_array(c->arena, t->n, sizeof *out->at), 0, false };
     for (size_t i = 0; i < t->n; i++)
-        if (matchers_match(m, n, t->series[i].labels)) out->at[out->n++] = (struct series_ref){ i, t->series[i].labels };
+        if (matchers_match(m, n, t->series[i].labels))
+            out->at[out->n++] = (struct series_ref){ i, t->series[i].labels };
     return OK;
 }
 
-static int toy_scan(struct store_view *v, struct call *c, const struct series_ref *refs, size_t n, int64_t from_ms, int64_t to_ms,
-                    series_sink *sink, void *ctx, struct err *e)
+static int toy_scan(struct store_view *v, struct call *c, const struct series_ref *refs, size_t n,
+                    int64_t from_ms, int64_t to_ms, series_sink *sink, void *ctx, struct err *e)
 {
     struct toy *t = toy_of(v->store);
     for (size_t i = 0; i < n; i++) {
@@ -141,7 +146,9 @@ static int toy_scan(struct store_view *v, struct call *c, const struct series_re
         size_t lo = 0, hi = s->n;
         while (lo < s->n && s->time_ms[lo] < from_ms) lo++;
         while (hi > lo && s->time_ms[hi - 1] > to_ms) hi--;
-        struct series_rows rows = { i, hi - lo, s->time_ms + lo, s->value + lo, s->has_hists ? s->hist + lo : NULL, s->start_ms + lo };
+        struct series_rows rows = {
+            i, hi - lo, s->time_ms + lo, s->value + lo, s->has_hists ? s->hist + lo : NULL, s->start_ms + lo
+        };
         int rc = sink(ctx, &rows);
         if (rc < 0 || (rc = call_check(c, e)) < 0) return rc;
     }

@@ -1,5 +1,6 @@
-/* window_test.c - window functions that move along must give what a fresh look at each window gives. Random series with
- * gaps, resets, NaN and large values; a range query is compared with an instant query at each of its steps. */
+/* window_test.c - window functions that move along must give what a fresh look at each window gives. Random
+ * series with gaps, resets, NaN and large values; a range query is compared with an instant query at each of
+ * its steps. */
 #include "unit/test.h"
 
 #include <math.h>
@@ -20,8 +21,10 @@ static uint64_t next_random(void)
 static double random_value(int kind, double before)
 {
     switch (kind) {
-    case 0: return next_random() % 20 == 0 ? (double)(next_random() % 5) : before + (double)(next_random() % 10); /* counter */
-    case 1: return (double)(next_random() % 7);                                                                    /* many equal */
+    case 0:
+        return next_random() % 20 == 0 ? (double)(next_random() % 5)
+                                       : before + (double)(next_random() % 10); /* counter */
+    case 1: return (double)(next_random() % 7);                                 /* many equal */
     case 2: return next_random() % 9 == 0 ? NAN : (double)(next_random() % 1000) / 7;
     default: return ldexp((double)(next_random() % 1000) - 500, (int)(next_random() % 120) - 60);
     }
@@ -37,9 +40,11 @@ static struct store *random_store(void)
         int64_t start = 0;
         for (int64_t t = 0; t < 4000; t++) {
             if (next_random() % 6 == 0) continue;
-            v = next_random() % 50 == 0 ? double_of(STALE_BITS) : random_value(kind, is_stale(v) || isnan(v) ? 0 : v);
+            v = next_random() % 50 == 0 ? double_of(STALE_BITS)
+                                        : random_value(kind, is_stale(v) || isnan(v) ? 0 : v);
             if (next_random() % 40 == 0) start = t * 10000 - (int64_t)(next_random() % 15000);
-            toy_store_add(s, (struct labels){ l, 2 }, t * 10000 + (int64_t)(next_random() % 3000), v, NULL, kind == 0 ? start : 0);
+            toy_store_add(s, (struct labels){ l, 2 }, t * 10000 + (int64_t)(next_random() % 3000), v, NULL,
+                          kind == 0 ? start : 0);
         }
     }
     return s;
@@ -63,14 +68,21 @@ static void compare(struct engine *en, const char *text, int64_t from, int64_t t
 {
     struct query_result range, one;
     struct err e = ERR_INIT;
-    EXPECT_INT(engine_query(en, &(struct query_conf){ .text = str_of(text), .start_ms = from, .end_ms = to, .step_ms = step }, &range, &e), OK);
+    EXPECT_INT(
+        engine_query(
+            en, &(struct query_conf){ .text = str_of(text), .start_ms = from, .end_ms = to, .step_ms = step },
+            &range, &e),
+        OK);
     for (int64_t t = from; t <= to; t += step) {
         size_t points = 0;
-        EXPECT_INT(engine_query(en, &(struct query_conf){ .text = str_of(text), .start_ms = t, .end_ms = t }, &one, &e), OK);
+        EXPECT_INT(engine_query(en, &(struct query_conf){ .text = str_of(text), .start_ms = t, .end_ms = t },
+                                &one, &e),
+                   OK);
         for (size_t i = 0; i < one.n; i++) {
             const struct result_point *p = point_at(&range, one.series[i].labels, t);
             if (p == NULL || !near(p->value, one.series[i].points[0].value)) {
-                fprintf(stderr, "%s at %ld: %.17g, alone %.17g\n", text, (long)t, p ? p->value : 0, one.series[i].points[0].value);
+                fprintf(stderr, "%s at %ld: %.17g, alone %.17g\n", text, (long)t, p ? p->value : 0,
+                        one.series[i].points[0].value);
                 fail();
             }
         }
@@ -84,9 +96,26 @@ static void compare(struct engine *en, const char *text, int64_t from, int64_t t
 TEST(a_range_query_is_many_instant_queries)
 {
     static const char *const functions[] = {
-        "rate", "increase", "delta", "irate", "idelta", "resets", "changes", "sum_over_time", "avg_over_time", "min_over_time",
-        "max_over_time", "count_over_time", "last_over_time", "first_over_time", "stddev_over_time", "mad_over_time",
-        "ts_of_max_over_time", "ts_of_min_over_time", "deriv", "present_over_time",
+        "rate",
+        "increase",
+        "delta",
+        "irate",
+        "idelta",
+        "resets",
+        "changes",
+        "sum_over_time",
+        "avg_over_time",
+        "min_over_time",
+        "max_over_time",
+        "count_over_time",
+        "last_over_time",
+        "first_over_time",
+        "stddev_over_time",
+        "mad_over_time",
+        "ts_of_max_over_time",
+        "ts_of_min_over_time",
+        "deriv",
+        "present_over_time",
     };
     static const struct {
         const char *range;
