@@ -26,7 +26,7 @@ export function duration(s) {
     return s >= 1 ? Math.round(s) + 's' : Math.round(s * 1000) + 'ms';
 }
 
-const DEFAULTS = {
+export const DEFAULTS = {
     overview: { range: '15m', refresh: '5s' },
     explore: { range: '1h', refresh: 'off' },
 };

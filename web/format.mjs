@@ -62,14 +62,19 @@ export function valueParts(unit, v) {
     return [(unit.startsWith('usd') ? '$' : '') + digits(v / by), suffix];
 }
 
-/* All ticks of an axis in one scale, with as many decimals as tell them apart. */
+function decimalsOf(gap) {
+    let n = 0;
+    while (n < 6 && Math.abs(gap * 10 ** n - Math.round(gap * 10 ** n)) > 1e-6) n++;
+    return n;
+}
+
+/* All ticks of an axis in one scale, with as many decimals as tell them apart: the largest scale that needs no more than two. */
 export function axis(unit, ticks) {
-    const most = Math.max(...ticks.map(Math.abs), 0);
-    const [by, suffix] = scaleOf(unit, most);
-    const gap = ticks.length > 1 ? Math.abs(ticks[1] - ticks[0]) / by : 1;
-    let decimals = 0;
-    while (decimals < 6 && Math.abs(gap * 10 ** decimals - Math.round(gap * 10 ** decimals)) > 1e-6) decimals++;
-    const sign = unit.startsWith('usd') ? '$' : '';
+    const known = ticks.filter((t) => t !== null), scales = SCALES[unit] ?? SI;
+    const gap = known.length > 1 ? Math.abs(known[1] - known[0]) : Math.abs(known[0] ?? 1);
+    const first = scales.indexOf(scaleOf(unit, Math.max(...known.map(Math.abs), 0)));
+    const [by, suffix] = scales.slice(first).find(([x]) => decimalsOf(gap / x) <= 2) ?? scales[first];
+    const decimals = decimalsOf(gap / by), sign = unit.startsWith('usd') ? '$' : '';
     return ticks.map((t) => {
         if (t === null) return '';
         if (t === 0 && unit !== 'percent') return '0';

@@ -1,0 +1,23 @@
+/* icons.mjs - the few pictures of the pages, as paths on a 16 by 16 field. */
+import { html } from './vendor/preact.mjs';
+
+const PATHS = {
+    refresh: 'M13.5 3v3.5H10M13.2 6.5A5.5 5.5 0 1 0 13.5 9',
+    close: 'M4 4l8 8M12 4l-8 8',
+    sun: 'M8 5.2a2.8 2.8 0 1 0 0 5.6 2.8 2.8 0 0 0 0-5.6M8 1.3v1.5M8 13.2v1.5M1.3 8h1.5M13.2 8h1.5M3.3 3.3l1 1M11.7 11.7l1 1M12.7 3.3l-1 1M4.3 11.7l-1 1',
+    moon: 'M13.3 9.6A5.7 5.7 0 0 1 6.4 2.7a5.7 5.7 0 1 0 6.9 6.9z',
+    help: 'M6 6.2a2 2 0 1 1 2.9 1.8c-.6.3-.9.7-.9 1.4M8 11.6v.1M8 1.8a6.2 6.2 0 1 0 0 12.4A6.2 6.2 0 0 0 8 1.8',
+    table: 'M2.5 3.5h11v9h-11zM2.5 6.5h11M2.5 9.5h11M7 3.5v9',
+    explore: 'M2.5 13.5v-11M2.5 13.5h11M5 10.5l2.5-3 2 1.5 3.5-5',
+    copy: 'M5.5 5.5h7v8h-7zM3.5 10.5v-8h7',
+};
+
+export function Icon({ name }) {
+    if (name === 'mark') {
+        return html`<svg viewBox="0 0 32 32" aria-hidden="true" fill="none">
+            <path d="M16 3 27 7v9.2c0 6.4-4.6 11-11 13.1C9.6 27.2 5 22.6 5 16.2V7z" stroke="currentColor" stroke-width="2.4" stroke-linejoin="round" />
+            <path d="M9.5 15.5c3.8-5 9.2-5 13 0-3.8 5-9.2 5-13 0z" fill="currentColor" /><circle class="pupil" cx="16" cy="15.5" r="2.2" /></svg>`;
+    }
+    return html`<svg viewBox="0 0 16 16" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round">
+        <path d=${PATHS[name]} /></svg>`;
+}

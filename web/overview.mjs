@@ -1,0 +1,214 @@
+/* overview.mjs - the page at /: tiles, then sections of live charts, for what is there. panels.mjs says what they show. */
+import { html, useEffect, useMemo, useRef, useState } from './vendor/preact.mjs';
+import * as address from './address.mjs';
+import * as api from './api.mjs';
+import * as format from './format.mjs';
+import { GuideText } from './guide.mjs';
+import { grid, newest, total } from './matrix.mjs';
+import { Panel } from './panel.mjs';
+import { SECTIONS } from './panels.mjs';
+
+const LOOK_AROUND_S = 30; /* how often we look for new metrics, hosts and jobs */
+const OWN_JOBS = ['vedette', 'node', 'demo'];
+
+/* ---- what is there ---- */
+
+/* The usual distance between two samples of the probe, in seconds; 15 when it cannot be told. */
+async function intervalOf(probe, selector) {
+    const [data] = await api.query(`${probe}{${selector}}[2m]`);
+    const gaps = data.result.slice(0, 1).flatMap((s) => s.values.slice(1).map(([t], i) => t - s.values[i][0])).sort((a, b) => a - b);
+    return gaps.length > 0 ? gaps[gaps.length >> 1] : 15;
+}
+
+async function hostsOf() {
+    const [data] = await api.query('node_load1');
+    const [names] = await api.query('node_uname_info');
+    const nodename = new Map(names.result.map((s) => [s.metric.instance, s.metric.nodename]));
+    return data.result.map((s) => ({ instance: s.metric.instance ?? '', job: s.metric.job ?? '', name: nodename.get(s.metric.instance) ?? '' }));
+}
+
+function selectorOf(section, hosts, wanted, isDemo) {
+    if (section.id === 'calls') return isDemo ? 'job="demo"' : 'job!="demo"';
+    if (!section.byInstance) return section.selector;
+    const host = hosts.find((h) => h.instance === wanted) ?? hosts.find((h) => h.instance === location.host) ?? hosts.find((h) => h.job === 'node') ?? hosts[0];
+    return host ? `instance=${JSON.stringify(host.instance)},job=${JSON.stringify(host.job)}` : 'instance=""';
+}
+
+async function lookAround(wantedHost) {
+    const [names, jobs] = await Promise.all([api.labelValues('__name__'), api.labelValues('job')]);
+    const known = new Set(names), hosts = known.has('node_load1') ? await hostsOf() : [];
+    const [demo] = known.has('gen_ai_client_requests_total') ? await api.query('count(gen_ai_client_requests_total{job="demo"})') : [{ result: [] }];
+    const isDemo = demo.result.length > 0;
+    const sections = await Promise.all(SECTIONS.filter((s) => known.has(s.probe)).map(async (section) => {
+        const selector = selectorOf(section, hosts, wantedHost, isDemo);
+        const interval = await intervalOf(section.probe, selector);
+        return { ...section, selector, interval, panels: section.panels.filter((p) => !p.needs || known.has(p.needs)) };
+    }));
+    return { sections, hosts, isDemo, hasReal: jobs.some((j) => !OWN_JOBS.includes(j)), isEmpty: sections.length === 0 };
+}
+
+function useAround(host, now) {
+    const [around, setAround] = useState(null);
+    const [trouble, setTrouble] = useState('');
+    const last = useRef({ at: 0, host: null });
+    useEffect(() => {
+        if (now - last.current.at < LOOK_AROUND_S && last.current.host === host && !trouble && around?.sections.length === SECTIONS.length) return;
+        last.current = { at: now, host };
+        lookAround(host).then(
+            (found) => { setAround((before) => (JSON.stringify(before) === JSON.stringify(found) ? before : found)); setTrouble(''); },
+            (e) => setTrouble(e.message));
+    }, [now, host]);
+    return [around, trouble];
+}
+
+/* ---- data of the panels ---- */
+
+function nameOf(panel) {
+    return (metric, query) => {
+        const name = Array.isArray(panel.name) ? panel.name[query] : panel.name;
+        return name.replace(/\{(\w+)\}/g, (_, label) => metric[label] ?? '(none)');
+    };
+}
+
+/* A label keeps its colour for as long as the page is open. */
+function paint(data, panel, colours) {
+    const rank = (label) => { const i = panel.order?.indexOf(label) ?? -1; return i < 0 ? 99 : i; };
+    if (!Array.isArray(panel.name)) data.series.sort((a, b) => rank(a.label) - rank(b.label) || a.label.localeCompare(b.label));
+    for (const s of data.series) {
+        if (!colours.has(s.label)) colours.set(s.label, colours.size);
+        s.colour = colours.get(s.label);
+    }
+    return data;
+}
+
+export function fill(query, section, span) {
+    const window = Math.max(section.leastWindow, 4 * section.interval, span.step);
+    return query.replaceAll('$s', section.selector).replaceAll('$w', address.duration(Math.ceil(window)));
+}
+
+async function load(section, panel, span, colours, signal) {
+    const answers = await Promise.all(panel.queries.map((q) => api.queryRange(fill(q, section, span), span, { signal })));
+    return paint(grid(span, answers.map(([data]) => data.result), nameOf(panel)), panel, colours);
+}
+
+/* {panel id: {data, error, span}} for all panels of all sections, renewed whenever the span moves. */
+function usePanels(sections, span, setBusy) {
+    const [all, setAll] = useState({});
+    const colours = useRef(new Map());
+    useEffect(() => {
+        if (!sections) return undefined;
+        const stop = new AbortController(), fresh = {};
+        const jobs = sections.flatMap((section) => section.panels.map(async (panel) => {
+            if (!colours.current.has(panel.id)) colours.current.set(panel.id, new Map());
+            try {
+                fresh[panel.id] = { data: await load(section, panel, span, colours.current.get(panel.id), stop.signal), span };
+            } catch (e) {
+                fresh[panel.id] = { error: e.message, span };
+            }
+        }));
+        setBusy(true);
+        Promise.all(jobs).then(() => {
+            if (stop.signal.aborted) return;
+            setAll(fresh);
+            setBusy(false);
+        });
+        return () => stop.abort();
+    }, [sections, span.start, span.end, span.step]);
+    return all;
+}
+
+/* ---- tiles ---- */
+
+function tileValues(of, series) {
+    if (of === 'total') return total(series);
+    if (of === 'max') return series.length === 0 ? [] : series[0].values.map((_, i) => series.reduce((m, s) => (s.values[i] === null ? m : Math.max(m ?? -Infinity, s.values[i])), null));
+    return series[of]?.values ?? [];
+}
+
+/* An area as an SVG path on a field of 100 by 30. */
+function sparkPaths(values) {
+    const known = values.filter((v) => v !== null);
+    if (known.length < 2) return null;
+    const most = Math.max(...known), least = Math.min(...known, most * 0.6), room = most - least || 1;
+    const at = (v, i) => `${((i / (values.length - 1)) * 100).toFixed(2)} ${(27 - ((v - least) / room) * 22).toFixed(2)}`;
+    const points = values.map((v, i) => (v === null ? null : at(v, i))).filter((p) => p !== null);
+    const line = 'M' + points.join('L');
+    return { line, area: `${line}L${points[points.length - 1].split(' ')[0]} 30L${points[0].split(' ')[0]} 30Z` };
+}
+
+function Tile({ title, unit, v, values, demo }) {
+    const [number, suffix] = format.valueParts(unit, v);
+    const spark = values && sparkPaths(values);
+    return html`<div class=${'tile' + (demo ? ' demo' : '')}>
+        <dt>${title}</dt><dd>${number}${suffix && html`<small>${suffix}</small>`}</dd>
+        ${spark && html`<svg viewBox="0 0 100 30" preserveAspectRatio="none" aria-hidden="true"><path class="spark-fill" d=${spark.area} /><path class="spark-line" d=${spark.line} /></svg>`}
+    </div>`;
+}
+
+function Tiles({ sections, panels, series }) {
+    const tiles = sections.flatMap((section) => section.panels.filter((p) => p.tile && panels[p.id]?.data).map((p) => {
+        const values = tileValues(p.tile.of, panels[p.id].data.series);
+        return html`<${Tile} key=${p.id} title=${p.tile.title} unit=${p.unit} v=${newest(values)} values=${values} demo=${section.id === 'calls'} />`;
+    }));
+    return html`<dl class=${'tiles' + (tiles.length < 9 ? ' few' : '')} aria-label="At a glance">
+        ${tiles}
+        ${series !== null && html`<${Tile} key="series" title="Active series" unit="" v=${series} />`}
+    </dl>`;
+}
+
+/* The number of active series is a status, not a series: it is asked for with every refresh. */
+function useSeries(now) {
+    const [n, setN] = useState(null);
+    useEffect(() => { api.tsdb().then((d) => setN(d.headStats.numSeries), () => {}); }, [now]);
+    return n;
+}
+
+/* ---- the page ---- */
+
+function DemoNote({ openGuide }) {
+    return html`<div class="note demo" role="note"><span class="tag">Demo</span>
+        <p>The model calls are <strong>made up</strong>, so that there is something to see. They end when real telemetry arrives; host and server are real.</p>
+        <button class="primary" onClick=${openGuide}>Send your own data</button></div>`;
+}
+
+function HostChoice({ hosts, state, go, selector }) {
+    const now = hosts.find((h) => selector.includes(`instance=${JSON.stringify(h.instance)}`));
+    const text = (h) => (h.name ? `${h.name} (${h.instance})` : h.instance);
+    if (hosts.length < 2) return now && html`<span class="soft">${text(now)}</span>`;
+    return html`<select aria-label="Host" value=${now?.instance} onChange=${(e) => go({ host: e.target.value })}>
+        ${hosts.map((h) => html`<option key=${h.instance} value=${h.instance}>${text(h)}</option>`)}</select>`;
+}
+
+function Section({ section, panels, span, hosts, state, go, isDemo }) {
+    const zoom = useMemo(() => (from, to) => go({ from, to }), [go]);
+    return html`<section class="group" aria-labelledby=${'s-' + section.id}>
+        <header><h2 id=${'s-' + section.id}>${section.title}</h2>
+            ${section.id === 'calls' && isDemo && html`<span class="tag">Demo</span>`}
+            ${section.byInstance ? html`<${HostChoice} hosts=${hosts} state=${state} go=${go} selector=${section.selector} />` : html`<span class="soft">${section.about}</span>`}
+        </header>
+        <div class="panels">${section.panels.map((p) => html`
+            <${Panel} key=${p.id} panel=${p} result=${panels[p.id]} span=${span} zoom=${zoom} go=${go}
+                query=${fill(p.queries[p.queries.length > 1 && p.tile?.of >= 0 ? p.tile.of : 0], section, span)} />`)}
+        </div>
+    </section>`;
+}
+
+export function Overview({ state, go, now, openGuide, setBusy, say }) {
+    const [around, trouble] = useAround(state.host, now);
+    const least = around ? Math.min(15, ...around.sections.map((s) => s.interval)) : 5;
+    const span = useMemo(() => address.span({ ...state, step: '' }, now, Math.max(least, 1)), [state, now, least]);
+    const panels = usePanels(around?.sections, span, setBusy);
+    const series = useSeries(now);
+
+    if (trouble && !around) return html`<h1>Overview</h1><div class="note bad" role="alert"><p>${trouble}</p></div>`;
+    if (!around) return html`<h1 class="unseen">Overview</h1><p class="blank" role="status">Loading …</p>`;
+    if (around.isEmpty) return html`<section class="result guide"><h1>No data yet</h1>
+        <p class="soft">This server has not received anything. Each of these ways works at once:</p><${GuideText} say=${say} /></section>`;
+    return html`
+        <h1 class="unseen">Overview</h1>
+        ${trouble && html`<div class="note bad" role="alert"><p>${trouble} What is shown may be old.</p></div>`}
+        ${around.isDemo && html`<${DemoNote} openGuide=${openGuide} />`}
+        ${!around.isDemo && !around.hasReal && html`<div class="note info"><p>Only this server and its host so far.</p><button onClick=${openGuide}>Send your own data</button></div>`}
+        <${Tiles} sections=${around.sections} panels=${panels} series=${series} />
+        ${around.sections.map((s) => html`<${Section} key=${s.id} section=${s} panels=${panels} span=${span} hosts=${around.hosts} state=${state} go=${go} isDemo=${around.isDemo} />`)}`;
+}
