@@ -72,6 +72,7 @@ struct matching {
     size_t n, cap;
     struct series_matrix *out;
     struct series_index index;
+    struct arena work; /* forgotten after each match */
 };
 
 static uint64_t match_hash(const struct node *n, struct labels l)
@@ -129,9 +130,9 @@ static void find_matches(struct matching *m)
 }
 
 /* Which steps have a sample on that side of a match. */
-static bool *present(const struct matching *m, const struct match *of, int side)
+static bool *present(struct matching *m, const struct match *of, int side)
 {
-    bool *at = arena_zero(&m->ev->q->arena, m->ev->n);
+    bool *at = arena_zero(&m->work, m->ev->n);
     for (size_t k = 0; k < of->n[side]; k++) {
         const struct mseries *s = &m->in[side]->at[of->side[side][k]];
         for (size_t i = 0; i < m->ev->n; i++) at[i] |= has_sample(s, i);
@@ -172,6 +173,7 @@ static int set_operator(struct matching *m, struct err *e)
             copy_side(m, of, 0, NULL, false);
             if (of->n[1]) copy_side(m, of, 1, of->n[0] ? present(m, of, 0) : NULL, false);
         }
+        arena_reset(&m->work);
         rc = eval_check(m->ev, e);
     }
     return rc == OK && op == OP_OR ? matrix_merge(m->ev->q, m->out, e) : rc;
@@ -242,10 +244,10 @@ static bool any_present(const struct series_matrix *in, size_t step)
 
 /* For each step the member of the "one" side that is there. Two at once is an error, unless there is nobody
  * to match. */
-static int who_is_one(const struct matching *m, const struct match *of, const struct roles *r, uint32_t **out,
+static int who_is_one(struct matching *m, const struct match *of, const struct roles *r, uint32_t **out,
                       struct err *e)
 {
-    uint32_t *who = arena_array(&m->ev->q->arena, m->ev->n, sizeof *who);
+    uint32_t *who = arena_array(&m->work, m->ev->n, sizeof *who);
     for (size_t i = 0; i < m->ev->n; i++) who[i] = NOBODY;
     for (size_t k = 0; k < of->n[r->one]; k++) {
         const struct mseries *s = &m->in[r->one]->at[of->side[r->one][k]];
@@ -350,11 +352,12 @@ static int match_operator(struct matching *m, struct err *e)
         if ((rc = who_is_one(m, of, &r, &who, e)) < 0) break;
         if (of->n[r.one] == 0 && !r.fill_one) continue;
         if (of->n[r.many] == 0 && !r.fill_many) continue;
-        struct pairing *pairs = arena_array(&m->ev->q->arena, of->n[r.one] + 1, sizeof *pairs);
-        bool *claimed = arena_zero(&m->ev->q->arena, m->ev->n);
+        struct pairing *pairs = arena_array(&m->work, of->n[r.one] + 1, sizeof *pairs);
+        bool *claimed = arena_zero(&m->work, m->ev->n);
         for (size_t s = 0; s < of->n[r.many] && rc == OK; s++)
             rc = match_series(m, of, &r, &m->in[r.many]->at[of->side[r.many][s]], who, pairs, claimed, e);
         if (rc == OK && r.fill_many) rc = match_lonely(m, of, &r, who, pairs, e);
+        arena_reset(&m->work);
         if (rc == OK) rc = eval_check(m->ev, e);
     }
     series_index_release(&m->index);
@@ -365,8 +368,11 @@ static int vectors(struct eval *ev, struct binop *b, const struct series_matrix 
                    const struct series_matrix *r, struct series_matrix *out, struct err *e)
 {
     struct matching m = { .ev = ev, .node = b->node, .op = b, .in = { l, r }, .out = out };
+    m.work.budget = ev->q->max_memory;
     find_matches(&m);
-    return op_is_set(b->node->op) ? set_operator(&m, e) : match_operator(&m, e);
+    int rc = op_is_set(b->node->op) ? set_operator(&m, e) : match_operator(&m, e);
+    arena_release(&m.work);
+    return rc;
 }
 
 int eval_binary(struct eval *ev, const struct node *n, struct series_matrix *out, struct err *e)

@@ -5,6 +5,9 @@
 #include "query/promql/eval.h"
 #include "query/promql/parse.h"
 
+/* So small that times may be added and subtracted along the deepest tree without a thought of overflow. */
+#define DURATION_MAX_MS ((int64_t)1 << 45) /* a thousand years */
+
 static int fail_at(const struct query *q, uint32_t pos, struct err *e, const char *text)
 {
     int line, column;
@@ -64,7 +67,8 @@ static int expr_ms(const struct query *q, const struct duration_expr *d, bool po
     int rc = durations_value(q, d, &seconds, e);
     if (rc < 0) return rc;
     if (positive && !(seconds > 0)) return fail_at(q, d->pos, e, "duration must be greater than 0");
-    if (!(fabs(seconds) <= 9.2e12)) return fail_at(q, d->pos, e, "duration out of range");
+    if (!(fabs(seconds) <= (double)DURATION_MAX_MS / 1000))
+        return fail_at(q, d->pos, e, "duration out of range");
     *out = (int64_t)llround(seconds * 1000);
     return OK;
 }
@@ -73,6 +77,11 @@ static int expr_ms(const struct query *q, const struct duration_expr *d, bool po
 static const struct node *carrier(const struct node *n)
 {
     return n->kind == NODE_MATRIX ? n->child : n;
+}
+
+static bool fits(int64_t ms, int64_t max)
+{
+    return ms >= -max && ms <= max;
 }
 
 int timing_of(const struct query *q, const struct node *n, struct timing *t, struct err *e)
@@ -87,5 +96,10 @@ int timing_of(const struct query *q, const struct node *n, struct timing *t, str
     if (rc == OK && n->range_expr) rc = expr_ms(q, n->range_expr, true, &t->range_ms, e);
     if (rc == OK && n->step_expr) rc = expr_ms(q, n->step_expr, true, &t->step_ms, e);
     if (t->step_ms == 0) t->step_ms = q->default_step_ms;
+    if (rc == OK && (!fits(t->offset_ms, DURATION_MAX_MS) || !fits(t->range_ms, DURATION_MAX_MS) ||
+                     !fits(t->step_ms, DURATION_MAX_MS)))
+        return fail_at(q, n->at.pos, e, "duration out of range");
+    if (rc == OK && !fits(t->at_ms, QUERY_TIME_MAX_MS))
+        return fail_at(q, n->at.pos, e, "timestamp out of range");
     return rc;
 }

@@ -243,7 +243,7 @@ static void query_init(struct query *q, struct engine *en, const struct query_co
         .start_ms = c->start_ms,
         .end_ms = c->end_ms,
         .step_ms = c->step_ms,
-        .lookback_ms = c->lookback_ms > 0 ? c->lookback_ms : en->conf.lookback_ms,
+        .lookback_ms = c->lookback_ms > 0 ? MIN(c->lookback_ms, QUERY_TIME_MAX_MS) : en->conf.lookback_ms,
         .default_step_ms = en->conf.default_step_ms,
         .max_samples = en->conf.max_samples,
         .max_memory = en->conf.max_memory_bytes,
@@ -296,6 +296,8 @@ int engine_query(struct engine *en, const struct query_conf *c, struct query_res
 
     *out = (struct query_result){ .arena = ARENA_INIT(en->conf.max_memory_bytes) };
     if (c->end_ms < c->start_ms) return err_set(e, ERR_PARSE, "end timestamp must not be before start time");
+    if (c->start_ms < -QUERY_TIME_MAX_MS || c->end_ms > QUERY_TIME_MAX_MS)
+        return err_set(e, ERR_PARSE, "time of the query out of range");
     query_init(&q, en, c);
     if ((rc = engine_enter(en, &q.call, e)) == OK) {
         out->stats.queue_s = since(&clock);

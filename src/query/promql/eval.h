@@ -19,7 +19,8 @@
 #include "query/promql/engine.h"
 #include "query/promql/functions.h"
 
-#define ABSENT double_of(STALE_BITS)
+#define ABSENT            double_of(STALE_BITS)
+#define QUERY_TIME_MAX_MS ((int64_t)1 << 53)
 
 struct query_arena; /* one chunk's memory, kept until the query ends */
 struct window_job;  /* window.h */

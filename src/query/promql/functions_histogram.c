@@ -191,7 +191,7 @@ static int estimate_classic(struct estimate *x, const struct classic *c, const b
     for (size_t i = 0; i < x->ev->n && rc == OK; i++) {
         size_t n = buckets_at(x, c, i, b);
         int told = 0;
-        if (n == 0 || native_too[i]) continue;
+        if (n == 0 || (native_too && native_too[i])) continue;
         double v = x->b ? fraction_classic(x->a[i], x->b[i], b, n) : quantile_classic(x->a[i], b, n, &told);
         if (told & QUANTILE_FORCED) estimate_note(x, NOTE_FORCED_MONOTONICITY, c->labels, x->function);
         rc = put_estimate(x, c->labels, i, v, e);
@@ -216,15 +216,16 @@ static int estimate_native(struct estimate *x, const struct mseries *s, size_t s
     return put_estimate(x, s->labels, step, v, e);
 }
 
-/* Marks in `clash` the steps at which the native series meets buckets of the same labels. */
+/* Marks in `clash` the steps at which the native series meets buckets of the same labels; NULL: at none. */
 static void find_clashes(struct estimate *x, const struct mseries *s, bool **clash)
 {
     struct classic *c = find_classic(x, s->labels);
     if (c == NULL) return;
-    bool *at = clash[c - x->classics];
+    bool **at = &clash[c - x->classics];
+    if (*at == NULL) *at = arena_zero(&x->ev->q->arena, x->ev->n);
     for (size_t k = 0; k < c->n; k++)
         for (size_t i = 0; i < x->ev->n; i++)
-            if (has_hist(s, i) && has_float(&x->in.at[c->series[k]], i)) at[i] = true;
+            if (has_hist(s, i) && has_float(&x->in.at[c->series[k]], i)) (*at)[i] = true;
 }
 
 static int estimate_all(struct estimate *x, struct series_matrix *out, struct err *e)
@@ -238,7 +239,7 @@ static int estimate_all(struct estimate *x, struct series_matrix *out, struct er
     for (size_t s = 0; s < x->in.n; s++)
         if (any_float(&x->in.at[s], steps)) add_bucket(x, s);
     bool **clash = arena_array(a, x->n, sizeof *clash);
-    for (size_t k = 0; k < x->n; k++) clash[k] = arena_zero(a, steps);
+    for (size_t k = 0; k < x->n; k++) clash[k] = NULL;
     for (size_t s = 0; s < x->in.n; s++)
         if (x->in.at[s].h) find_clashes(x, &x->in.at[s], clash);
 
@@ -251,7 +252,7 @@ static int estimate_all(struct estimate *x, struct series_matrix *out, struct er
         struct classic *c = m->h ? find_classic(x, m->labels) : NULL;
         for (size_t i = 0; m->h && i < steps && rc == OK; i++) {
             if (m->h[i] == NULL) continue;
-            if (c && clash[c - x->classics][i])
+            if (c && clash[c - x->classics] && clash[c - x->classics][i])
                 estimate_note(x, NOTE_MIXED_CLASSIC_NATIVE, m->labels, STR(""));
             else
                 rc = estimate_native(x, m, i, e);

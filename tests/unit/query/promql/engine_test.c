@@ -95,6 +95,27 @@ TEST(a_million_steps_of_nearly_nothing_are_refused_too)
     store_close(s);
 }
 
+TEST(times_beyond_all_reason_are_refused)
+{
+    static const char *const texts[] = {
+        "m @ 9e15",      "m offset 2000y",      "m offset -2000y",
+        "rate(m[1e12])", "m offset (1e15 * 2)", "sum_over_time(m[5m:1e13])"
+    };
+    struct store *s = filled(1, 10);
+    struct engine *en = engine_new(s, NULL, NULL);
+    struct query_result r;
+    struct err e = ERR_INIT;
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        EXPECT_INT(query(en, texts[i], 0, 0, 0, &r, &e), ERR_PARSE);
+    EXPECT_INT(query(en, "m", INT64_MAX, INT64_MAX, 0, &r, &e), ERR_PARSE);
+    EXPECT_INT(query(en, "m", INT64_MIN, 0, 1000, &r, &e), ERR_PARSE);
+    EXPECT_INT(query(en, "m offset 200y", 0, 0, 0, &r, &e), OK);
+    query_result_release(&r);
+    engine_free(en);
+    store_close(s);
+}
+
 TEST(too_many_samples_are_refused)
 {
     struct store *s = filled(100, 10);
@@ -241,6 +262,7 @@ TEST(at_most_ten_notes_of_a_kind_are_listed)
 
 TESTS(CASE(a_range_answer_is_a_matrix_sorted_by_labels), CASE(a_text_that_is_no_promql_says_where),
       CASE(memory_is_asked_for_before_it_is_taken), CASE(a_million_steps_of_nearly_nothing_are_refused_too),
-      CASE(too_many_samples_are_refused), CASE(a_deadline_ends_a_slow_query), CASE(a_cancelled_query_stops),
+      CASE(times_beyond_all_reason_are_refused), CASE(too_many_samples_are_refused),
+      CASE(a_deadline_ends_a_slow_query), CASE(a_cancelled_query_stops),
       CASE(who_waits_too_long_for_a_turn_goes_away), CASE(many_threads_give_the_same_answer_as_one),
       CASE(at_most_ten_notes_of_a_kind_are_listed))
