@@ -146,10 +146,12 @@ static int open_http(struct server *s, struct err *e)
     struct limit limit = LIMIT_DEFAULT;
     limit.body_bytes = (size_t)o->max_body_bytes;
     push_prom_init(&s->push, s->store, &limit);
+    push_otlp_init(&s->otlp, s->store, &limit, NULL);
     s->pushgateway = pushgateway_start(s->store, &limit, &(struct pushgateway_conf){ 0 });
 
     s->http = http_server_new();
     http_server_routes(s->http, push_prom_routes, push_prom_n_routes, &s->push);
+    http_server_routes(s->http, push_otlp_routes, push_otlp_n_routes, &s->otlp);
     http_server_routes(s->http, pushgateway_routes, pushgateway_n_routes, s->pushgateway);
     http_server_routes(s->http, prometheus_routes, prometheus_routes_count, &s->api);
     add_prefixed(s);
@@ -179,15 +181,18 @@ static int open_grpc(struct server *s, struct err *e)
         .tls_key_pem = s->tls_key,
     };
     s->grpc = grpc_server_new();
+    grpc_server_methods(s->grpc, push_otlp_methods, push_otlp_n_methods, &s->otlp);
     return grpc_server_start(s->grpc, &conf, e);
 }
 
 static bool real_arrived(void *ctx)
 {
     const struct server *s = ctx;
-    return stat_value(s->push.write_v1.samples) + stat_value(s->push.write_v2.samples) +
-               stat_value(s->push.import.samples) >
-           0;
+    const struct ingest *doors[] = { &s->push.write_v1, &s->push.write_v2, &s->push.import, &s->otlp.http,
+                                     &s->otlp.grpc };
+    double samples = 0;
+    for (size_t i = 0; i < COUNT(doors); i++) samples += stat_value(doors[i]->samples);
+    return samples > 0;
 }
 
 static void open_self(struct server *s)
@@ -246,6 +251,7 @@ void server_close(struct server *s)
     work_stop(s->pool);
     engine_free(s->engine);
     store_close(s->store);
+    push_otlp_release(&s->otlp);
     grpc_server_free(s->grpc);
     http_server_free(s->http);
     mem_free(s->prefixed);

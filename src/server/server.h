@@ -5,6 +5,7 @@
 #include "net/grpc_server.h"
 #include "net/http_client.h"
 #include "receive/demo.h"
+#include "receive/push_otlp.h"
 #include "receive/push_prom.h"
 #include "receive/pushgateway.h"
 #include "receive/self.h"
@@ -23,6 +24,7 @@ struct server {
     struct grpc_server *grpc; /* NULL: --listen-grpc none */
 
     struct push_prom push;
+    struct push_otlp otlp;
     struct pushgateway *pushgateway;
     struct self *self;
     struct demo *demo;
