@@ -189,10 +189,28 @@ static struct engine *engine_new(const struct embedded_conf *conf)
     pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
     pthread_cond_init(&s->idle, &mono);
     pthread_condattr_destroy(&mono);
-    pthread_rwlock_init(&s->days_lock, NULL);
+    pthread_rwlockattr_t rw; /* a crowd of readers must not keep the writer at midnight waiting */
+    pthread_rwlockattr_init(&rw);
+    pthread_rwlockattr_setkind_np(&rw, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&s->days_lock, &rw);
+    pthread_rwlockattr_destroy(&rw);
     s->registry = registry_new(s->conf.max_series);
     s->head = head_new();
     return s;
+}
+
+/* The fixed directories, and the memory of them: a power cut must not take the whole store away. */
+static int make_directories(struct engine *s, struct err *e)
+{
+    char path[4200];
+    int rc;
+    snprintf(path, sizeof path, "%s/metrics", s->dir);
+    if ((rc = file_mkdirs(path, e)) < 0) return rc;
+    snprintf(path, sizeof path, "%s/wal", s->dir);
+    if ((rc = file_mkdirs(path, e)) < 0) return rc;
+    if ((rc = file_sync_dir(s->dir, e)) < 0) return rc;
+    snprintf(path, sizeof path, "%s/..", s->dir);
+    return file_sync_dir(path, e);
 }
 
 static int take_directory(struct engine *s, struct err *e)
@@ -203,7 +221,7 @@ static int take_directory(struct engine *s, struct err *e)
     if (rc < 0) return rc;
     snprintf(path, sizeof path, "%s/lock", s->dir);
     s->lock_fd = file_lock(path, e);
-    return MIN(s->lock_fd, 0);
+    return s->lock_fd < 0 ? s->lock_fd : make_directories(s, e);
 }
 
 int embedded_open(const struct embedded_conf *conf, struct store **out, struct err *e)

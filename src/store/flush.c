@@ -9,6 +9,7 @@
  * When the disk refuses, the job is kept with what was built, and the next call goes on with it: until then the old head
  * answers reads, and the WAL keeps its rows. Threads: one at a time (flush_mu). */
 #include <malloc.h>
+#include <stdio.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -241,6 +242,14 @@ static int install(struct engine *s, uint64_t floor, struct err *e)
     return rc;
 }
 
+/* Directories of new days must not be forgotten by a power cut when their files are listed. */
+static int sync_days(struct engine *s, struct err *e)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%s/metrics", s->dir);
+    return file_sync_dir(path, e);
+}
+
 /* The first segment that will still be needed. While the WAL is being replayed that is the one being read. */
 static int floor_after(struct engine *s, uint64_t *floor, struct err *e)
 {
@@ -256,6 +265,7 @@ static int run(struct engine *s, struct err *e)
     int rc = floor_after(s, &floor, e);
     for (size_t i = 0; rc == OK && i < job->n_days; i++)
         if (!job->days[i].is_built) rc = build_day(s, &job->days[i], e);
+    if (rc == OK) rc = sync_days(s, e);
     if (rc == OK) rc = extras_save(s, e);
     if (rc == OK) rc = install(s, floor, e);
     if (rc < 0) return rc;

@@ -11,6 +11,7 @@
 #include "store/engine.h"
 
 #define AHEAD 64
+#define HISTOGRAMS_A_RECORD 16 /* half a megabyte each at the worst, and a record must fit into a frame */
 #define SCRATCH_KEEP (4u << 20)
 #define NO_SERIES ((series_key)0) /* numbers start at 1 */
 
@@ -130,7 +131,11 @@ static void add_rows(struct writing *w)
 
 static void log_slab(void *ctx, const struct slab *slab, uint32_t from)
 {
-    wal_put_rows(ctx, slab->kind, slab->key + from, slab->time_ms + from, slab->bits + from, slab->n - from);
+    uint32_t most = slab->kind == ROW_HISTOGRAM ? HISTOGRAMS_A_RECORD : SLAB_ROWS_MAX;
+    for (uint32_t n; from < slab->n; from += n) {
+        n = MIN(slab->n - from, most);
+        wal_put_rows(ctx, slab->kind, slab->key + from, slab->time_ms + from, slab->bits + from, n);
+    }
 }
 
 static void log_and_publish(struct writing *w, bool durable, store_done *done, void *ctx)

@@ -220,8 +220,8 @@ static void fail_round(uint64_t n, int with_errno, uint64_t *calls)
 
 TEST(each_disk_call_failing_once_keeps_acknowledged_rows)
 {
-    static const int kinds[] = { EIO, ENOSPC };
-    uint64_t rounds = 0, step = getenv("VEDETTE_FAULTS") ? 1 : 7;
+    static const int kinds[] = { EIO, ENOSPC, EINTR };
+    uint64_t rounds = 0, step = getenv("VEDETTE_FAULTS") ? 1 : 11;
     for (size_t k = 0; k < COUNT(kinds); k++) {
         uint64_t calls;
         fail_round(UINT64_MAX, kinds[k], &calls); /* how many calls there are when none fails */
