@@ -5,6 +5,25 @@
 
 #define ASK_EVERY (1u << 18) /* samples; some hundred microseconds of work */
 
+size_t rows_after_far(const int64_t *t, size_t from, size_t n, int64_t bound)
+{
+    size_t leap = 1;
+    while (from + leap < n && t[from + leap] <= bound) {
+        from += leap;
+        leap *= 2;
+    }
+    size_t lo = from,
+           hi = MIN(from + leap, n); /* t[hi] is later, if there is a t[hi]; before lo nothing is */
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (t[mid] <= bound)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
 struct floats window_floats(struct window_run *r, const struct window *w)
 {
     const struct rows *rows = &r->rows;

@@ -88,10 +88,20 @@ void window_each(struct window_run *); /* the plain loop over steps */
 int window_time_left(struct window_run *, uint64_t work);
 
 /* The first and last row of window i of (data_start + i * data_step), moving [*lo, *hi) forward. */
+size_t rows_after_far(const int64_t *time_ms, size_t from, size_t n, int64_t bound); /* rows_after by leaps */
+
+/* The first row at or after `from` that is later than bound. */
+static inline size_t rows_after(const int64_t *time_ms, size_t from, size_t n, int64_t bound)
+{
+    size_t near = from + 8 < n ? from + 8 : n;
+    while (from < near && time_ms[from] <= bound) from++;
+    return from < near || from == n ? from : rows_after_far(time_ms, from, n, bound);
+}
+
 static inline void window_move(const struct rows *r, int64_t start_ms, int64_t end_ms, size_t *lo, size_t *hi)
 {
-    while (*hi < r->n && r->time_ms[*hi] <= end_ms) ++*hi;
-    while (*lo < *hi && r->time_ms[*lo] <= start_ms) ++*lo;
+    *hi = rows_after(r->time_ms, *hi, r->n, end_ms);
+    *lo = rows_after(r->time_ms, *lo, *hi, start_ms);
 }
 
 extern const struct window_def window_rate, window_increase, window_delta, window_irate, window_idelta,
