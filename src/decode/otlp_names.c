@@ -252,6 +252,7 @@ static struct str leading_digit_escaped(struct str name, struct arena *a)
 int otlp_metric_name(enum otlp_strategy strategy, struct str name, struct str unit, enum otlp_name_kind kind,
                      struct arena *a, struct str *out, struct err *e)
 {
+    if (unit.n == 0) unit = STR("");
     switch (strategy) {
     case OTLP_UNDERSCORE_WITH_SUFFIXES:
         *out = leading_digit_escaped(escaped_with_suffixes(name, unit, kind, a), a);

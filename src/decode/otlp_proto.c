@@ -87,11 +87,14 @@ static bool value_last(struct pb *r, struct str message, struct pb_field *last)
     return pb_join(r, &sub);
 }
 
+/* Always writes one value, after an error too: the writer expects it. */
 static bool value_json(struct pb *r, struct str message, int depth, struct arena *a, struct json_writer *w)
 {
-    struct pb_field v;
-    if (depth > OTLP_VALUE_DEPTH_MAX) return pb_fail(r, "attribute values nested too deeply");
-    if (!value_last(r, message, &v)) return false;
+    struct pb_field v = { .tag = 0 };
+    if (depth > OTLP_VALUE_DEPTH_MAX)
+        pb_fail(r, "attribute values nested too deeply");
+    else if (!value_last(r, message, &v))
+        v.tag = 0;
     switch (v.tag) {
     case PB_LEN(1): json_put_string(w, v.bytes); break;
     case PB_VARINT(2): json_put_bool(w, v.u != 0); break;

@@ -17,13 +17,15 @@
 enum { LAYOUTS = 64, NAMES = 512, SLOT_CONST = -1, SLOT_NAME = -2, SLOT_EXTRA = -3, NOT_JOINED = -1 };
 
 struct slot {
-    struct str packed; /* a pair, or a name alone */
+    struct str packed; /* constant pairs, then the name that awaits a value */
+    size_t n_pairs;    /* bytes of the pairs alone: all of it for SLOT_CONST */
     int attr;          /* index, or SLOT_* */
 };
 
 struct layout {
     uint64_t generation;
     size_t n_keys, n_slots;
+    size_t size; /* of a series without its values, at most */
     struct str *keys;
     bool any_joined;
     int16_t *joined; /* the next attribute whose key makes the same label, in order of keys */
@@ -48,7 +50,9 @@ struct otlp_series {
     size_t n_weak, n_strong;
     uint64_t generation;
     const struct otlp_attrs *attrs;       /* of the point at hand */
+    size_t values_size;                   /* of all its values, and ';' for each */
     const struct layout *at[OTLP_EXTRAS]; /* its layouts, as far as looked up */
+    struct layout *last[OTLP_EXTRAS];     /* that fitted: points of one kind come in a row */
     struct layout *layouts;
     struct name *names;
 };
@@ -196,21 +200,30 @@ static char *put_run(char *to, struct str s)
     return to + s.n;
 }
 
-static struct str packed_part(const struct part *p, struct arena *a)
-{
-    char *bytes = arena_alloc(a, p->name.n + p->value.n + 20), *to = put_run(bytes, p->name);
-    if (p->attr == SLOT_CONST) to = put_run(to, p->value);
-    return str_make(bytes, (size_t)(to - bytes));
-}
-
+/* Constant pairs are gathered in front of the next name, so that packing copies few and long runs. */
 static void layout_finish(struct layout *l, struct draft *d, struct arena *a)
 {
+    size_t most = 0;
     draft_sort(d);
-    l->slots = arena_array(a, d->n, sizeof *l->slots);
+    for (size_t i = 0; i < d->n; i++) most += d->part[i].name.n + d->part[i].value.n + 20;
+    char *to = arena_alloc(a, most), *from = to;
+
+    l->slots = arena_array(a, d->n + 1, sizeof *l->slots);
     for (size_t i = 0; i < d->n; i++) {
-        if (d->part[i].attr == SLOT_CONST && d->part[i].value.n == 0) continue;
-        l->slots[l->n_slots++] = (struct slot){ packed_part(&d->part[i], a), d->part[i].attr };
+        const struct part *p = &d->part[i];
+        if (p->attr == SLOT_CONST) {
+            if (p->value.n > 0) to = put_run(put_run(to, p->name), p->value);
+            continue;
+        }
+        char *name = to;
+        to = put_run(to, p->name);
+        l->slots[l->n_slots++] =
+            (struct slot){ str_make(from, (size_t)(to - from)), (size_t)(name - from), p->attr };
+        from = to;
     }
+    l->slots[l->n_slots++] =
+        (struct slot){ str_make(from, (size_t)(to - from)), (size_t)(to - from), SLOT_CONST };
+    l->size = most + 10 * d->n; /* and the lengths of the values */
 }
 
 static void layout_make(struct otlp_series *s, struct layout *l, enum otlp_extra extra)
@@ -242,19 +255,27 @@ static bool layout_fits(const struct layout *l, const struct otlp_series *s, enu
     return true;
 }
 
-static const struct layout *layout_of(struct otlp_series *s, enum otlp_extra extra)
+/* Lengths and last letters tell sets of keys apart well enough for a cache. */
+static struct layout *layout_place(const struct otlp_series *s, enum otlp_extra extra)
 {
-    if (s->at[extra] != NULL) return s->at[extra];
-
-    uint64_t h =
-        (uint64_t)extra + 1; /* lengths and last letters tell key sets apart well enough for a cache */
+    uint64_t h = (uint64_t)extra + 1;
     for (size_t i = 0; i < s->attrs->n; i++) {
         struct str key = s->attrs->at[i].key;
         h = (h ^ key.n ^ (key.n > 0 ? (uint64_t)(unsigned char)key.p[key.n - 1] << 8 : 0)) *
             0x9e3779b97f4a7c15u;
     }
-    struct layout *l = &s->layouts[h >> 32 & (LAYOUTS - 1)];
-    if (!layout_fits(l, s, extra)) layout_make(s, l, extra);
+    return &s->layouts[h >> 32 & (LAYOUTS - 1)];
+}
+
+static const struct layout *layout_of(struct otlp_series *s, enum otlp_extra extra)
+{
+    struct layout *l = s->last[extra];
+    if (s->at[extra] != NULL) return s->at[extra];
+    if (l == NULL || !layout_fits(l, s, extra)) {
+        l = layout_place(s, extra);
+        if (!layout_fits(l, s, extra)) layout_make(s, l, extra);
+        s->last[extra] = l;
+    }
     return s->at[extra] = l;
 }
 
@@ -286,12 +307,38 @@ static int value_fault(const struct otlp_series *s, const struct otlp_attr *a, e
     return err_set(e, ERR_RANGE, "attribute \"%.*s\": the value is not valid UTF-8", STR_ARG(key));
 }
 
+#define HIGH_BITS 0x8080808080808080u
+
+/* UTF-8, with a short way for the ASCII that nearly all values are: eight bytes a step, the last ones
+ * overlapping. */
+static inline bool is_utf8(struct str s)
+{
+    uint64_t eight, all = 0;
+    uint32_t four[2];
+    if (s.n >= 8) {
+        for (size_t i = 0; i + 8 <= s.n; i += 8) {
+            memcpy(&eight, s.p + i, 8);
+            all |= eight;
+        }
+        memcpy(&eight, s.p + s.n - 8, 8);
+        all |= eight;
+    } else if (s.n >= 4) {
+        memcpy(&four[0], s.p, 4);
+        memcpy(&four[1], s.p + s.n - 4, 4);
+        all = four[0] | four[1];
+    } else {
+        for (size_t i = 0; i < s.n; i++) all |= (unsigned char)s.p[i];
+    }
+    return (all & HIGH_BITS) == 0 || str_utf8_valid(s);
+}
+
 int otlp_series_point(struct otlp_series *s, const struct otlp_attrs *attrs, enum reject *reason,
                       struct err *e)
 {
     uint32_t longest = MIN(s->limits->value_bytes, LABEL_VALUE_MAX);
 
     s->attrs = attrs;
+    s->values_size = attrs->n;
     memset(s->at, 0, sizeof s->at);
     if (UNLIKELY(attrs->n > MIN(s->limits->labels, LABELS_MAX))) {
         *reason = REJECT_label_limit;
@@ -300,7 +347,8 @@ int otlp_series_point(struct otlp_series *s, const struct otlp_attrs *attrs, enu
     }
     for (size_t i = 0; i < attrs->n; i++) {
         const struct otlp_attr *a = &attrs->at[i];
-        if (UNLIKELY(a->value.n > longest || !str_utf8_valid(a->value))) return value_fault(s, a, reason, e);
+        if (UNLIKELY(a->value.n > longest || !is_utf8(a->value))) return value_fault(s, a, reason, e);
+        s->values_size += a->value.n;
     }
     const struct layout *l = layout_of(s, OTLP_NO_EXTRA);
     for (size_t i = 0; l->any_joined && i < attrs->n; i++) {
@@ -335,17 +383,22 @@ static char *put_joined(char *to, const struct otlp_series *s, const struct layo
 
 static char *put_attr(char *to, const struct otlp_series *s, const struct layout *l, const struct slot *slot)
 {
-    size_t n = joined_size(s, l, slot->attr);
-    if (n == 0) return to;
+    struct str v = s->attrs->at[slot->attr].value;
+    size_t n = UNLIKELY(l->any_joined) ? joined_size(s, l, slot->attr) : v.n;
+
     memcpy(to, slot->packed.p, slot->packed.n);
-    return put_joined(put_varint(to + slot->packed.n, n), s, l, slot->attr);
+    if (n == 0) return to + slot->n_pairs; /* no value, no name */
+    to = put_varint(to + slot->packed.n, n);
+    if (UNLIKELY(l->any_joined)) return put_joined(to, s, l, slot->attr);
+    memcpy(to, v.p, n);
+    return to + n;
 }
 
-static char *put_pair(char *to, struct str packed_name, struct str value, struct str suffix)
+static char *put_value(char *to, const struct slot *slot, struct str value, struct str suffix)
 {
-    if (value.n + suffix.n == 0) return to;
-    memcpy(to, packed_name.p, packed_name.n);
-    to = put_varint(to + packed_name.n, value.n + suffix.n);
+    memcpy(to, slot->packed.p, slot->packed.n);
+    if (value.n + suffix.n == 0) return to + slot->n_pairs;
+    to = put_varint(to + slot->packed.n, value.n + suffix.n);
     memcpy(to, value.p, value.n);
     if (suffix.n > 0) memcpy(to + value.n, suffix.p, suffix.n);
     return to + value.n + suffix.n;
@@ -355,11 +408,9 @@ struct str otlp_series_pack(struct otlp_series *s, struct str metric, struct str
                             enum otlp_extra extra, struct str extra_value)
 {
     const struct layout *l = layout_of(s, extra);
-    size_t most = metric.n + suffix.n + extra_value.n + 20;
-    for (size_t i = 0; i < l->n_slots; i++) most += l->slots[i].packed.n + 10;
-    for (size_t i = 0; i < s->attrs->n; i++) most += s->attrs->at[i].value.n + 1;
+    char *bytes = arena_alloc(s->arena, l->size + s->values_size + metric.n + suffix.n + extra_value.n),
+         *to = bytes;
 
-    char *bytes = arena_alloc(s->arena, most), *to = bytes;
     for (size_t i = 0; i < l->n_slots; i++) {
         const struct slot *slot = &l->slots[i];
         switch (slot->attr) {
@@ -367,8 +418,8 @@ struct str otlp_series_pack(struct otlp_series *s, struct str metric, struct str
             memcpy(to, slot->packed.p, slot->packed.n);
             to += slot->packed.n;
             break;
-        case SLOT_NAME: to = put_pair(to, slot->packed, metric, suffix); break;
-        case SLOT_EXTRA: to = put_pair(to, slot->packed, extra_value, STR("")); break;
+        case SLOT_NAME: to = put_value(to, slot, metric, suffix); break;
+        case SLOT_EXTRA: to = put_value(to, slot, extra_value, STR("")); break;
         default: to = put_attr(to, s, l, slot);
         }
     }

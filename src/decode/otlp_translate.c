@@ -164,12 +164,22 @@ static void tell_metadata(struct otlp_translate *t)
 
 /* ---- points ---- */
 
-void otlp_row(struct otlp_translate *t, struct str raw, double value)
+static struct hash128 identity(struct str raw)
+{
+    return hash128_seed(raw.p, raw.n, LABELS_PACKED);
+}
+
+static void row_known(struct otlp_translate *t, struct str raw, struct hash128 id, double value)
 {
     const struct otlp_point *p = &t->point;
-    batch_series(t->batch, raw);
+    batch_series_known(t->batch, raw, id);
     batch_sample(t->batch, otlp_ms(p->time_ns), value);
     if (t->family.metric.data != OTLP_GAUGE) batch_start(t->batch, otlp_start_ms(p));
+}
+
+void otlp_row(struct otlp_translate *t, struct str raw, double value)
+{
+    row_known(t, raw, identity(raw), value);
 }
 
 static int number(struct otlp_translate *t)
@@ -182,10 +192,10 @@ static int number(struct otlp_translate *t)
 
     if (!stale && !p->has_value) return otlp_refuse(t, REJECT_value, "the data point has no value");
     struct str raw = otlp_series_pack(t->series, t->family.name, STR(""), OTLP_NO_EXTRA, STR(""));
-    if (is_delta && !stale &&
-        c->sum(c->ctx, labels_packed_id(raw), &p->start_ns, p->time_ns, &p->value, &why) < 0)
+    struct hash128 id = identity(raw);
+    if (is_delta && !stale && c->sum(c->ctx, id, &p->start_ns, p->time_ns, &p->value, &why) < 0)
         return otlp_refuse(t, REJECT_temporality, why.text);
-    otlp_row(t, raw, stale ? double_of(STALE_BITS) : p->value);
+    row_known(t, raw, id, stale ? double_of(STALE_BITS) : p->value);
     for (size_t i = 0; i < p->n_exemplars; i++) otlp_exemplar_put(t, &p->exemplars[i]);
     return OK;
 }

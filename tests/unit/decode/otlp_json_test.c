@@ -61,7 +61,7 @@ TEST(histograms_of_both_kinds)
     EXPECT_STR(
         decoded(METRIC("{\"name\":\"wait\",\"unit\":\"s\",\"histogram\":{\"aggregationTemporality\":2,"
                        "\"dataPoints\":[{" TIMES ",\"count\":\"6\",\"sum\":12.5,\"bucketCounts\":[\"1\",2,"
-                                                 "\"3\"],\"explicitBounds\":[0.1,5],\"min\":0,\"max\":9,"
+                       "\"3\"],\"explicitBounds\":[0.1,5],\"min\":0,\"max\":9,"
                        "\"exemplars\":[{\"asDouble\":1,\"timeUnixNano\":\"1700000000000000000\",\"traceId\":"
                        "\"ABCDEF0123456789abcdef0123456789\","
                        "\"spanId\":\"0000000000000000\"}]}]}}")),
@@ -169,7 +169,18 @@ TEST(values_nested_without_end_are_an_error)
     EXPECT(strstr(rows.err.text, "nested too deeply") != NULL);
 }
 
-TESTS(CASE(empty_requests), CASE(numbers_as_numbers_or_strings),
+/* Found by the fuzzer: a list whose value breaks off after its key was written. */
+TEST(a_broken_value_in_a_list_is_an_error)
+{
+    decoded("{\"resourceMetrics\":[{\"resource\":{\"attributes\":[{\"key\":\"k\",\"value\":{\"kvlistValue\":{"
+            "\"values\":[{\"key\":\"x\",\"value\":{7}}]}}}]}}]}");
+    EXPECT_INT(rows.rc, ERR_PARSE);
+    decoded("{\"resourceMetrics\":[{\"resource\":{\"attributes\":[{\"key\":\"k\",\"value\":{\"kvlistValue\":{"
+            "\"values\":[{\"key\":\"x\",\"value\":7}]}}}]}}]}");
+    EXPECT_INT(rows.rc, ERR_PARSE);
+}
+
+TESTS(CASE(a_broken_value_in_a_list_is_an_error), CASE(empty_requests), CASE(numbers_as_numbers_or_strings),
       CASE(enums_by_number_and_by_name_and_keys_in_any_order), CASE(histograms_of_both_kinds),
       CASE(summaries_and_stale_points), CASE(values_of_all_kinds_become_text),
       CASE(resource_and_scope_may_follow_what_they_are_about), CASE(wrong_kinds_name_their_place),

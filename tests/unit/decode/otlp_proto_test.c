@@ -561,10 +561,30 @@ TEST(values_nested_without_end_are_an_error)
     EXPECT(strstr(rows.err.text, "nested too deeply") != NULL);
 }
 
-TESTS(CASE(an_empty_request_is_a_success), CASE(a_gauge_is_a_gauge),
-      CASE(a_cumulative_monotonic_sum_is_a_counter_with_its_start), CASE(a_sum_that_may_fall_is_a_gauge),
-      CASE(temporality_must_be_known), CASE(a_histogram_becomes_cumulated_buckets),
-      CASE(packed_or_not_is_the_same), CASE(a_histogram_that_does_not_fit_together_is_refused),
+/* Found by the fuzzer: KeyValueList { { "x", a value cut off } }. */
+TEST(a_broken_value_in_a_list_is_an_error)
+{
+    static struct enc v, kv, inner, list;
+    fresh();
+    v.n = kv.n = inner.n = list.n = 0;
+    enc_text(&inner, 1, "x");
+    enc_bytes(&inner, 2, "\x0a\x05", 2);
+    enc_message(&list, 1, &inner);
+    enc_message(&v, 6, &list);
+    enc_text(&kv, 1, "k");
+    enc_message(&kv, 2, &v);
+    enc_message(&point, 7, &kv);
+    times();
+    enc_double(&point, 4, 1);
+    decoded("g", "", 5);
+    EXPECT_INT(rows.rc, ERR_PARSE);
+}
+
+TESTS(CASE(a_broken_value_in_a_list_is_an_error), CASE(an_empty_request_is_a_success),
+      CASE(a_gauge_is_a_gauge), CASE(a_cumulative_monotonic_sum_is_a_counter_with_its_start),
+      CASE(a_sum_that_may_fall_is_a_gauge), CASE(temporality_must_be_known),
+      CASE(a_histogram_becomes_cumulated_buckets), CASE(packed_or_not_is_the_same),
+      CASE(a_histogram_that_does_not_fit_together_is_refused),
       CASE(an_exponential_histogram_becomes_a_native_one), CASE(a_scale_above_eight_is_halved_down),
       CASE(a_scale_below_minus_four_is_refused), CASE(bucket_counts_must_add_up),
       CASE(a_summary_has_quantiles), CASE(no_recorded_value_ends_the_series),

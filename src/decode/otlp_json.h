@@ -1,0 +1,28 @@
+/* otlp_json.h - what the files of the JSON reader share: fields, numbers that may be strings, attributes,
+ * points. */
+#pragma once
+#include "base/json.h"
+#include "decode/otlp_point.h"
+
+/* The next key whose value is not null. */
+bool otlp_json_field(struct json_reader *, struct str *key);
+
+struct otlp_later { /* a value to come back to */
+    struct json_reader at;
+    bool known;
+};
+
+void otlp_json_postpone(struct json_reader *, struct otlp_later *); /* skips the value */
+/* What went wrong at the place gone back to is what went wrong. */
+void otlp_json_come_back(struct json_reader *, const struct json_reader *from);
+
+/* Numbers, or strings of them. */
+void otlp_json_double(struct json_reader *, double *out);
+void otlp_json_u64(struct json_reader *, uint64_t *out);
+void otlp_json_i64(struct json_reader *, int64_t *out);
+void otlp_json_i32(struct json_reader *, int32_t *out);
+
+void otlp_json_attrs(struct json_reader *, struct otlp_attrs *, struct arena *);
+
+/* A data point of any kind: its keys mean the same in all. */
+void otlp_json_point(struct json_reader *, struct otlp_point *, struct arena *);
