@@ -140,6 +140,14 @@ static const uint32_t *hists_before(struct window_run *r)
     return before[r->rows.n] ? before : NULL;
 }
 
+double rows_a_window(const struct window_run *r)
+{
+    const struct rows *rows = &r->rows;
+    if (rows->n < 2) return (double)rows->n;
+    return (double)r->job->range_ms * (double)(rows->n - 1) /
+           (double)(rows->time_ms[rows->n - 1] - rows->time_ms[0]);
+}
+
 void window_series(struct window_run *r)
 {
     r->metric = labels_get(r->labels, LABEL_NAME);

@@ -82,7 +82,8 @@ void window_note_text(struct window_run *, enum note_id, struct str text);
 
 /* Run the job over one series. r->v must be all ABSENT. */
 void window_series(struct window_run *);
-void window_each(struct window_run *); /* the plain loop over steps */
+void window_each(struct window_run *);           /* the plain loop over steps */
+double rows_a_window(const struct window_run *); /* on average, where there are rows */
 
 /* ERR_TIMEOUT, ERR_CANCEL: give up. Cheap; tell how many samples were looked at since the last call. */
 int window_time_left(struct window_run *, uint64_t work);

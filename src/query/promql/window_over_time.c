@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "query/promql/quantile.h"
 #include "query/promql/window.h"
+#include "query/promql/window_moments.h"
 
 /* ---- sum and mean of floats ---- */
 
@@ -119,10 +120,7 @@ static void run_sum_or_mean(struct window_run *r, bool mean)
     struct runs runs = { 0 };
     size_t lo = 0, hi = 0;
 
-    double rows_a_window = r->rows.n < 2 ? 0
-                                         : (double)job->range_ms * (double)(r->rows.n - 1) /
-                                               (double)(r->rows.time_ms[r->rows.n - 1] - r->rows.time_ms[0]);
-    if (rows_a_window >= RUN_WORTH && job->ev->n > 1) make_runs(&runs, v, r->rows.n, r->series);
+    if (rows_a_window(r) >= RUN_WORTH && job->ev->n > 1) make_runs(&runs, v, r->rows.n, r->series);
     for (size_t i = 0; i < job->ev->n; i++) {
         int64_t end = job->data_start + (int64_t)i * job->data_step;
         window_move(&r->rows, end - job->range_ms, end, &lo, &hi);
@@ -379,8 +377,8 @@ const struct window_def window_ts_of_min_over_time = { step_ts_of_min, run_ts_of
 const struct window_def window_ts_of_max_over_time = { step_ts_of_max, run_ts_of_max, .float_only = true };
 const struct window_def window_min_over_time = { step_min, run_min, .float_only = true };
 const struct window_def window_max_over_time = { step_max, run_max, .float_only = true };
-const struct window_def window_stddev_over_time = { step_stddev, NULL, .float_only = true };
-const struct window_def window_stdvar_over_time = { step_stdvar, NULL, .float_only = true };
+const struct window_def window_stddev_over_time = { step_stddev, run_stddev, .float_only = true };
+const struct window_def window_stdvar_over_time = { step_stdvar, run_stdvar, .float_only = true };
 const struct window_def window_quantile_over_time = { step_quantile, run_quantile, .float_only = true };
 const struct window_def window_mad_over_time = { step_mad, NULL, .float_only = true };
 /* clang-format on */

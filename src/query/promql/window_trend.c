@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "query/promql/window.h"
+#include "query/promql/window_moments.h"
 
 struct line {
     double slope, at_origin;
@@ -78,6 +79,6 @@ static bool step_smoothing(struct window_run *r, const struct window *w, double 
     return true;
 }
 
-const struct window_def window_deriv = { step_deriv, NULL, .float_only = true };
-const struct window_def window_predict_linear = { step_predict, NULL, .float_only = true };
+const struct window_def window_deriv = { step_deriv, run_deriv, .float_only = true };
+const struct window_def window_predict_linear = { step_predict, run_predict, .float_only = true };
 const struct window_def window_double_exponential_smoothing = { step_smoothing, NULL, .float_only = true };

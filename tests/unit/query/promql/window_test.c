@@ -132,6 +132,7 @@ TEST(a_range_query_is_many_instant_queries)
         }
     }
     compare(en, "quantile_over_time(0.3, x_total[30m])", 1000000, 4000000, 60000);
+    compare(en, "predict_linear(x_total[1h], 600)", 1000000, 4000000, 60000);
     compare(en, "increase(x_total[2m] anchored)", 1000000, 4000000, 37000);
     compare(en, "rate(x_total[2m] smoothed)", 1000000, 4000000, 37000);
     compare(en, "max_over_time(rate(x_total[2m])[20m:1m])", 1000000, 4000000, 60000);
