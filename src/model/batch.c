@@ -14,15 +14,16 @@ void batch_init(struct batch *b, struct arena *a, enum labels_spelling spelling)
     *b = (struct batch){ .arena = a, .spelling = spelling };
 }
 
-void batch_series(struct batch *b, struct str raw)
+void batch_series_known(struct batch *b, struct str raw, struct hash128 key)
 {
     check(b->n_rows <= UINT32_MAX);
     b->series = arena_grow(b->arena, b->series, b->n_series, &b->cap_series, sizeof *b->series);
-    b->series[b->n_series++] = (struct batch_series){
-        .key = hash128_seed(raw.p, raw.n, b->spelling),
-        .raw = raw,
-        .row = (uint32_t)b->n_rows,
-    };
+    b->series[b->n_series++] = (struct batch_series){ .key = key, .raw = raw, .row = (uint32_t)b->n_rows };
+}
+
+void batch_series(struct batch *b, struct str raw)
+{
+    batch_series_known(b, raw, hash128_seed(raw.p, raw.n, b->spelling));
 }
 
 void batch_series_labels(struct batch *b, struct labels l)

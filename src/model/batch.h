@@ -53,6 +53,7 @@ void batch_init(struct batch *, struct arena *, enum labels_spelling);
 
 /* Start a series: its key is computed here. raw is borrowed (arena or request body). Rows added next belong to it. */
 void batch_series(struct batch *, struct str raw);
+void batch_series_known(struct batch *, struct str raw, struct hash128 key); /* the key batch_series would compute */
 void batch_series_labels(struct batch *, struct labels); /* packs into the arena; spelling must be LABELS_PACKED */
 void batch_sample(struct batch *, int64_t time_ms, double value);
 void batch_histogram(struct batch *, int64_t time_ms, struct histogram *);
