@@ -332,6 +332,24 @@ static inline bool is_utf8(struct str s)
     return (all & HIGH_BITS) == 0 || str_utf8_valid(s);
 }
 
+static int layout_check(const struct otlp_series *s, const struct layout *l, enum reject *reason,
+                        struct err *e)
+{
+    uint32_t longest = MIN(s->limits->value_bytes, LABEL_VALUE_MAX);
+    *reason = l->rc < 0 ? l->reason : REJECT_label_limit;
+    if (UNLIKELY(l->rc < 0)) {
+        if (l->why_key.n == 0 || !str_utf8_valid(l->why_key)) return err_set(e, ERR_RANGE, "%s", l->why);
+        return err_set(e, ERR_RANGE, "attribute \"%.*s\": %s", (int)MIN(l->why_key.n, (size_t)80),
+                       l->why_key.p, l->why);
+    }
+    for (size_t i = 0; UNLIKELY(l->any_joined) && i < l->n_keys; i++)
+        if (joined_size(s, l, (int)i) > longest)
+            return err_set(e, ERR_RANGE,
+                           "attributes that share one label name are together longer than the limit of %u",
+                           longest);
+    return OK;
+}
+
 int otlp_series_point(struct otlp_series *s, const struct otlp_attrs *attrs, enum reject *reason,
                       struct err *e)
 {
@@ -350,19 +368,7 @@ int otlp_series_point(struct otlp_series *s, const struct otlp_attrs *attrs, enu
         if (UNLIKELY(a->value.n > longest || !is_utf8(a->value))) return value_fault(s, a, reason, e);
         s->values_size += a->value.n;
     }
-    const struct layout *l = layout_of(s, OTLP_NO_EXTRA);
-    for (size_t i = 0; l->any_joined && i < attrs->n; i++) {
-        if (joined_size(s, l, (int)i) <= longest) continue;
-        *reason = REJECT_label_limit;
-        return err_set(e, ERR_RANGE,
-                       "attributes that share one label name are together longer than the limit of %u",
-                       longest);
-    }
-    if (LIKELY(l->rc == OK)) return OK;
-    *reason = l->reason;
-    if (l->why_key.n == 0 || !str_utf8_valid(l->why_key)) return err_set(e, ERR_RANGE, "%s", l->why);
-    return err_set(e, ERR_RANGE, "attribute \"%.*s\": %s", (int)MIN(l->why_key.n, (size_t)80), l->why_key.p,
-                   l->why);
+    return layout_check(s, layout_of(s, OTLP_NO_EXTRA), reason, e);
 }
 
 /* ---- packing ---- */

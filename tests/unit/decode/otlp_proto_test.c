@@ -561,6 +561,34 @@ TEST(values_nested_without_end_are_an_error)
     EXPECT(strstr(rows.err.text, "nested too deeply") != NULL);
 }
 
+/* Found by the fuzzer: two keys collide, a third makes no label at all. */
+TEST(a_bad_key_among_colliding_ones_refuses_the_point)
+{
+    fresh();
+    times();
+    enc_double(&point, 4, 1);
+    enc_attr(&point, 7, "z.z", "3");
+    enc_attr(&point, 7, "a.b", "1");
+    enc_attr(&point, 7, "a_b", "2");
+    enc_attr(&point, 7, "b.", "x");
+    enc_attr(&point, 7, "...", "x");
+    EXPECT_STR(decoded("g", "", 5), "");
+    EXPECT_INT(rows.refused.rejected[REJECT_labels], 1);
+    EXPECT(strstr(rows.refused.why, "\"...\"") != NULL);
+}
+
+TEST(collisions_have_a_limit_too)
+{
+    fresh();
+    rows.limits.value_bytes = 4;
+    times();
+    enc_double(&point, 4, 1);
+    enc_attr(&point, 7, "a.b", "12");
+    enc_attr(&point, 7, "a_b", "34");
+    EXPECT_STR(decoded("g", "", 5), "");
+    EXPECT_INT(rows.refused.rejected[REJECT_label_limit], 1);
+}
+
 /* Found by the fuzzer: KeyValueList { { "x", a value cut off } }. */
 TEST(a_broken_value_in_a_list_is_an_error)
 {
@@ -580,7 +608,8 @@ TEST(a_broken_value_in_a_list_is_an_error)
     EXPECT_INT(rows.rc, ERR_PARSE);
 }
 
-TESTS(CASE(a_broken_value_in_a_list_is_an_error), CASE(an_empty_request_is_a_success),
+TESTS(CASE(a_bad_key_among_colliding_ones_refuses_the_point), CASE(collisions_have_a_limit_too),
+      CASE(a_broken_value_in_a_list_is_an_error), CASE(an_empty_request_is_a_success),
       CASE(a_gauge_is_a_gauge), CASE(a_cumulative_monotonic_sum_is_a_counter_with_its_start),
       CASE(a_sum_that_may_fall_is_a_gauge), CASE(temporality_must_be_known),
       CASE(a_histogram_becomes_cumulated_buckets), CASE(packed_or_not_is_the_same),
