@@ -48,7 +48,7 @@ static struct str sum(int temporality, const double *values, size_t n, int64_t m
     static struct enc point, data, metric, scope, resource, request;
     data.n = metric.n = scope.n = resource.n = request.n = 0;
     for (size_t i = 0; i < n; i++) {
-        char key[8];
+        char key[24];
         point.n = 0;
         snprintf(key, sizeof key, "%zu", i);
         enc_attr(&point, 7, "no", key);
