@@ -243,12 +243,17 @@ void head_sort_full(struct head *h)
         if (s == NULL) return;
 
         struct slab *sorted = slab_sorted(s, s->cap);
+        struct slab **entry, *unneeded = sorted;
         pthread_mutex_lock(&h->mu);
-        h->days[day]->kind[kind].at[index] = sorted; /* (2); our reference moves into the list */
-        h->slab_bytes += slab_bytes(sorted) - slab_bytes(s);
+        entry = &h->days[day]->kind[kind].at[index];
+        if (*entry == s) { /* else another thread was quicker */
+            *entry = sorted; /* (2); our reference moves into the list, the list's becomes ours */
+            h->slab_bytes += slab_bytes(sorted) - slab_bytes(s);
+            unneeded = s;
+        }
         pthread_mutex_unlock(&h->mu);
-        slab_unref(s); /* ours */
-        slab_unref(s); /* the list's */
+        slab_unref(unneeded);
+        slab_unref(s);
     }
 }
 
