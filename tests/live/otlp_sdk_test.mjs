@@ -15,7 +15,7 @@ const binary = join(build, 'vedette');
 let failed = 0;
 
 async function load() {
-    const [sdk, resources, proto, json, grpc, base, core] = await Promise.all([
+    const [sdk, resources, proto, json, grpc, base, core, rpc] = await Promise.all([
         import('@opentelemetry/sdk-metrics'),
         import('@opentelemetry/resources'),
         import('@opentelemetry/exporter-metrics-otlp-proto'),
@@ -23,8 +23,9 @@ async function load() {
         import('@opentelemetry/exporter-metrics-otlp-grpc'),
         import('@opentelemetry/otlp-exporter-base'),
         import('@opentelemetry/core'),
+        import('@grpc/grpc-js'),
     ]);
-    return { sdk, resources, proto, json, grpc, base, core };
+    return { sdk, resources, proto, json, grpc, base, core, rpc: rpc.default };
 }
 
 // ---- the server ----
@@ -244,6 +245,50 @@ async function refusals(server) {
     await expectValue(server, 'count(raw_gauge)', 1);
 }
 
+// Protobuf by hand: what no SDK would send.
+function field(no, bytes) {
+    if (bytes.length > 127) throw new Error('one byte of length is enough here');
+    return Buffer.concat([Buffer.from([no * 8 + 2, bytes.length]), bytes]);
+}
+
+function gaugeProto(ms) {
+    const time = Buffer.alloc(9), value = Buffer.alloc(9);
+    time[0] = 3 * 8 + 1;
+    time.writeBigUInt64LE(BigInt(ms) * 1000000n, 1);
+    value[0] = 4 * 8 + 1;
+    value.writeDoubleLE(1, 1);
+    const metric = Buffer.concat([field(1, Buffer.from('grpc.gauge')), field(5, field(1, Buffer.concat([time, value])))]);
+    return field(1, field(2, field(2, metric)));
+}
+
+function call(otel, server, service, message) {
+    const client = new otel.rpc.Client(`127.0.0.1:${server.grpc}`, otel.rpc.credentials.createInsecure());
+    return new Promise((done) => {
+        const path = `/opentelemetry.proto.collector.${service}/Export`;
+        client.makeUnaryRequest(path, (x) => x, (x) => x, message, (error, reply) => {
+            client.close();
+            done({ code: error?.code ?? 0, text: error?.details ?? reply.toString('latin1') });
+        });
+    });
+}
+
+async function grpcRefusals(otel, server) {
+    const metrics = 'metrics.v1.MetricsService';
+    const cases = [
+        [metrics, Buffer.from([10, 200]), 3, 'byte'],
+        [metrics, gaugeProto(Date.now() + 3600_000), 0, 'future'],
+        [metrics, Buffer.alloc(0), 0, ''],
+        [metrics, gaugeProto(Date.now()), 0, ''],
+        ['logs.v1.LogsService', Buffer.alloc(0), 12, ''],
+    ];
+    for (const [service, message, code, text] of cases) {
+        const r = await call(otel, server, service, message);
+        if (r.code !== code || !r.text.includes(text)) throw new Error(`want ${code} ${text}, got ${r.code} ${r.text}`);
+        if (code === 0 && text === '' && r.text !== '') throw new Error(`a full success must be empty, got ${r.text}`);
+    }
+    await expectValue(server, 'count(grpc_gauge)', 1);
+}
+
 async function main() {
     if (!existsSync(binary)) throw new Error(`${binary} is not there: build it first`);
     let otel;
@@ -266,6 +311,7 @@ async function main() {
     await run('delta-temporality', () => delta(otel, server));
     await run('metadata', () => metadata(server));
     await run('refusals', () => refusals(server));
+    await run('grpc-refusals', () => grpcRefusals(otel, server));
     await run('clean-exit', async () => {
         const code = await stopServer(server);
         if (code !== 0) throw new Error(`exit ${code}\n${server.log()}`);
