@@ -68,16 +68,14 @@ export function write(s) {
     return (s.page === 'explore' ? '/explore' : '/') + (search ? '?' + search : '');
 }
 
-/* Start, end and step of a range query. The end lies on a multiple of the step, so that points stay where they are from one
- * refresh to the next instead of flickering. */
-export function span(s, now, leastStep = 1) {
+/* Start, end and step of a range query. A moving end lies on a multiple of `grain`, so that a refresh a moment later asks for
+ * the same; it is never a step behind, as then the newest value would be old on a long range. */
+export function span(s, now, { leastStep = 1, grain = 0.001 } = {}) {
     const length = s.from !== null ? s.to - s.from : seconds(s.range);
-    const wanted = Math.max(length / POINTS, leastStep);
-    const own = seconds(s.step);
+    const wanted = Math.max(length / POINTS, leastStep), own = seconds(s.step);
     const step = own > 0 ? Math.max(own, length / (SERVER_POINTS_MAX - 1)) : (STEPS.find((x) => x >= wanted) ?? Math.ceil(wanted));
-    const until = s.from !== null ? s.to : now;
-    const end = Math.floor(until / step) * step;
-    return { start: end - Math.floor(length / step) * step, end, step, from: until - length, until };
+    const end = s.from !== null ? s.to : Math.floor(now / grain) * grain;
+    return { start: end - Math.floor(length / step) * step, end, step };
 }
 
 export function here() {

@@ -82,7 +82,7 @@ export function Editor({ text, setText, run, wrong, focusQuery }) {
         const chosen = menu?.list[menu.on];
         if (e.ctrlKey && e.key === ' ') return e.preventDefault(), offer(true);
         if (menu && (e.key === 'ArrowDown' || e.key === 'ArrowUp')) return e.preventDefault(), move(e.key === 'ArrowDown' ? 1 : -1);
-        if (menu && e.key === 'Escape') return e.preventDefault(), close();
+        if (e.key === 'Escape') return e.preventDefault(), menu ? close() : box.current.blur();
         if (menu && e.key === 'Tab' && !e.shiftKey) return e.preventDefault(), take(chosen);
         if (e.key !== 'Enter' || e.shiftKey || e.isComposing) return undefined;
         e.preventDefault();

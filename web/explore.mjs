@@ -34,7 +34,7 @@ function useSyntax(text) {
 
 async function ask(q, tab, span, signal) {
     const began = performance.now();
-    const [data, notes] = tab === 'graph' ? await api.queryRange(q, span, { stats: true, signal }) : await api.query(q, span.until, { stats: true, signal });
+    const [data, notes] = tab === 'graph' ? await api.queryRange(q, span, { stats: true, signal }) : await api.query(q, span.end, { stats: true, signal });
     return { q, tab, span, data, notes, ms: performance.now() - began };
 }
 

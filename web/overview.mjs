@@ -6,45 +6,45 @@ import * as format from './format.mjs';
 import { GuideText } from './guide.mjs';
 import { grid, newest, total } from './matrix.mjs';
 import { Panel } from './panel.mjs';
-import { SECTIONS } from './panels.mjs';
+import { HOST, MODEL_CALLS, SECTIONS } from './panels.mjs';
 
 const LOOK_AROUND_S = 30; /* how often we look for new metrics, hosts and jobs */
 const OWN_JOBS = ['vedette', 'node', 'demo'];
 
 /* ---- what is there ---- */
 
-/* The usual distance between two samples of the probe, in seconds; 15 when it cannot be told. */
-async function intervalOf(probe, selector) {
-    const [data] = await api.query(`${probe}{${selector}}[2m]`);
-    const gaps = data.result.slice(0, 1).flatMap((s) => s.values.slice(1).map(([t], i) => t - s.values[i][0])).sort((a, b) => a - b);
+/* The usual distance between two samples of the first series, in seconds; 15 when it cannot be told. */
+function intervalOf(matrix) {
+    const gaps = matrix.slice(0, 1).flatMap((s) => s.values.slice(1).map(([t], i) => t - s.values[i][0])).sort((a, b) => a - b);
     return gaps.length > 0 ? gaps[gaps.length >> 1] : 15;
 }
 
-async function hostsOf() {
-    const [data] = await api.query('node_load1');
-    const [names] = await api.query('node_uname_info');
-    const nodename = new Map(names.result.map((s) => [s.metric.instance, s.metric.nodename]));
-    return data.result.map((s) => ({ instance: s.metric.instance ?? '', job: s.metric.job ?? '', name: nodename.get(s.metric.instance) ?? '' }));
+function hostsOf(loads, names) {
+    const nodename = new Map(names.map((s) => [s.metric.instance, s.metric.nodename]));
+    return loads.map((s) => ({ instance: s.metric.instance ?? '', job: s.metric.job ?? '', name: nodename.get(s.metric.instance) ?? '' }));
 }
 
-function selectorOf(section, hosts, wanted, isDemo) {
-    if (section.id === 'calls') return isDemo ? 'job="demo"' : 'job!="demo"';
-    if (!section.byInstance) return section.selector;
-    const host = hosts.find((h) => h.instance === wanted) ?? hosts.find((h) => h.instance === location.host) ?? hosts.find((h) => h.job === 'node') ?? hosts[0];
-    return host ? `instance=${JSON.stringify(host.instance)},job=${JSON.stringify(host.job)}` : 'instance=""';
+const ofHost = (h) => `instance=${JSON.stringify(h.instance)},job=${JSON.stringify(h.job)}`;
+
+/* The host asked for, else our own, else any. */
+function hostToShow(hosts, wanted) {
+    return hosts.find((h) => h.instance === wanted) ?? hosts.find((h) => h.instance === location.host) ?? hosts.find((h) => h.job === 'node') ?? hosts[0];
 }
 
+/* All questions at once: one way there and back before the charts can be asked for. */
 async function lookAround(wantedHost) {
-    const [names, jobs] = await Promise.all([api.labelValues('__name__'), api.labelValues('job')]);
-    const known = new Set(names), hosts = known.has('node_load1') ? await hostsOf() : [];
-    const [demo] = known.has('gen_ai_client_requests_total') ? await api.query('count(gen_ai_client_requests_total{job="demo"})') : [{ result: [] }];
-    const isDemo = demo.result.length > 0;
-    const sections = await Promise.all(SECTIONS.filter((s) => known.has(s.probe)).map(async (section) => {
-        const selector = selectorOf(section, hosts, wantedHost, isDemo);
-        const interval = await intervalOf(section.probe, selector);
-        return { ...section, selector, interval, panels: section.panels.filter((p) => !p.needs || known.has(p.needs)) };
-    }));
-    return { sections, hosts, isDemo, hasReal: jobs.some((j) => !OWN_JOBS.includes(j)), isEmpty: sections.length === 0 };
+    const result = async (q) => (await api.query(q))[0].result;
+    const [names, jobs, uname, ...probes] = await Promise.all([
+        api.labelValues('__name__'), api.labelValues('job'), result('node_uname_info'), ...SECTIONS.map((s) => result(`${s.probe}[2m]`)),
+    ]);
+    const known = new Set(names), loads = probes[SECTIONS.indexOf(HOST)], hosts = hostsOf(loads, uname), host = hostToShow(hosts, wantedHost);
+    const isDemo = probes[SECTIONS.indexOf(MODEL_CALLS)].some((s) => s.metric.job === 'demo');
+    const selectors = { calls: isDemo ? 'job="demo"' : 'job!="demo"', host: host ? ofHost(host) : '', server: 'job="vedette"' };
+    const sections = SECTIONS.map((s, i) => ({
+        ...s, selector: selectors[s.id], interval: intervalOf(s === HOST ? loads.filter((_, k) => hosts[k] === host) : probes[i]),
+        panels: s.panels.filter((p) => !p.needs || known.has(p.needs)),
+    })).filter((s, i) => probes[i].length > 0);
+    return { sections, hosts, host, isDemo, hasReal: jobs.some((j) => !OWN_JOBS.includes(j)), isEmpty: names.length === 0 };
 }
 
 function useAround(host, now) {
@@ -52,7 +52,7 @@ function useAround(host, now) {
     const [trouble, setTrouble] = useState('');
     const last = useRef({ at: 0, host: null });
     useEffect(() => {
-        if (now - last.current.at < LOOK_AROUND_S && last.current.host === host && !trouble && around?.sections.length === SECTIONS.length) return;
+        if (now - last.current.at < LOOK_AROUND_S && last.current.host === host && !trouble && around?.sections.length > 0) return;
         last.current = { at: now, host };
         lookAround(host).then(
             (found) => { setAround((before) => (JSON.stringify(before) === JSON.stringify(found) ? before : found)); setTrouble(''); },
@@ -94,7 +94,7 @@ async function load(section, panel, span, colours, signal) {
 /* {panel id: {data, error, span}} for all panels of all sections, renewed whenever the span moves. */
 function usePanels(sections, span, setBusy) {
     const [all, setAll] = useState({});
-    const colours = useRef(new Map());
+    const colours = useRef(new Map()), isFirst = useRef(true);
     useEffect(() => {
         if (!sections) return undefined;
         const stop = new AbortController(), fresh = {};
@@ -106,10 +106,13 @@ function usePanels(sections, span, setBusy) {
                 fresh[panel.id] = { error: e.message, span };
             }
         }));
+        const show = () => { if (!stop.signal.aborted) setAll((before) => ({ ...before, ...fresh })); };
         setBusy(true);
+        if (isFirst.current) for (const job of jobs) job.then(show); /* at first one by one, later all in one stroke */
         Promise.all(jobs).then(() => {
             if (stop.signal.aborted) return;
-            setAll(fresh);
+            isFirst.current = false;
+            show();
             setBusy(false);
         });
         return () => stop.abort();
@@ -171,20 +174,19 @@ function DemoNote({ openGuide }) {
         <button class="primary" onClick=${openGuide}>Send your own data</button></div>`;
 }
 
-function HostChoice({ hosts, state, go, selector }) {
-    const now = hosts.find((h) => selector.includes(`instance=${JSON.stringify(h.instance)}`));
+function HostChoice({ hosts, host, go }) {
     const text = (h) => (h.name ? `${h.name} (${h.instance})` : h.instance);
-    if (hosts.length < 2) return now && html`<span class="soft">${text(now)}</span>`;
-    return html`<select aria-label="Host" value=${now?.instance} onChange=${(e) => go({ host: e.target.value })}>
-        ${hosts.map((h) => html`<option key=${h.instance} value=${h.instance}>${text(h)}</option>`)}</select>`;
+    if (hosts.length < 2) return html`<span class="soft">${text(host)}</span>`;
+    return html`<select aria-label="Host" value=${host.instance} onChange=${(e) => go({ host: e.target.value })}>
+        ${hosts.map((h) => html`<option key=${ofHost(h)} value=${h.instance}>${text(h)}</option>`)}</select>`;
 }
 
-function Section({ section, panels, span, hosts, state, go, isDemo }) {
+function Section({ section, panels, span, around, go }) {
     const zoom = useMemo(() => (from, to) => go({ from, to }), [go]);
     return html`<section class="group" aria-labelledby=${'s-' + section.id}>
         <header><h2 id=${'s-' + section.id}>${section.title}</h2>
-            ${section.id === 'calls' && isDemo && html`<span class="tag">Demo</span>`}
-            ${section.byInstance ? html`<${HostChoice} hosts=${hosts} state=${state} go=${go} selector=${section.selector} />` : html`<span class="soft">${section.about}</span>`}
+            ${section.id === 'calls' && around.isDemo && html`<span class="tag">Demo</span>`}
+            ${section.byInstance ? html`<${HostChoice} hosts=${around.hosts} host=${around.host} go=${go} />` : html`<span class="soft">${section.about}</span>`}
         </header>
         <div class="panels">${section.panels.map((p) => html`
             <${Panel} key=${p.id} panel=${p} result=${panels[p.id]} span=${span} zoom=${zoom} go=${go}
@@ -195,8 +197,8 @@ function Section({ section, panels, span, hosts, state, go, isDemo }) {
 
 export function Overview({ state, go, now, openGuide, setBusy, say }) {
     const [around, trouble] = useAround(state.host, now);
-    const least = around ? Math.min(15, ...around.sections.map((s) => s.interval)) : 5;
-    const span = useMemo(() => address.span({ ...state, step: '' }, now, Math.max(least, 1)), [state, now, least]);
+    const least = around ? Math.min(15, ...around.sections.map((s) => s.interval)) : 15;
+    const span = useMemo(() => address.span({ ...state, step: '' }, now, { leastStep: least, grain: Math.min(least, 5) }), [state.from, state.to, state.range, now, least]);
     const panels = usePanels(around?.sections, span, setBusy);
     const series = useSeries(now);
 
@@ -210,5 +212,5 @@ export function Overview({ state, go, now, openGuide, setBusy, say }) {
         ${around.isDemo && html`<${DemoNote} openGuide=${openGuide} />`}
         ${!around.isDemo && !around.hasReal && html`<div class="note info"><p>Only this server and its host so far.</p><button onClick=${openGuide}>Send your own data</button></div>`}
         <${Tiles} sections=${around.sections} panels=${panels} series=${series} />
-        ${around.sections.map((s) => html`<${Section} key=${s.id} section=${s} panels=${panels} span=${span} hosts=${around.hosts} state=${state} go=${go} isDemo=${around.isDemo} />`)}`;
+        ${around.sections.map((s) => html`<${Section} key=${s.id} section=${s} panels=${panels} span=${span} around=${around} go=${go} />`)}`;
 }

@@ -87,7 +87,7 @@ export const HOST = {
 const WORK = 'route=~"/api/v1/(query|query_range|series|labels|label/.*)"';
 
 export const SERVER = {
-    id: 'server', title: 'This server', about: '', probe: 'vedette_store_samples_total', selector: 'job="vedette"', leastWindow: 20,
+    id: 'server', title: 'This server', about: '', probe: 'vedette_store_samples_total', leastWindow: 20,
     panels: [
         {
             id: 'ingest', title: 'Samples kept', about: '', unit: 'samples/s', name: 'samples',
