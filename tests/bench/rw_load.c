@@ -296,21 +296,32 @@ static int read_status(
     }
 }
 
-static unsigned send_requests(const struct load *l, const char *url)
+static int send_one(int fd, const char *path, const char *host, const struct request *r)
 {
-    char host[128], head[512];
+    char head[512];
+    int n = snprintf(
+        head, sizeof head,
+        "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-protobuf\r\nContent-Encoding: snappy\r\n"
+        "X-Prometheus-Remote-Write-Version: 0.1.0\r\nContent-Length: %zu\r\n\r\n",
+        path, host, r->n);
+    send_all(fd, head, (size_t)n);
+    send_all(fd, r->bytes, r->n);
+    return read_status(fd);
+}
+
+/* 429 and 503 ask to come again, and every sender does. */
+static unsigned send_requests(const struct load *l, const char *url, unsigned *repeated)
+{
+    char host[128];
     const char *path;
     unsigned refused = 0;
     int fd = dial(url, host, sizeof host, &path);
     for (size_t i = 0; i < l->n_requests; i++) {
-        int n = snprintf(head, sizeof head,
-                         "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: "
-                         "application/x-protobuf\r\nContent-Encoding: snappy\r\n"
-                         "X-Prometheus-Remote-Write-Version: 0.1.0\r\nContent-Length: %zu\r\n\r\n",
-                         path, host, l->requests[i].n);
-        send_all(fd, head, (size_t)n);
-        send_all(fd, l->requests[i].bytes, l->requests[i].n);
-        int status = read_status(fd);
+        int status = send_one(fd, path, host, &l->requests[i]);
+        for (; status == 429 || status == 503; ++*repeated) {
+            usleep(30000); /* Prometheus' min_backoff */
+            status = send_one(fd, path, host, &l->requests[i]);
+        }
         if (status / 100 != 2 && refused++ == 0) fprintf(stderr, "rw_load: HTTP %d\n", status);
     }
     close(fd);
@@ -349,7 +360,7 @@ int main(int argc, char **argv)
     struct rusage before, after;
     getrusage(RUSAGE_SELF, &before);
     errno = 0;
-    unsigned refused = url ? send_requests(&l, url) : 0;
+    unsigned repeated = 0, refused = url ? send_requests(&l, url, &repeated) : 0;
     getrusage(RUSAGE_SELF, &after);
     double cpu = (double)(after.ru_utime.tv_sec - before.ru_utime.tv_sec + after.ru_stime.tv_sec -
                           before.ru_stime.tv_sec) +
@@ -357,8 +368,8 @@ int main(int argc, char **argv)
                           before.ru_stime.tv_usec) /
                      1e6;
     printf("{\"samples\":%llu,\"requests\":%zu,\"raw_bytes\":%llu,\"sent_bytes\":%llu,\"seconds\":%.3f,"
-           "\"client_cpu_seconds\":%.3f,\"refused\":%u}\n",
+           "\"client_cpu_seconds\":%.3f,\"repeated\":%u,\"refused\":%u}\n",
            (unsigned long long)l.samples, l.n_requests, (unsigned long long)l.raw_bytes,
-           (unsigned long long)l.sent_bytes, (double)(clock_mono_ns() - began) / 1e9, cpu, refused);
+           (unsigned long long)l.sent_bytes, (double)(clock_mono_ns() - began) / 1e9, cpu, repeated, refused);
     return refused > 0;
 }
