@@ -171,6 +171,9 @@ static int finish(struct query *q, const struct eval *ev, struct series_matrix *
         struct result_series *to = &out->series[out->n++];
         to->labels = labels_copied(&out->arena, m->at[s].labels);
         copy_points(out, to, &m->at[s], ev);
+        if (arena_over(&out->arena))
+            return err_set(e, ERR_LIMIT, "the answer needs more than the memory limit of %zu bytes",
+                           q->max_memory);
     }
     if (out->type == PROMQL_MATRIX && out->n > 1) qsort(out->series, out->n, sizeof *out->series, by_labels);
     return OK;
