@@ -96,7 +96,7 @@ static void bucket_exemplars(struct otlp_translate *t, size_t *at, double bound)
         otlp_exemplar_put(t, &p->exemplars[*at]);
 }
 
-static void explicit_rows(struct otlp_translate *t, const struct histogram *h, bool stale)
+static int explicit_rows(struct otlp_translate *t, const struct histogram *h, bool stale)
 {
     const struct otlp_point *p = &t->point;
     struct str name = t->family.name;
@@ -105,6 +105,7 @@ static void explicit_rows(struct otlp_translate *t, const struct histogram *h, b
 
     le_texts(t);
     for (size_t i = 0; i < p->n_bounds && (stale || i < h->n_pos); i++) {
+        if (otlp_room(t) < 0) return ERR_LIMIT;
         if (i < h->n_pos) below += h->pos[i];
         otlp_row(t, otlp_series_pack(t->series, name, STR("_bucket"), OTLP_LE, t->le.text[i]),
                  stale ? gone : below);
@@ -118,6 +119,7 @@ static void explicit_rows(struct otlp_translate *t, const struct histogram *h, b
                  stale ? gone : h->sum);
     otlp_row(t, otlp_series_pack(t->series, name, STR("_count"), OTLP_NO_EXTRA, STR("")),
              stale ? gone : h->count);
+    return OK;
 }
 
 static int cumulate(struct otlp_translate *t, struct str raw, struct histogram *h, struct err *why)
@@ -139,8 +141,7 @@ int otlp_explicit(struct otlp_translate *t)
     struct histogram *h = custom_histogram(t);
     struct str raw = otlp_series_pack(t->series, t->family.name, STR("_count"), OTLP_NO_EXTRA, STR(""));
     if (cumulate(t, raw, h, &why) < 0) return otlp_refuse(t, REJECT_temporality, why.text);
-    explicit_rows(t, h, p->flags & OTLP_NO_RECORDED_VALUE);
-    return OK;
+    return explicit_rows(t, h, p->flags & OTLP_NO_RECORDED_VALUE);
 }
 
 /* ---- exponential ---- */

@@ -38,7 +38,7 @@ int otlp_refuse(struct otlp_translate *t, enum reject reason, const char *why)
     return OK;
 }
 
-static int room(struct otlp_translate *t)
+int otlp_room(struct otlp_translate *t)
 {
     const struct batch *b = t->batch;
     if (UNLIKELY(arena_over(t->arena)))
@@ -216,6 +216,7 @@ static int summary(struct otlp_translate *t)
     otlp_row(t, otlp_series_pack(t->series, name, STR("_count"), OTLP_NO_EXTRA, STR("")),
              stale ? double_of(STALE_BITS) : (double)p->count);
     for (size_t i = 0; i < p->n_quantiles; i++) {
+        if (otlp_room(t) < 0) return ERR_LIMIT;
         struct str q = str_make(text, float_text(p->quantiles[i].q, text));
         otlp_row(t, otlp_series_pack(t->series, name, STR(""), OTLP_QUANTILE, q),
                  stale ? double_of(STALE_BITS) : p->quantiles[i].value);
@@ -262,7 +263,7 @@ int otlp_point(struct otlp_translate *t)
     enum reject reason;
     struct err why = ERR_INIT;
 
-    if (UNLIKELY(room(t) < 0)) return ERR_LIMIT;
+    if (UNLIKELY(otlp_room(t) < 0)) return ERR_LIMIT;
     if (UNLIKELY(t->family.name.n == 0)) return otlp_refuse(t, t->family.reason, t->family.why.text);
     if (UNLIKELY(time_check(t) < 0)) return OK;
     if (UNLIKELY(otlp_series_point(t->series, &t->point.attrs, &reason, &why) < 0))
@@ -281,6 +282,6 @@ int otlp_point(struct otlp_translate *t)
 int otlp_resource_end(struct otlp_translate *t)
 {
     if (t->target.first_ms > t->target.last_ms) return OK; /* no points, no target */
-    if (room(t) < 0) return ERR_LIMIT;
+    if (otlp_room(t) < 0) return ERR_LIMIT;
     return otlp_target_info(t);
 }

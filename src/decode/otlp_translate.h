@@ -62,6 +62,10 @@ int otlp_resource_end(struct otlp_translate *);
 
 /* ---- between the files of the translation ---- */
 
+/* OK while the message keeps to its ceilings. Asked before each point, and before each row of points with
+ * many: one point's labels may be written out as often as it has buckets. */
+int otlp_room(struct otlp_translate *);
+
 /* Refuses the point at hand: counts it, names the metric. Returns OK. */
 int otlp_refuse(struct otlp_translate *, enum reject, const char *why);
 

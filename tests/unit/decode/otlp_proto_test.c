@@ -589,6 +589,30 @@ TEST(collisions_have_a_limit_too)
     EXPECT_INT(rows.refused.rejected[REJECT_label_limit], 1);
 }
 
+TEST(one_point_cannot_be_blown_up)
+{
+    static char long_value[4001];
+    fresh();
+    memset(long_value, 'x', 4000);
+    times();
+    for (int i = 0; i < 3; i++) {
+        char key[8];
+        snprintf(key, sizeof key, "k%d", i % 10);
+        enc_attr(&point, 9, key, long_value);
+    }
+    for (int i = 0; i < 2000; i++) {
+        enc_fixed(&point, 6, 1);
+        enc_double(&point, 7, i);
+    }
+    enc_fixed(&point, 6, 1);
+    enc_varint(&data, 2, 2);
+    rows.arena.budget = 8 << 20; /* 12 KB of labels, 2000 times over, would be 24 MB */
+    decoded("h", "", 9);
+    EXPECT_INT(rows.rc, ERR_LIMIT);
+    EXPECT(rows.arena.used < 10 << 20);
+    rows.arena.budget = 64 << 20;
+}
+
 /* Found by the fuzzer: KeyValueList { { "x", a value cut off } }. */
 TEST(a_broken_value_in_a_list_is_an_error)
 {
@@ -608,12 +632,12 @@ TEST(a_broken_value_in_a_list_is_an_error)
     EXPECT_INT(rows.rc, ERR_PARSE);
 }
 
-TESTS(CASE(a_bad_key_among_colliding_ones_refuses_the_point), CASE(collisions_have_a_limit_too),
-      CASE(a_broken_value_in_a_list_is_an_error), CASE(an_empty_request_is_a_success),
-      CASE(a_gauge_is_a_gauge), CASE(a_cumulative_monotonic_sum_is_a_counter_with_its_start),
-      CASE(a_sum_that_may_fall_is_a_gauge), CASE(temporality_must_be_known),
-      CASE(a_histogram_becomes_cumulated_buckets), CASE(packed_or_not_is_the_same),
-      CASE(a_histogram_that_does_not_fit_together_is_refused),
+TESTS(CASE(one_point_cannot_be_blown_up), CASE(a_bad_key_among_colliding_ones_refuses_the_point),
+      CASE(collisions_have_a_limit_too), CASE(a_broken_value_in_a_list_is_an_error),
+      CASE(an_empty_request_is_a_success), CASE(a_gauge_is_a_gauge),
+      CASE(a_cumulative_monotonic_sum_is_a_counter_with_its_start), CASE(a_sum_that_may_fall_is_a_gauge),
+      CASE(temporality_must_be_known), CASE(a_histogram_becomes_cumulated_buckets),
+      CASE(packed_or_not_is_the_same), CASE(a_histogram_that_does_not_fit_together_is_refused),
       CASE(an_exponential_histogram_becomes_a_native_one), CASE(a_scale_above_eight_is_halved_down),
       CASE(a_scale_below_minus_four_is_refused), CASE(bucket_counts_must_add_up),
       CASE(a_summary_has_quantiles), CASE(no_recorded_value_ends_the_series),
