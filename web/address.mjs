@@ -5,7 +5,7 @@
  *
  * Whatever is at its default is left out. */
 
-export const RANGES = ['15m', '1h', '6h', '24h', '7d'];
+export const RANGES = ['5m', '15m', '1h', '6h', '24h', '7d'];
 export const REFRESHES = ['off', '5s', '10s', '30s', '1m'];
 
 const UNITS = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86400, w: 604800, y: 31536000 };

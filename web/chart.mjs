@@ -168,6 +168,7 @@ export class Chart extends Component {
             cursor: {
                 sync: { key: 'page', scales: ['x', null] },
                 drag: { x: true, y: false, setScale: false, dist: 6 },
+                y: false,
                 points: { size: 6 },
                 focus: { prox: -1 },
             },

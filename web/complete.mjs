@@ -20,7 +20,7 @@ function remember(key, load) {
 }
 
 export const metadata = () => remember('metadata', api.metadata);
-const metricNames = () => remember('names', () => api.labelValues('__name__'));
+export const metricNames = () => remember('names', () => api.labelValues('__name__'));
 
 /* x_bucket, x_sum and x_count are described where x is. */
 export function describe(all, metric) {
@@ -38,9 +38,10 @@ async function metrics() {
     });
     const aggregations = AGGREGATIONS.map((text) => ({ text, kind: 'Σ', note: 'aggregation', insert: text + '(', order: 0 }));
     const functions = [...FUNCTIONS].map(([text, [args, note]]) => ({ text, kind: 'ƒ', note: note || `(${args})`, insert: text + (args ? '(' : '()'), order: 0 }));
-    const words = AFTER_VECTOR.map((text) => ({ text, kind: '·', note: 'keyword', insert: text + ' ', order: 2 }));
-    return [...aggregations, ...functions, ...listed, ...words];
+    return [...aggregations, ...functions, ...listed];
 }
+
+const keywords = () => AFTER_VECTOR.map((text) => ({ text, kind: '·', note: 'keyword', insert: text + ' ', order: 0 }));
 
 async function labels(metric) {
     const names = await remember('labels ' + metric, () => api.labelNames(metric || undefined, VALUES_MAX));
@@ -54,6 +55,7 @@ async function values(at) {
 
 function sources(at) {
     if (at.kind === 'metric') return metrics();
+    if (at.kind === 'keyword') return keywords();
     if (at.kind === 'label') return labels(at.metric);
     if (at.kind === 'value') return values(at);
     if (at.kind === 'duration') return DURATIONS.map((text) => ({ text, kind: 't', note: '', insert: text, order: 1 }));
@@ -63,7 +65,7 @@ function sources(at) {
 /* {at, list}: what may be put at the caret, best first. `asked`: somebody pressed Ctrl-Space, so an empty word will do. */
 export async function choices(text, caret, asked) {
     const at = context(text, caret);
-    if (at.kind === 'none' || (at.kind === 'metric' && at.word === '' && !asked)) return { at, list: [] };
+    if (at.kind === 'none' || (['metric', 'keyword'].includes(at.kind) && at.word === '' && !asked)) return { at, list: [] };
     const list = (await sources(at)).map((c) => ({ ...c, fit: fit(c.text, at.word) })).filter((c) => c.fit !== null);
     list.sort((a, b) => a.fit[0] - b.fit[0] || a.order - b.order || a.text.length - b.text.length || (a.text < b.text ? -1 : 1));
     return { at, list: list.slice(0, CHOICES_MAX) };

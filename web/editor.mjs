@@ -28,7 +28,7 @@ function placeOf(pre, offset) {
             range.setStart(node, left);
             range.setEnd(node, left);
             const r = range.getClientRects()[0] ?? node.parentElement.getBoundingClientRect(), box = pre.getBoundingClientRect();
-            return { left: r.left - box.left, top: r.bottom - box.top };
+            return { left: r.left - box.left, top: r.bottom - box.top + 6 };
         }
         left -= node.length;
     }

@@ -2,19 +2,19 @@
 import { html, useEffect, useMemo, useRef, useState } from './vendor/preact.mjs';
 import * as address from './address.mjs';
 import * as api from './api.mjs';
-import { describe, metadata } from './complete.mjs';
+import { describe, metadata, metricNames } from './complete.mjs';
 import { Editor } from './editor.mjs';
 import * as format from './format.mjs';
 import { place, unitOf } from './promql.mjs';
 import { Graph, Table } from './result.mjs';
 
 const PARSE_AFTER_MS = 350;
-const EXAMPLES = [
-    'up',
-    '100 * sum by (mode) (rate(node_cpu_seconds_total{mode!="idle"}[1m])) / scalar(count(node_cpu_seconds_total{mode="idle"}))',
-    'histogram_quantile(0.95, sum by (le, gen_ai_request_model) (rate(gen_ai_client_operation_duration_seconds_bucket[5m])))',
-    'topk(5, count by (__name__) ({job="vedette"}))',
-    'rate(vedette_store_samples_total[1m])',
+const EXAMPLES = [ /* each is offered where its metric is known */
+    ['up', 'up'],
+    ['node_cpu_seconds_total', '100 * sum by (mode) (rate(node_cpu_seconds_total{mode!="idle"}[1m])) / scalar(count(node_cpu_seconds_total{mode="idle"}))'],
+    ['gen_ai_client_operation_duration_seconds_bucket', 'histogram_quantile(0.95, sum by (le, gen_ai_request_model) (rate(gen_ai_client_operation_duration_seconds_bucket[5m])))'],
+    ['vedette_http_requests_total', 'topk(5, sum by (route) (rate(vedette_http_requests_total[5m])))'],
+    ['vedette_store_samples_total', 'rate(vedette_store_samples_total[1m])'],
 ];
 
 /* The server's opinion on what is being written, a moment after the last key. */
@@ -74,7 +74,7 @@ function countPoints(data) {
 function Stats({ answer }) {
     const { data, span, tab, ms } = answer, stats = data.stats;
     const series = data.resultType === 'matrix' || data.resultType === 'vector' ? `${format.count(data.result.length)} series` : data.resultType;
-    const parts = [series, `${format.count(countPoints(data))} points`];
+    const points = countPoints(data), parts = [series, `${format.count(points)} point${points === 1 ? '' : 's'}`];
     if (tab === 'graph') parts.push(`step ${address.duration(span.step)}`);
     if (stats?.samples) parts.push(`${format.count(stats.samples.totalQueryableSamples)} samples read`);
     if (stats?.timings) parts.push(`${format.value('seconds', stats.timings.execTotalTime)} in the server`);
@@ -115,8 +115,10 @@ function Trouble({ error }) {
 }
 
 function Blank({ run }) {
+    const [known, setKnown] = useState([]);
+    useEffect(() => { metricNames().then(setKnown, () => {}); }, []);
     return html`<div class="blank"><p>Write a query and press <kbd>Enter</kbd>. For a start:</p>
-        <div class="examples">${EXAMPLES.map((q) => html`<button key=${q} class="mono" onClick=${() => run(q)}>${q}</button>`)}</div></div>`;
+        <div class="examples">${EXAMPLES.filter(([metric]) => known.includes(metric)).map(([, q]) => html`<button key=${q} class="mono" onClick=${() => run(q)}>${q}</button>`)}</div></div>`;
 }
 
 function Shown({ answer, zoom }) {

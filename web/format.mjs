@@ -23,8 +23,10 @@ const SCALES = {
     'usd/h': [[1, '/h']],
 };
 
-function scaleOf(unit, size) {
-    const scales = SCALES[unit] ?? SI;
+/* Along an axis there is no room for a long unit; the panel's title says it. */
+const AXIS_SCALES = { ...SCALES, 'req/s': suffixed(SI, '/s'), 'tokens/s': suffixed(SI, '/s') };
+
+function scaleOf(scales, size) {
     for (const scale of scales) if (size >= scale[0]) return scale;
     return size === 0 ? scales.find(([by]) => by === 1) : scales[scales.length - 1];
 }
@@ -50,7 +52,7 @@ function special(v) {
 
 export function value(unit, v) {
     if (!Number.isFinite(v)) return special(v);
-    const [by, suffix] = scaleOf(unit, Math.abs(v));
+    const [by, suffix] = scaleOf(SCALES[unit] ?? SI, Math.abs(v));
     const sign = unit.startsWith('usd') ? '$' : '';
     return sign + digits(v / by) + (suffix && !suffix.startsWith('/') ? THIN : '') + suffix;
 }
@@ -58,7 +60,7 @@ export function value(unit, v) {
 /* Number and unit apart, for a tile that sets them in two sizes. */
 export function valueParts(unit, v) {
     if (!Number.isFinite(v)) return [special(v), ''];
-    const [by, suffix] = scaleOf(unit, Math.abs(v));
+    const [by, suffix] = scaleOf(SCALES[unit] ?? SI, Math.abs(v));
     return [(unit.startsWith('usd') ? '$' : '') + digits(v / by), suffix];
 }
 
@@ -70,9 +72,9 @@ function decimalsOf(gap) {
 
 /* All ticks of an axis in one scale, with as many decimals as tell them apart: the largest scale that needs no more than two. */
 export function axis(unit, ticks) {
-    const known = ticks.filter((t) => t !== null), scales = SCALES[unit] ?? SI;
+    const known = ticks.filter((t) => t !== null), scales = AXIS_SCALES[unit] ?? SI;
     const gap = known.length > 1 ? Math.abs(known[1] - known[0]) : Math.abs(known[0] ?? 1);
-    const first = scales.indexOf(scaleOf(unit, Math.max(...known.map(Math.abs), 0)));
+    const first = scales.indexOf(scaleOf(scales, Math.max(...known.map(Math.abs), 0)));
     const [by, suffix] = scales.slice(first).find(([x]) => decimalsOf(gap / x) <= 2) ?? scales[first];
     const decimals = decimalsOf(gap / by), sign = unit.startsWith('usd') ? '$' : '';
     return ticks.map((t) => {
@@ -109,9 +111,4 @@ export function timeAxis(ticks, gap) {
         const midnight = d.getHours() === 0 && d.getMinutes() === 0 && d.getSeconds() === 0;
         return gap >= 86400 || midnight ? day(t) : clock(t, gap < 60);
     });
-}
-
-/* A value as the server wrote it, for tables where exactness counts. */
-export function exact(text) {
-    return text === 'NaN' || text === '+Inf' || text === '-Inf' ? text : String(text);
 }

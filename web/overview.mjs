@@ -16,7 +16,7 @@ const OWN_JOBS = ['vedette', 'node', 'demo'];
 /* The usual distance between two samples of the first series, in seconds; 15 when it cannot be told. */
 function intervalOf(matrix) {
     const gaps = matrix.slice(0, 1).flatMap((s) => s.values.slice(1).map(([t], i) => t - s.values[i][0])).sort((a, b) => a - b);
-    return gaps.length > 0 ? gaps[gaps.length >> 1] : 15;
+    return gaps.length > 0 ? Math.max(1, Math.round(gaps[gaps.length >> 1])) : 15;
 }
 
 function hostsOf(loads, names) {
@@ -91,19 +91,22 @@ async function load(section, panel, span, colours, signal) {
     return paint(grid(span, answers.map(([data]) => data.result), nameOf(panel)), panel, colours);
 }
 
-/* {panel id: {data, error, span}} for all panels of all sections, renewed whenever the span moves. */
+/* [{panel id: {data, error, span}}, whether the server is out of reach], renewed whenever the span moves. */
 function usePanels(sections, span, setBusy) {
     const [all, setAll] = useState({});
+    const [lost, setLost] = useState(false);
     const colours = useRef(new Map()), isFirst = useRef(true);
     useEffect(() => {
         if (!sections) return undefined;
         const stop = new AbortController(), fresh = {};
+        let unreachable = false;
         const jobs = sections.flatMap((section) => section.panels.map(async (panel) => {
             if (!colours.current.has(panel.id)) colours.current.set(panel.id, new Map());
             try {
                 fresh[panel.id] = { data: await load(section, panel, span, colours.current.get(panel.id), stop.signal), span };
             } catch (e) {
-                fresh[panel.id] = { error: e.message, span };
+                if (e.type === 'network') unreachable = true; /* what was there stays */
+                else fresh[panel.id] = { error: e.message, span };
             }
         }));
         const show = () => { if (!stop.signal.aborted) setAll((before) => ({ ...before, ...fresh })); };
@@ -113,11 +116,12 @@ function usePanels(sections, span, setBusy) {
             if (stop.signal.aborted) return;
             isFirst.current = false;
             show();
+            setLost(unreachable);
             setBusy(false);
         });
         return () => stop.abort();
     }, [sections, span.start, span.end, span.step]);
-    return all;
+    return [all, lost];
 }
 
 /* ---- tiles ---- */
@@ -199,7 +203,7 @@ export function Overview({ state, go, now, openGuide, setBusy, say }) {
     const [around, trouble] = useAround(state.host, now);
     const least = around ? Math.min(15, ...around.sections.map((s) => s.interval)) : 15;
     const span = useMemo(() => address.span({ ...state, step: '' }, now, { leastStep: least, grain: Math.min(least, 5) }), [state.from, state.to, state.range, now, least]);
-    const panels = usePanels(around?.sections, span, setBusy);
+    const [panels, lost] = usePanels(around?.sections, span, setBusy);
     const series = useSeries(now);
 
     if (trouble && !around) return html`<h1>Overview</h1><div class="note bad" role="alert"><p>${trouble}</p></div>`;
@@ -208,9 +212,10 @@ export function Overview({ state, go, now, openGuide, setBusy, say }) {
         <p class="soft">This server has not received anything. Each of these ways works at once:</p><${GuideText} say=${say} /></section>`;
     return html`
         <h1 class="unseen">Overview</h1>
-        ${trouble && html`<div class="note bad" role="alert"><p>${trouble} What is shown may be old.</p></div>`}
+        ${(trouble || lost) && html`<div class="note bad" role="alert"><p>${trouble || 'The server cannot be reached.'} What is shown is old.</p></div>`}
+        ${around.sections.length === 0 && html`<div class="note info"><p>There is data, but none that these charts know.</p><button onClick=${() => go({ page: 'explore' })}>Explore it</button></div>`}
         ${around.isDemo && html`<${DemoNote} openGuide=${openGuide} />`}
-        ${!around.isDemo && !around.hasReal && html`<div class="note info"><p>Only this server and its host so far.</p><button onClick=${openGuide}>Send your own data</button></div>`}
+        ${!around.isDemo && !around.hasReal && around.sections.length > 0 && html`<div class="note info"><p>Only this server and its host so far.</p><button onClick=${openGuide}>Send your own data</button></div>`}
         <${Tiles} sections=${around.sections} panels=${panels} series=${series} />
         ${around.sections.map((s) => html`<${Section} key=${s.id} section=${s} panels=${panels} span=${span} around=${around} go=${go} />`)}`;
 }

@@ -71,7 +71,7 @@ function wordKind(t, tokens, i) {
     return MODIFIERS.includes(word) ? 'kw' : 'metric';
 }
 
-/* What may stand at the caret: {kind: metric|label|value|duration|none, word, from, to, metric, label, regex}. from..to is
+/* What may stand at the caret: {kind: metric|keyword|label|value|duration|none, word, from, to, metric, label, regex}. from..to is
  * what a choice replaces. */
 export function context(text, caret) {
     const tokens = lex(text.slice(0, caret)), last = tokens[tokens.length - 1];
@@ -89,9 +89,9 @@ export function context(text, caret) {
     if (open?.bracket === '[') return last.kind === 'op' || last.kind === 'dur' || last.kind === 'num' ? { kind: 'duration', word: last.kind === 'op' ? '' : last.text, from: last.kind === 'op' ? caret : last.from, to: caret } : none;
     const before = isWord ? last.before : solid[solid.length - 1];
     if (open?.bracket === '{' || open?.labels) return before && '{(,'.includes(before.text) ? { kind: 'label', metric, ...at } : none;
-    if (last.kind === 'num' || last.kind === 'dur' || last.text === ']' || last.text === '}') return none;
-    if (!isWord && before && (before.text === ')' || before.kind === 'metric')) return { ...none, kind: 'none' };
-    return { kind: 'metric', ...at };
+    if (last.kind === 'num' || last.kind === 'dur') return none;
+    const after = before && (')}]'.includes(before.text) || before.kind === 'metric' || before.kind === 'num');
+    return { kind: after ? 'keyword' : 'metric', ...at };
 }
 
 function openBracket(solid) {

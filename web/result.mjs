@@ -30,17 +30,17 @@ function toggled(off, i, n, alone) {
 }
 
 function SeriesTable({ data, unit, off, setOff }) {
-    const cell = (v) => html`<td class="n">${format.value(unit, v)}</td>`;
+    const cell = (v, more = '') => html`<td class=${'n' + more}>${format.value(unit, v)}</td>`;
     const click = (i) => (e) => setOff(toggled(off, i, data.series.length, !(e.ctrlKey || e.metaKey)));
     return html`<div class="scroll series"><table>
         <caption class="unseen">Series of the graph</caption>
-        <thead><tr><th scope="col">Series</th><th scope="col" class="n">Last</th><th scope="col" class="n">Least</th><th scope="col" class="n">Mean</th><th scope="col" class="n">Most</th></tr></thead>
+        <thead><tr><th scope="col">Series</th><th scope="col" class="n">Last</th><th scope="col" class="n wide">Least</th><th scope="col" class="n wide">Mean</th><th scope="col" class="n">Most</th></tr></thead>
         <tbody>${data.series.map((s, i) => {
             const x = sum(s.values) ?? {};
             return html`<tr key=${i} class=${off.has(i) ? 'off' : ''} onClick=${click(i)}>
                 <td><button class="name mono" aria-pressed=${!off.has(i)} title="Show only this one; with Ctrl: hide it">
                     <span class=${'dot ' + colourClass(s.colour)}></span><span>${s.label}</span></button></td>
-                ${cell(x.last)}${cell(x.least)}${cell(x.mean)}${cell(x.most)}</tr>`;
+                ${cell(x.last)}${cell(x.least, ' wide')}${cell(x.mean, ' wide')}${cell(x.most)}</tr>`;
         })}</tbody></table></div>`;
 }
 
@@ -113,7 +113,7 @@ function Rows({ rows }) {
         <div class="scroll" tabindex="0"><table class="rows">
             <caption class="unseen">Result of the query</caption>
             <thead><tr>${columns ? columns.map((l) => html`<${HeadCell} key=${l} text=${l === '__name__' ? 'name' : l} label=${l} by=${by} setBy=${setBy} />`) : html`<th scope="col">Series</th>`}
-                <${HeadCell} text="Value" label=${null} by=${by} setBy=${setBy} right=${true} /></tr></thead>
+                <${HeadCell} text="Value" label=${null} by=${by} setBy=${setBy} right=${rows.every((r) => r.value)} /></tr></thead>
             <tbody>${shown.map((r, i) => html`<tr key=${i}>
                 ${columns ? columns.map((l) => html`<td key=${l} class="mono">${r.metric[l] ?? ''}</td>`) : html`<td class="mono">${seriesText(r.metric)}</td>`}
                 <td class=${r.value ? 'n mono' : ''}><${Value} row=${r} /></td></tr>`)}</tbody>
