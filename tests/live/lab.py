@@ -7,6 +7,7 @@
 
 A case passes when its function returns, fails when it raises; lab.skip says loudly what could not be tried.
 """
+import atexit
 import json
 import os
 import shutil
@@ -178,6 +179,7 @@ class Lab:
         self.root = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
         self.dir = tempfile.mkdtemp(prefix="vedette-live-")
         self.processes, self.failed, self.count = [], 0, 0
+        atexit.register(self.sweep)  # a test that dies half-way leaves nothing running
 
     def path(self, *parts):
         return os.path.join(self.dir, *parts)
@@ -233,11 +235,15 @@ class Lab:
     def skip(self, name, why):
         print("skip %s: %s" % (name, why), flush=True)
 
+    def sweep(self):
+        for p in reversed(self.processes):
+            p.stop()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
     def done(self):
         for p in reversed(self.processes):
             p.stop()
         if self.failed:
             for p in self.processes:
                 print("---- %s\n%s" % (p.name, p.tail(1500)))
-        shutil.rmtree(self.dir, ignore_errors=True)
         sys.exit(1 if self.failed else 0)
