@@ -123,7 +123,7 @@ static void remember(struct run *r)
     pthread_mutex_lock(&r->m->mu);
     bool changed = t->health != (r->err.code == OK ? HEALTH_UP : HEALTH_DOWN);
     t->health = r->err.code == OK ? HEALTH_UP : HEALTH_DOWN;
-    snprintf(t->last_error, sizeof t->last_error, "%s", r->err.code == OK ? "" : r->err.text);
+    snprintf(t->last_error, sizeof t->last_error, "%.255s", r->err.code == OK ? "" : r->err.text);
     t->last_scrape_ms = r->time_ms;
     t->last_seconds = r->seconds;
     t->busy = false;
@@ -189,6 +189,23 @@ static int choose_form(struct run *r, const char *type)
         type);
 }
 
+static const char *status_phrase(long status)
+{
+    static const struct {
+        long status;
+        const char *phrase;
+    } all[] = {
+        { 301, " Moved Permanently" },     { 302, " Found" },          { 400, " Bad Request" },
+        { 401, " Unauthorized" },          { 403, " Forbidden" },      { 404, " Not Found" },
+        { 405, " Method Not Allowed" },    { 406, " Not Acceptable" }, { 429, " Too Many Requests" },
+        { 500, " Internal Server Error" }, { 502, " Bad Gateway" },    { 503, " Service Unavailable" },
+        { 504, " Gateway Timeout" },
+    };
+    for (size_t i = 0; i < COUNT(all); i++)
+        if (all[i].status == status) return all[i].phrase;
+    return "";
+}
+
 static void fetched(struct http_fetched *got, void *ctx)
 {
     struct run *r = ctx;
@@ -204,7 +221,8 @@ static void fetched(struct http_fetched *got, void *ctx)
     else if (got->rc < 0)
         err_set(&r->err, got->rc, "Get \"%s\": %s", r->spec->url, got->error);
     else if (got->status != 200)
-        err_set(&r->err, ERR_IO, "server returned HTTP status %ld", got->status);
+        err_set(&r->err, ERR_IO, "server returned HTTP status %ld%s", got->status,
+                status_phrase(got->status));
     else if (choose_form(r, got->content_type) == OK) {
         r->body = got->body;
         got->body = (struct buf)BUF_INIT(0);
