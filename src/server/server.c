@@ -12,12 +12,12 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "receive/push_otlp_config.h"
 #include "server/version.h"
 #include "tell/page.h"
 
 #define QUERY_QUEUE   256 /* requests waiting for a worker; beyond, 503 */
 #define STOP_GRACE_MS 5000
-#define OUTBOUND_MAX  1024
 #define PEM_MAX       (1u << 20)
 
 /* ---- what the API asks of the server ---- */
@@ -37,6 +37,48 @@ static void api_components(void *ctx, void (*visit)(const struct component *, vo
     const struct server *s = ctx;
     visit(&(struct component){ "http", "ok", str_of(s->options.listen) }, arg);
     if (s->grpc != NULL) visit(&(struct component){ "grpc", "ok", str_of(s->options.listen_grpc) }, arg);
+}
+
+static void api_config(void *ctx, struct buf *out)
+{
+    scrape_glue_print(&((struct server *)ctx)->scrape, out);
+}
+
+/* ---- configuration ---- */
+
+/* Sections of Prometheus' file that name things we do not do yet: taken, so that a file works as it is, and
+ * said. */
+static void warn_unused(struct yaml *file)
+{
+    static const char *const sections[] = { "rule_files", "alerting", "remote_write",       "remote_read",
+                                            "storage",    "tracing",  "scrape_config_files" };
+    for (size_t i = 0; i < COUNT(sections); i++)
+        if (yaml_get(file, sections[i]) != NULL)
+            log_warn("server", "this section of the configuration is not used yet", "section", sections[i],
+                     NULL);
+}
+
+/* A key at the top that nobody has asked for is a slip of the pen. */
+static int unknown_check(struct yaml *file, const char *name, struct err *e)
+{
+    for (size_t i = 0; file != NULL && i < file->n; i++)
+        if (!file->asked[i])
+            return err_set(e, ERR_PARSE, "%s:%d: unknown key \"%.*s\"", name, file->key_lines[i],
+                           STR_ARG(file->keys[i]));
+    return OK;
+}
+
+static int open_config(struct server *s, struct err *e)
+{
+    struct yaml *file = s->options.file;
+    int rc = push_otlp_config(yaml_get(file, "otlp"), &s->options.arena, &s->otlp_options, e);
+    if (rc < 0) {
+        err_where(e, "%s", s->options.config);
+        return rc;
+    }
+    if (file != NULL) warn_unused(file);
+    rc = scrape_glue_open(&s->scrape, file, s->options.config, s->store, &s->api, e);
+    return rc < 0 ? rc : unknown_check(file, s->options.config, e);
 }
 
 /* ---- opening ---- */
@@ -124,6 +166,7 @@ static void fill_api(struct server *s)
         .admin_enabled = s->options.admin_api,
         .ctx = s,
         .each_flag = api_flags,
+        .config_yaml = api_config,
         .reload = api_reload,
         .each_component = api_components,
     };
@@ -146,7 +189,7 @@ static int open_http(struct server *s, struct err *e)
     struct limit limit = LIMIT_DEFAULT;
     limit.body_bytes = (size_t)o->max_body_bytes;
     push_prom_init(&s->push, s->store, &limit);
-    push_otlp_init(&s->otlp, s->store, &limit, NULL);
+    push_otlp_init(&s->otlp, s->store, &limit, &s->otlp_options);
     s->pushgateway = pushgateway_start(s->store, &limit, &(struct pushgateway_conf){ 0 });
 
     s->http = http_server_new();
@@ -192,7 +235,7 @@ static bool real_arrived(void *ctx)
                                      &s->otlp.grpc };
     double samples = 0;
     for (size_t i = 0; i < COUNT(doors); i++) samples += stat_value(doors[i]->samples);
-    return samples > 0;
+    return samples > 0 || s->scrape.manager != NULL;
 }
 
 static void open_self(struct server *s)
@@ -216,12 +259,8 @@ int server_open(struct server *s, struct options *o, struct err *e)
     if ((rc = read_pem(s->options.tls_key_file, &s->tls_key, e)) < 0) goto fail;
     if ((rc = open_store(s, e)) < 0) goto fail;
     open_engine(s);
-    s->client = http_client_start(OUTBOUND_MAX, e);
-    if (s->client == NULL) {
-        rc = e->code;
-        goto fail;
-    }
     fill_api(s);
+    if ((rc = open_config(s, e)) < 0) goto fail;
     if ((rc = open_http(s, e)) < 0) goto fail;
     if ((rc = open_grpc(s, e)) < 0) goto fail;
     open_self(s);
@@ -236,18 +275,23 @@ fail:
 int server_reload(struct server *s, struct err *e)
 {
     if (s->options.config[0] == 0) return OK;
-    (void)e;
-    return OK;
+    struct arena arena = ARENA_INIT(64u << 20);
+    struct yaml *file = NULL;
+    struct str text;
+    int rc = options_read_file(s->options.config, &arena, &file, &text, e);
+    if (rc == OK) rc = scrape_glue_reload(&s->scrape, file, s->options.config, &s->api, e);
+    arena_release(&arena);
+    return rc;
 }
 
 void server_close(struct server *s)
 {
+    scrape_glue_close(&s->scrape);
     demo_stop(s->demo);
     self_stop(s->self);
     if (s->grpc != NULL) grpc_server_stop(s->grpc, STOP_GRACE_MS);
     if (s->http != NULL) http_server_stop(s->http, STOP_GRACE_MS);
     pushgateway_stop(s->pushgateway);
-    if (s->client != NULL) http_client_stop(s->client);
     work_stop(s->pool);
     engine_free(s->engine);
     store_close(s->store);

@@ -3,13 +3,13 @@
  * Threads: server_open, server_reload and server_close from the main thread; the modules bring their own. */
 #pragma once
 #include "net/grpc_server.h"
-#include "net/http_client.h"
 #include "receive/demo.h"
 #include "receive/push_otlp.h"
 #include "receive/push_prom.h"
 #include "receive/pushgateway.h"
 #include "receive/self.h"
 #include "server/options.h"
+#include "server/scrape_glue.h"
 #include "store/embedded.h"
 #include "tell/api_prometheus.h"
 
@@ -19,13 +19,14 @@ struct server {
     struct store *store;
     struct work_pool *pool;
     struct engine *engine;
-    struct http_client *client;
     struct http_server *http;
     struct grpc_server *grpc; /* NULL: --listen-grpc none */
 
     struct push_prom push;
     struct push_otlp otlp;
+    struct otlp_options otlp_options;
     struct pushgateway *pushgateway;
+    struct scrape_glue scrape;
     struct self *self;
     struct demo *demo;
     struct prometheus_api api;
