@@ -49,7 +49,7 @@ function seriesOptions(props) {
             label: String(i),
             stroke: colour,
             width: 1.6,
-            fill: props.stacked && i === 0 ? colour + alpha : props.data.series.length === 1 ? colour + '22' : undefined,
+            fill: props.stacked && i === 0 ? colour + alpha : props.data.series.length === 1 && props.fromZero !== 'auto' ? colour + '22' : undefined,
             points: { show: (u, si) => u.data[si].length < 40, size: 4 },
             spanGaps: false,
         };

@@ -8,20 +8,21 @@ import { grid, newest, total } from './matrix.mjs';
 import { Panel } from './panel.mjs';
 import { HOST, MODEL_CALLS, SECTIONS } from './panels.mjs';
 
-const LOOK_AROUND_S = 30; /* how often we look for new metrics, hosts and jobs */
+const LOOK_AROUND_S = 30; /* how often we look for new metrics, hosts and jobs while the range stays */
 const OWN_JOBS = ['vedette', 'node', 'demo'];
+const NEEDED = SECTIONS.flatMap((s) => s.panels.map((p) => p.needs).filter(Boolean));
 
 /* ---- what is there ---- */
 
-/* The usual distance between two samples of the first series, in seconds; 15 when it cannot be told. */
-function intervalOf(matrix) {
-    const gaps = matrix.slice(0, 1).flatMap((s) => s.values.slice(1).map(([t], i) => t - s.values[i][0])).sort((a, b) => a - b);
+/* The usual distance between two samples of a series, in seconds; 15 when it cannot be told. */
+function intervalOf(series) {
+    const gaps = (series?.values ?? []).slice(1).map(([t], i) => t - series.values[i][0]).sort((a, b) => a - b);
     return gaps.length > 0 ? Math.max(1, Math.round(gaps[gaps.length >> 1])) : 15;
 }
 
-function hostsOf(loads, names) {
+function hostsOf(found, names) {
     const nodename = new Map(names.map((s) => [s.metric.instance, s.metric.nodename]));
-    return loads.map((s) => ({ instance: s.metric.instance ?? '', job: s.metric.job ?? '', name: nodename.get(s.metric.instance) ?? '' }));
+    return found.map(({ metric: { instance = '', job = '' } }) => ({ instance, job, name: nodename.get(instance) ?? '' }));
 }
 
 const ofHost = (h) => `instance=${JSON.stringify(h.instance)},job=${JSON.stringify(h.job)}`;
@@ -31,33 +32,41 @@ function hostToShow(hosts, wanted) {
     return hosts.find((h) => h.instance === wanted) ?? hosts.find((h) => h.instance === location.host) ?? hosts.find((h) => h.job === 'node') ?? hosts[0];
 }
 
-/* All questions at once: one way there and back before the charts can be asked for. */
-async function lookAround(wantedHost) {
-    const result = async (q) => (await api.query(q))[0].result;
-    const [names, jobs, uname, ...probes] = await Promise.all([
-        api.labelValues('__name__'), api.labelValues('job'), result('node_uname_info'), ...SECTIONS.map((s) => result(`${s.probe}[2m]`)),
+/* All questions at once: one way there and back before the charts can be asked for. A section is there when its probe has a
+ * sample in the time range that is shown. */
+async function lookAround({ start, end }, wantedHost) {
+    const result = async (q) => (await api.query(q, end))[0].result, range = address.duration(Math.ceil(end - start));
+    const [any, needed, jobs, uname, found, recent] = await Promise.all([
+        api.labelValues('__name__', undefined, 1), api.labelValues('__name__', `{__name__=~"${NEEDED.join('|')}"}`), api.labelValues('job'), result(`last_over_time(node_uname_info[${range}])`),
+        Promise.all(SECTIONS.map((s) => result(`group by (job, instance) (last_over_time(${s.probe}[${range}]))`))),
+        Promise.all(SECTIONS.map((s) => result(`${s.probe}[2m]`))),
     ]);
-    const known = new Set(names), loads = probes[SECTIONS.indexOf(HOST)], hosts = hostsOf(loads, uname), host = hostToShow(hosts, wantedHost);
-    const isDemo = probes[SECTIONS.indexOf(MODEL_CALLS)].some((s) => s.metric.job === 'demo');
+    const hosts = hostsOf(found[SECTIONS.indexOf(HOST)], uname), host = hostToShow(hosts, wantedHost);
+    const callers = found[SECTIONS.indexOf(MODEL_CALLS)].map((s) => s.metric.job), isDemo = callers.length > 0 && callers.every((j) => j === 'demo');
     const selectors = { calls: isDemo ? 'job="demo"' : 'job!="demo"', host: host ? ofHost(host) : '', server: 'job="vedette"' };
     const sections = SECTIONS.map((s, i) => ({
-        ...s, selector: selectors[s.id], interval: intervalOf(s === HOST ? loads.filter((_, k) => hosts[k] === host) : probes[i]),
-        panels: s.panels.filter((p) => !p.needs || known.has(p.needs)),
-    })).filter((s, i) => probes[i].length > 0);
-    return { sections, hosts, host, isDemo, hasReal: jobs.some((j) => !OWN_JOBS.includes(j)), isEmpty: names.length === 0 };
+        ...s, selector: selectors[s.id], interval: intervalOf(recent[i].find((x) => s !== HOST || x.metric.instance === host?.instance)),
+        panels: s.panels.filter((p) => !p.needs || needed.includes(p.needs)),
+    })).filter((s, i) => found[i].length > 0);
+    return { sections, hosts, host, isDemo, hasReal: jobs.some((j) => !OWN_JOBS.includes(j)), isEmpty: any.length === 0 };
 }
 
-function useAround(host, now) {
+function useAround(state, now) {
     const [around, setAround] = useState(null);
     const [trouble, setTrouble] = useState('');
-    const last = useRef({ at: 0, host: null });
+    const last = useRef({ at: 0 });
     useEffect(() => {
-        if (now - last.current.at < LOOK_AROUND_S && last.current.host === host && !trouble && around?.sections.length > 0) return;
-        last.current = { at: now, host };
-        lookAround(host).then(
-            (found) => { setAround((before) => (JSON.stringify(before) === JSON.stringify(found) ? before : found)); setTrouble(''); },
+        const { from, to, range, host } = state, what = [from, to, range, host].join(), waited = now - last.current.at;
+        if (waited < LOOK_AROUND_S && last.current.what === what && !trouble && around?.sections.length > 0) return;
+        last.current = { at: now, what };
+        lookAround(address.span({ ...state, step: '' }, now), host).then(
+            (found) => {
+                if (last.current.what !== what) return; /* somebody chose another range meanwhile */
+                setAround((before) => (JSON.stringify(before) === JSON.stringify(found) ? before : found));
+                setTrouble('');
+            },
             (e) => setTrouble(e.message));
-    }, [now, host]);
+    }, [now, state.from, state.to, state.range, state.host]);
     return [around, trouble];
 }
 
@@ -200,7 +209,7 @@ function Section({ section, panels, span, around, go }) {
 }
 
 export function Overview({ state, go, now, openGuide, setBusy, say }) {
-    const [around, trouble] = useAround(state.host, now);
+    const [around, trouble] = useAround(state, now);
     const least = around ? Math.min(15, ...around.sections.map((s) => s.interval)) : 15;
     const span = useMemo(() => address.span({ ...state, step: '' }, now, { leastStep: least, grain: Math.min(least, 5) }), [state.from, state.to, state.range, now, least]);
     const [panels, lost] = usePanels(around?.sections, span, setBusy);
@@ -213,7 +222,7 @@ export function Overview({ state, go, now, openGuide, setBusy, say }) {
     return html`
         <h1 class="unseen">Overview</h1>
         ${(trouble || lost) && html`<div class="note bad" role="alert"><p>${trouble || 'The server cannot be reached.'} What is shown is old.</p></div>`}
-        ${around.sections.length === 0 && html`<div class="note info"><p>There is data, but none that these charts know.</p><button onClick=${() => go({ page: 'explore' })}>Explore it</button></div>`}
+        ${around.sections.length === 0 && html`<div class="note info"><p>There is data, but none for these charts in this time range.</p><button onClick=${() => go({ page: 'explore' })}>Explore it</button></div>`}
         ${around.isDemo && html`<${DemoNote} openGuide=${openGuide} />`}
         ${!around.isDemo && !around.hasReal && around.sections.length > 0 && html`<div class="note info"><p>Only this server and its host so far.</p><button onClick=${openGuide}>Send your own data</button></div>`}
         <${Tiles} sections=${around.sections} panels=${panels} series=${series} />

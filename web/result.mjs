@@ -34,13 +34,13 @@ function SeriesTable({ data, unit, off, setOff }) {
     const click = (i) => (e) => setOff(toggled(off, i, data.series.length, !(e.ctrlKey || e.metaKey)));
     return html`<div class="scroll series"><table>
         <caption class="unseen">Series of the graph</caption>
-        <thead><tr><th scope="col">Series</th><th scope="col" class="n">Last</th><th scope="col" class="n wide">Least</th><th scope="col" class="n wide">Mean</th><th scope="col" class="n">Most</th></tr></thead>
+        <thead><tr><th scope="col">Series</th><th scope="col" class="n">Last</th><th scope="col" class="n wide">Least</th><th scope="col" class="n wide">Mean</th><th scope="col" class="n wide">Most</th></tr></thead>
         <tbody>${data.series.map((s, i) => {
             const x = sum(s.values) ?? {};
             return html`<tr key=${i} class=${off.has(i) ? 'off' : ''} onClick=${click(i)}>
                 <td><button class="name mono" aria-pressed=${!off.has(i)} title="Show only this one; with Ctrl: hide it">
                     <span class=${'dot ' + colourClass(s.colour)}></span><span>${s.label}</span></button></td>
-                ${cell(x.last)}${cell(x.least, ' wide')}${cell(x.mean, ' wide')}${cell(x.most)}</tr>`;
+                ${cell(x.last)}${cell(x.least, ' wide')}${cell(x.mean, ' wide')}${cell(x.most, ' wide')}</tr>`;
         })}</tbody></table></div>`;
 }
 

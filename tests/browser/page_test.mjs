@@ -364,6 +364,17 @@ await lab.case('a server without data tells how to send some', async () => {
     await page.context().close();
 });
 
+await lab.case('when the server goes away the page says so, and keeps what it shows', async () => {
+    const mortal = await lab.vedette();
+    const page = await open(mortal + '/?refresh=5s');
+    await page.locator('[data-panel=load] canvas').waitFor();
+    const child = lab.children.pop();
+    await new Promise((ended) => { child.once('exit', ended); child.kill('SIGTERM'); });
+    await page.getByText('The server cannot be reached.').waitFor();
+    expect(await page.locator('[data-panel=load] canvas').count(), 1, 'charts');
+    await page.context().close();
+});
+
 /* ---- hostile data; last, since real telemetry ends the demo ---- */
 
 await lab.case('hostile label values are shown, never run', async () => {
