@@ -1,6 +1,7 @@
 """Debian's Prometheus and VictoriaMetrics programs against us: remote write, scrape, federate, remote read, promtool,
 vmagent, vmalert. Each talks to us as it would to the server it was made for."""
-import json
+import math
+import os
 import re
 import subprocess
 import sys
@@ -126,6 +127,49 @@ groups:
     lab.case("vmalert_asks_us_and_writes_back", lambda: wait_for(lambda: ours.scalar("answer") == 42, 40))
 
 
+def remote_write_2(lab, node_port):
+    """Remote write 2.0 and native histograms want a Prometheus newer than Debian's: $PEER_PROMETHEUS names its program."""
+    program = os.environ.get("PEER_PROMETHEUS")
+    if not program:
+        lab.skip("remote_write_2_from_a_new_prometheus", "$PEER_PROMETHEUS does not name a Prometheus 3")
+        return
+    ours = lab.vedette("--self-metrics=no", "--host-metrics=no")
+    port = free_port()
+    config = lab.write("new.yml", """
+global: {scrape_interval: 500ms, scrape_timeout: 500ms, scrape_native_histograms: true, external_labels: {cluster: lab}}
+scrape_configs:
+  - {job_name: node, static_configs: [{targets: ["127.0.0.1:%d"]}]}
+  - {job_name: self, static_configs: [{targets: ["127.0.0.1:%d"]}]}
+remote_write:
+  - {url: "%s/api/v1/write", protobuf_message: io.prometheus.write.v2.Request, send_exemplars: true, send_native_histograms: true,
+     queue_config: {batch_send_deadline: 200ms}}
+""" % (node_port, port, ours.base))
+    lab.run("prometheus-new", [program, "--config.file=" + config, "--storage.tsdb.path=" + lab.path("new"), "--log.level=warn",
+                               "--web.listen-address=127.0.0.1:%d" % port])
+    theirs = Prometheus("http://127.0.0.1:%d" % port)
+    wait_for(lambda: theirs.get("/-/ready")[0] == 200, 60, what="the new prometheus")
+
+    def floats():
+        wait_for(lambda: (theirs.scalar('count_over_time(up{job="node"}[1m])') or 0) > 20, 60)
+        at = time.time() - 3
+        want = theirs.samples('{job="node"}', "8s", at)
+        got = {tuple((k, v) for k, v in key if k != "cluster"): v for key, v in ours.samples('{job="node"}', "8s", at).items()}
+        expect(got == want, True, "identical samples of %d series" % len(want))
+    lab.case("remote_write_2_samples_are_identical", floats)
+
+    def histograms():
+        at = time.time() - 3
+        for query in ("histogram_count(%s)", "histogram_sum(%s)", "histogram_quantile(0.9, %s)", "histogram_stddev(%s)"):
+            query %= "prometheus_http_request_duration_seconds"
+            want = {s["metric"]["handler"]: float(s["value"][1]) for s in theirs.query(query, at)}
+            got = {s["metric"]["handler"]: float(s["value"][1]) for s in ours.query(query, at)}
+            expect(len(want) > 0, True, "prometheus has native histograms")
+            expect(set(got), set(want), query)
+            for handler in want:
+                expect(math.isclose(got[handler], want[handler], rel_tol=1e-12), True, "%s of %s: %r and %r" % (query, handler, got[handler], want[handler]))
+    lab.case("remote_write_2_native_histograms_are_identical", histograms)
+
+
 def load(lab):
     ours = lab.vedette()
     if lab.have("wrk"):
@@ -154,6 +198,7 @@ def main():
         ours = remote_write(lab, node_port)
         promtool(lab, ours)
         scraped_and_federated(lab, ours)
+        remote_write_2(lab, node_port)
         vmagent(lab, node_port)
         vmalert(lab, ours)
     load(lab)
