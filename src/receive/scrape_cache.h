@@ -10,9 +10,9 @@
  *         if (s->n_packed > 0 && (scrape_cache_see(c, s, tracked) || has_time)) ...a row of
  * scrape_series_packed(s), s->key... scrape_cache_end(c, ok, gone, ctx);
  *
- * gone() is called for each series that deserves a stale marker: tracked in the last good scrape and not in
- * this one. After a failed scrape all that were tracked are gone, and what only the failed one showed is
- * forgotten.
+ * Series are borrowed until scrape_cache_end; those given to gone() until it returns. gone() is called for
+ * each series that deserves a stale marker: tracked in the last good scrape and not in this one. After a
+ * failed scrape all that were tracked are gone, and what only the failed one showed is forgotten.
  *
  * Threads: one at a time. */
 #pragma once

@@ -44,8 +44,10 @@ struct run {
 static void put_gone(const struct scrape_series *s, void *ctx)
 {
     const struct run *r = ctx;
-    batch_series_known(r->parse.out, scrape_series_packed(s), s->key);
-    batch_sample(r->parse.out, r->time_ms, double_of(STALE_BITS));
+    struct batch *b = r->parse.out;
+    batch_series_known(b, arena_str(b->arena, scrape_series_packed(s)),
+                       s->key); /* the cache is about to free it */
+    batch_sample(b, r->time_ms, double_of(STALE_BITS));
 }
 
 static void put_own(const struct run *r, const char *name, double value)
