@@ -27,7 +27,7 @@ $(BUILD)/libvedette.a: $(LIBOBJ)
 	@rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/vedette: $(BUILD)/src/server/main.o $(BUILD)/libvedette.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -38,7 +38,7 @@ $(BUILD)/%.o: %.cc
 	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libvedette.a
-	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+	$(CXX) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
 # One folder's tests while working on it: make unit DIRS="base model store" BUILD=build/mine
 unit: $(UNITBIN)
@@ -94,14 +94,14 @@ fuzz:
 	    SAN="$(FUZZFLAGS) -fsanitize=fuzzer-no-link" fuzz-programs
 	@tools/run_fuzz.sh $(BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZ)
 fuzz-programs: $(FUZZ:tests/fuzz/%.c=$(BUILD)/fuzz_%)
-$(BUILD)/fuzz_%: tests/fuzz/%.c $(BUILD)/libvedette.a
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(FUZZFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libvedette.a
+	$(CXX) $(LDFLAGS) $(FUZZFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 # Benchmarks: programs in C and drivers in Python; each prints its own table.
 BENCH := $(sort $(wildcard tests/bench/*_bench.c))
-$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libvedette.a
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libvedette.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
 bench-programs: all $(BUILD)/bench/rw_load $(BENCH:tests/bench/%.c=$(BUILD)/bench/%)
 bench: bench-programs
 	@tools/run_bench.sh $(BUILD)
