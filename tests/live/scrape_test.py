@@ -122,10 +122,11 @@ def node_exporter(lab):
 
     def steady():
         wait_for(lambda: (ours.scalar('count_over_time(up{job="node"}[1m])') or 0) >= 12, 20)
-        times = list(ours.samples('up{job="node"}', "5s", time.time()).values())[0]
-        steps = [round(b[0] - a[0], 3) for a, b in zip(times, times[1:])]
-        if sum(s == 0.5 for s in steps) < len(steps) * 0.4 or max(steps) > 1.2:
-            raise AssertionError("steps %r" % steps)
+        times = [round(t * 1000) for t, _ in list(ours.samples('up{job="node"}', "5s", time.time()).values())[0]]
+        # Each scrape at its own moment of the interval, and lateness does not add up; a busy machine may be a little late.
+        on_time = max(sum((t - first) % 500 < 150 for t in times) for first in times)
+        if on_time < 0.7 * len(times):
+            raise AssertionError("times %r" % times)
     lab.case("scrapes_keep_their_beat", steady)
 
     def report():
