@@ -1,5 +1,6 @@
-/* theme.js - the one script that runs before the first paint, so that a chosen theme does not flash in the other's colours. */
+/* theme.js - dark or light, settled before the first paint so that nothing flashes: what somebody chose, else what the system wishes. */
 try {
-    const chosen = localStorage.getItem('vedette.theme');
-    if (chosen === 'dark' || chosen === 'light') document.documentElement.dataset.theme = chosen;
-} catch { /* storage is switched off: the system decides */ }
+    document.documentElement.dataset.theme = localStorage.getItem('vedette.theme') ?? '';
+} catch { /* storage is switched off: nothing was chosen */ }
+if (!['dark', 'light'].includes(document.documentElement.dataset.theme))
+    document.documentElement.dataset.theme = matchMedia('(prefers-color-scheme: light)').matches ? 'light' : 'dark';

@@ -1,24 +1,31 @@
-/* theme.mjs - dark or light: the system's wish until somebody chooses. theme.js applies the choice before the first paint. */
+/* theme.mjs - dark or light: the system's wish until somebody chooses. theme.js has settled it before the first paint. */
 
-const listeners = new Set();
-const system = matchMedia('(prefers-color-scheme: light)');
-system.addEventListener('change', tell);
+const listeners = new Set(), root = document.documentElement;
+let chosen = stored();
 
-function tell() {
-    for (const f of listeners) f(theme());
+function stored() {
+    try {
+        return localStorage.getItem('vedette.theme');
+    } catch {
+        return null;
+    }
 }
 
-export function theme() {
-    return document.documentElement.dataset.theme ?? (system.matches ? 'light' : 'dark');
+function set(theme) {
+    root.dataset.theme = theme;
+    for (const f of listeners) f(theme);
 }
+
+matchMedia('(prefers-color-scheme: light)').addEventListener('change', (e) => chosen ?? set(e.matches ? 'light' : 'dark'));
+
+export const theme = () => root.dataset.theme;
 
 export function switchTheme() {
-    const next = theme() === 'dark' ? 'light' : 'dark';
-    document.documentElement.dataset.theme = next;
+    chosen = theme() === 'dark' ? 'light' : 'dark';
     try {
-        localStorage.setItem('vedette.theme', next);
-    } catch { /* not kept then */ }
-    tell();
+        localStorage.setItem('vedette.theme', chosen);
+    } catch { /* for as long as the page is open, then */ }
+    set(chosen);
 }
 
 /* Calls f after every change; returns the way to stop that. */
