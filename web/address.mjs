@@ -18,11 +18,15 @@ export function seconds(text) {
     if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
     const whole = /^(\d+(ms|[smhdwy]))+$/.test(text);
     if (!whole) return NaN;
-    return [...text.matchAll(/(\d+)(ms|[smhdwy])/g)].reduce((sum, [, n, unit]) => sum + Number(n) * UNITS[unit], 0);
+    return [...text.matchAll(/(\d+)(ms|[smhdwy])/g)].reduce(
+        (sum, [, n, unit]) => sum + Number(n) * UNITS[unit],
+        0,
+    );
 }
 
 export function duration(s) {
-    for (const unit of ['d', 'h', 'm', 's']) if (s >= UNITS[unit] && s % UNITS[unit] === 0) return s / UNITS[unit] + unit;
+    for (const unit of ['d', 'h', 'm', 's'])
+        if (s >= UNITS[unit] && s % UNITS[unit] === 0) return s / UNITS[unit] + unit;
     return s >= 1 ? Math.round(s) + 's' : Math.round(s * 1000) + 'ms';
 }
 
@@ -34,9 +38,11 @@ export const DEFAULTS = {
 export function read(path, search) {
     const p = new URLSearchParams(search);
     const page = path === '/explore' ? 'explore' : 'overview';
-    const from = Number(p.get('from') ?? NaN), to = Number(p.get('to') ?? NaN);
+    const from = Number(p.get('from') ?? NaN),
+        to = Number(p.get('to') ?? NaN);
     const fixed = Number.isFinite(from) && Number.isFinite(to) && from < to && from >= 0;
-    const range = p.get('range') ?? '', step = p.get('step') ?? '';
+    const range = p.get('range') ?? '',
+        step = p.get('step') ?? '';
     const known = seconds(range) > 0;
     return {
         page,
@@ -52,7 +58,8 @@ export function read(path, search) {
 }
 
 export function write(s) {
-    const p = new URLSearchParams(), at = DEFAULTS[s.page];
+    const p = new URLSearchParams(),
+        at = DEFAULTS[s.page];
     if (s.page === 'explore' && s.q) p.set('q', s.q);
     if (s.page === 'explore' && s.tab !== 'graph') p.set('tab', s.tab);
     if (s.page === 'explore' && s.step) p.set('step', s.step);
@@ -72,8 +79,12 @@ export function write(s) {
  * the same; it is never a step behind, as then the newest value would be old on a long range. */
 export function span(s, now, { leastStep = 1, grain = 0.001 } = {}) {
     const length = s.from !== null ? s.to - s.from : seconds(s.range);
-    const wanted = Math.max(length / POINTS, leastStep), own = seconds(s.step);
-    const step = own > 0 ? Math.max(own, length / (SERVER_POINTS_MAX - 1)) : (STEPS.find((x) => x >= wanted) ?? Math.ceil(wanted));
+    const wanted = Math.max(length / POINTS, leastStep),
+        own = seconds(s.step);
+    const step =
+        own > 0
+            ? Math.max(own, length / (SERVER_POINTS_MAX - 1))
+            : (STEPS.find((x) => x >= wanted) ?? Math.ceil(wanted));
     const end = s.from !== null ? s.to : Math.floor(now / grain) * grain;
     return { start: end - Math.floor(length / step) * step, end, step };
 }

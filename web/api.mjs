@@ -13,16 +13,22 @@ async function answer(response) {
     try {
         body = await response.json();
     } catch {
-        throw new ApiError(`The server answered ${response.status} ${response.statusText}`, 'http', response.status);
+        throw new ApiError(
+            `The server answered ${response.status} ${response.statusText}`,
+            'http',
+            response.status,
+        );
     }
-    if (body.status !== 'success') throw new ApiError(body.error ?? 'unknown error', body.errorType ?? 'unknown', response.status);
+    if (body.status !== 'success')
+        throw new ApiError(body.error ?? 'unknown error', body.errorType ?? 'unknown', response.status);
     return body;
 }
 
 function form(params) {
     const f = new URLSearchParams();
     for (const [name, v] of Object.entries(params))
-        for (const one of Array.isArray(v) ? v : [v]) if (one !== undefined && one !== '') f.append(name, one);
+        for (const one of Array.isArray(v) ? v : [v])
+            if (one !== undefined && one !== '') f.append(name, one);
     return f;
 }
 
@@ -36,17 +42,26 @@ async function request(path, options) {
 }
 
 const post = (path, params, signal) => request(path, { method: 'POST', body: form(params), signal });
-const get = (path, params = {}, signal) => request(path + (Object.keys(params).length ? '?' + form(params) : ''), { signal });
+const get = (path, params = {}, signal) =>
+    request(path + (Object.keys(params).length ? '?' + form(params) : ''), { signal });
 
 /* {resultType, result, stats?}, warnings and infos beside it: [data, {warnings, infos}] */
 const noted = (body) => [body.data, { warnings: body.warnings ?? [], infos: body.infos ?? [] }];
 
 export async function query(expr, time, { stats = false, signal, limit } = {}) {
-    return noted(await post('/api/v1/query', { query: expr, time, limit, stats: stats ? 'all' : undefined }, signal));
+    return noted(
+        await post('/api/v1/query', { query: expr, time, limit, stats: stats ? 'all' : undefined }, signal),
+    );
 }
 
 export async function queryRange(expr, { start, end, step }, { stats = false, signal } = {}) {
-    return noted(await post('/api/v1/query_range', { query: expr, start, end, step, stats: stats ? 'all' : undefined }, signal));
+    return noted(
+        await post(
+            '/api/v1/query_range',
+            { query: expr, start, end, step, stats: stats ? 'all' : undefined },
+            signal,
+        ),
+    );
 }
 
 /* Resolves when the query parses; else throws with "line:column: parse error: ...". */
@@ -54,7 +69,8 @@ export const parse = (expr, signal) => post('/api/v1/parse_query', { query: expr
 
 export const format = async (expr) => (await post('/api/v1/format_query', { query: expr })).data;
 
-export const labelNames = async (match, limit) => (await get('/api/v1/labels', { 'match[]': match, limit })).data;
+export const labelNames = async (match, limit) =>
+    (await get('/api/v1/labels', { 'match[]': match, limit })).data;
 
 export const labelValues = async (name, match, limit) =>
     (await get(`/api/v1/label/${encodeURIComponent(name)}/values`, { 'match[]': match, limit })).data;

@@ -15,9 +15,15 @@ function useAddress() {
         return () => removeEventListener('popstate', back);
     }, []);
     const go = useCallback((patch, instead = false) => {
-        const now = address.here(), moved = patch.page && patch.page !== now.page;
-        const target = address.write({ ...now, ...(moved ? { refresh: address.DEFAULTS[patch.page].refresh } : {}), ...patch });
-        if (target !== location.pathname + location.search) history[instead ? 'replaceState' : 'pushState'](null, '', target);
+        const now = address.here(),
+            moved = patch.page && patch.page !== now.page;
+        const target = address.write({
+            ...now,
+            ...(moved ? { refresh: address.DEFAULTS[patch.page].refresh } : {}),
+            ...patch,
+        });
+        if (target !== location.pathname + location.search)
+            history[instead ? 'replaceState' : 'pushState'](null, '', target);
         setState(address.here());
     }, []);
     return [state, go];
@@ -60,7 +66,9 @@ function App() {
     const [said, say] = useState('');
     const focusQuery = useRef(false);
 
-    useEffect(() => { document.title = `${state.q && state.page === 'explore' ? state.q.slice(0, 60) : TITLES[state.page]} · Vedette`; }, [state.page, state.q]);
+    useEffect(() => {
+        document.title = `${state.q && state.page === 'explore' ? state.q.slice(0, 60) : TITLES[state.page]} · Vedette`;
+    }, [state.page, state.q]);
 
     useKeys({
         t: () => document.querySelector('.times [role="radio"][tabindex="0"]')?.focus(),
@@ -74,7 +82,11 @@ function App() {
         'g o': () => go({ page: 'overview' }),
         'g e': () => go({ page: 'explore' }),
         r: renew,
-        '.': () => navigator.clipboard.writeText(location.href).then(() => say('Link copied'), () => say('The browser does not let us copy')),
+        '.': () =>
+            navigator.clipboard.writeText(location.href).then(
+                () => say('Link copied'),
+                () => say('The browser does not let us copy'),
+            ),
     });
     useEffect(() => {
         if (!said) return undefined;

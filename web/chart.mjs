@@ -21,12 +21,21 @@ function css(name) {
 /* Each series on top of those before it; what is drawn, in drawing order. A hole counts as nothing, unless all are holes. */
 function stack(data) {
     const sums = data.times.map((_, i) => (data.series.some((s) => s.values[i] !== null) ? 0 : null));
-    return data.series.map((s) => sums.map((sum, i) => (sum === null ? null : (sums[i] = sum + (s.values[i] ?? 0)))));
+    return data.series.map((s) =>
+        sums.map((sum, i) => (sum === null ? null : (sums[i] = sum + (s.values[i] ?? 0)))),
+    );
 }
 
 function drawn(props) {
     const { data, stacked, off } = props;
-    const shown = off ? { times: data.times, series: data.series.map((s, i) => (off.has(i) ? { ...s, values: s.values.map(() => null) } : s)) } : data;
+    const shown = off
+        ? {
+              times: data.times,
+              series: data.series.map((s, i) =>
+                  off.has(i) ? { ...s, values: s.values.map(() => null) } : s,
+              ),
+          }
+        : data;
     return [data.times, ...(stacked ? stack(shown) : shown.series.map((s) => s.values))];
 }
 
@@ -49,7 +58,12 @@ function seriesOptions(props) {
             label: String(i),
             stroke: colour,
             width: 1.6,
-            fill: props.stacked && i === 0 ? colour + alpha : props.data.series.length === 1 && props.fromZero !== 'auto' ? colour + '22' : undefined,
+            fill:
+                props.stacked && i === 0
+                    ? colour + alpha
+                    : props.data.series.length === 1 && props.fromZero !== 'auto'
+                      ? colour + '22'
+                      : undefined,
             points: { show: (u, si) => u.data[si].length < 40, size: 4 },
             spanGaps: false,
         };
@@ -59,15 +73,31 @@ function seriesOptions(props) {
 /* Between two stacked lines the colour of the upper one. uPlot counts the time axis as series 0. */
 function bands(props) {
     if (!props.stacked) return [];
-    return props.data.series.slice(1).map((s, i) => ({ series: [i + 2, i + 1], fill: css('--c' + (s.colour % COLOURS)) + '66' }));
+    return props.data.series
+        .slice(1)
+        .map((s, i) => ({ series: [i + 2, i + 1], fill: css('--c' + (s.colour % COLOURS)) + '66' }));
 }
 
 function axes(props) {
-    const common = { stroke: css('--faint'), font: '11px system-ui, sans-serif', grid: { stroke: css('--grid'), width: 1 }, ticks: { show: false } };
+    const common = {
+        stroke: css('--faint'),
+        font: '11px system-ui, sans-serif',
+        grid: { stroke: css('--grid'), width: 1 },
+        ticks: { show: false },
+    };
     return [
-        { ...common, space: 70, size: 28, gap: 6, values: (u, ticks, _, __, gap) => format.timeAxis(ticks, gap) },
         {
-            ...common, size: AXIS_WIDTH, gap: 6, space: 34,
+            ...common,
+            space: 70,
+            size: 28,
+            gap: 6,
+            values: (u, ticks, _, __, gap) => format.timeAxis(ticks, gap),
+        },
+        {
+            ...common,
+            size: AXIS_WIDTH,
+            gap: 6,
+            space: 34,
             ...(props.unit.startsWith('bytes') ? { incrs: BYTE_GAPS } : {}),
             values: (u, ticks) => format.axis(props.unit, ticks),
         },
@@ -84,10 +114,18 @@ function element(name, className, text) {
 }
 
 function tipRows(props, u, i) {
-    const at = props.data.series.map((s, k) => ({ ...s, v: s.values[i], y: u.data[k + 1][i], off: props.off?.has(k) }));
+    const at = props.data.series.map((s, k) => ({
+        ...s,
+        v: s.values[i],
+        y: u.data[k + 1][i],
+        off: props.off?.has(k),
+    }));
     const rows = at.filter((r) => r.v !== null && r.v !== undefined && !r.off);
     const cursor = u.posToVal(u.cursor.top, 'y');
-    const near = rows.reduce((best, r) => (!best || Math.abs(r.y - cursor) < Math.abs(best.y - cursor) ? r : best), null);
+    const near = rows.reduce(
+        (best, r) => (!best || Math.abs(r.y - cursor) < Math.abs(best.y - cursor) ? r : best),
+        null,
+    );
     rows.sort((a, b) => b.v - a.v);
     if (props.stacked) rows.sort((a, b) => b.y - a.y);
     return { rows: rows.slice(0, TIP_ROWS), near, more: rows.length - TIP_ROWS };
@@ -99,7 +137,11 @@ function fillTip(tip, props, u) {
     tip.replaceChildren(element('time', '', format.moment(props.data.times[i])));
     for (const r of rows) {
         const row = element('div', r.label === near.label ? 'near' : '');
-        row.append(element('span', 'dot ' + colourClass(r.colour)), element('span', '', r.label), element('b', '', format.value(props.unit, r.v)));
+        row.append(
+            element('span', 'dot ' + colourClass(r.colour)),
+            element('span', '', r.label),
+            element('b', '', format.value(props.unit, r.v)),
+        );
         tip.append(row);
     }
     if (rows.length === 0) tip.append(element('div', '', 'no data here'));
@@ -107,9 +149,12 @@ function fillTip(tip, props, u) {
 }
 
 function placeTip(tip, u) {
-    const left = u.cursor.left + u.bbox.left / devicePixelRatio, right = left + 14 + tip.offsetWidth > u.root.offsetWidth;
+    const left = u.cursor.left + u.bbox.left / devicePixelRatio,
+        right = left + 14 + tip.offsetWidth > u.root.offsetWidth;
     tip.style.left = Math.max(0, right ? left - 14 - tip.offsetWidth : left + 14) + 'px';
-    tip.style.top = Math.max(-8, Math.min(u.cursor.top - tip.offsetHeight / 2, u.root.offsetHeight - tip.offsetHeight)) + 'px';
+    tip.style.top =
+        Math.max(-8, Math.min(u.cursor.top - tip.offsetHeight / 2, u.root.offsetHeight - tip.offsetHeight)) +
+        'px';
 }
 
 export class Chart extends Component {
@@ -117,7 +162,8 @@ export class Chart extends Component {
         this.build();
         this.sizes = new ResizeObserver(() => {
             const width = this.base.clientWidth;
-            if (this.plot && width > 0 && width !== this.plot.width) this.plot.setSize({ width, height: this.props.height });
+            if (this.plot && width > 0 && width !== this.plot.width)
+                this.plot.setSize({ width, height: this.props.height });
         });
         this.sizes.observe(this.base);
         this.leaveTheme = onTheme(() => this.build());
@@ -134,7 +180,8 @@ export class Chart extends Component {
     }
 
     shouldComponentUpdate(next) {
-        const before = this.props, rebuilt = this.shape(next) !== this.shape(before);
+        const before = this.props,
+            rebuilt = this.shape(next) !== this.shape(before);
         const changed = next.data !== before.data || next.off !== before.off || next.span !== before.span;
         this.props = next;
         if (rebuilt) this.build();
@@ -156,26 +203,38 @@ export class Chart extends Component {
         const tip = (this.tip = element('div', 'tip'));
         tip.hidden = true;
         const scale = range(this.props);
-        this.plot = new uPlot({
-            width: this.base.clientWidth || 300,
-            height: this.props.height,
-            legend: { show: false },
-            padding: [8, 18, 0, 0],
-            scales: { x: { time: true, range: () => [this.props.span.start, this.props.span.end] }, y: { range: scale } },
-            axes: axes(this.props),
-            series: [{}, ...seriesOptions(this.props)],
-            bands: bands(this.props),
-            cursor: {
-                sync: { key: 'page', scales: ['x', null] },
-                drag: { x: true, y: false, setScale: false, dist: 6 },
-                y: false,
-                points: { size: 6 },
-                focus: { prox: -1 },
+        this.plot = new uPlot(
+            {
+                width: this.base.clientWidth || 300,
+                height: this.props.height,
+                legend: { show: false },
+                padding: [8, 18, 0, 0],
+                scales: {
+                    x: { time: true, range: () => [this.props.span.start, this.props.span.end] },
+                    y: { range: scale },
+                },
+                axes: axes(this.props),
+                series: [{}, ...seriesOptions(this.props)],
+                bands: bands(this.props),
+                cursor: {
+                    sync: { key: 'page', scales: ['x', null] },
+                    drag: { x: true, y: false, setScale: false, dist: 6 },
+                    y: false,
+                    points: { size: 6 },
+                    focus: { prox: -1 },
+                },
+                hooks: { setCursor: [(u) => this.move(u)], setSelect: [(u) => this.select(u)] },
             },
-            hooks: { setCursor: [(u) => this.move(u)], setSelect: [(u) => this.select(u)] },
-        }, drawn(this.props), this.base);
-        this.plot.over.addEventListener('mouseenter', () => { this.over = true; });
-        this.plot.over.addEventListener('mouseleave', () => { this.over = false; tip.hidden = true; });
+            drawn(this.props),
+            this.base,
+        );
+        this.plot.over.addEventListener('mouseenter', () => {
+            this.over = true;
+        });
+        this.plot.over.addEventListener('mouseleave', () => {
+            this.over = false;
+            tip.hidden = true;
+        });
         this.base.append(tip);
     }
 
@@ -190,7 +249,8 @@ export class Chart extends Component {
     /* A dragged window becomes the page's time range. */
     select(u) {
         if (u.select.width < 6) return;
-        const from = u.posToVal(u.select.left, 'x'), to = u.posToVal(u.select.left + u.select.width, 'x');
+        const from = u.posToVal(u.select.left, 'x'),
+            to = u.posToVal(u.select.left + u.select.width, 'x');
         u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
         if (this.over) this.props.onZoom?.(Math.floor(from), Math.ceil(to));
     }

@@ -6,7 +6,19 @@ const KEEP_MS = 30000;
 const CHOICES_MAX = 60;
 const VALUES_MAX = 10000;
 const DURATIONS = ['30s', '1m', '5m', '15m', '30m', '1h', '6h', '1d', '1w'];
-const AFTER_VECTOR = ['by', 'without', 'on', 'ignoring', 'group_left', 'group_right', 'offset', 'bool', 'and', 'or', 'unless'];
+const AFTER_VECTOR = [
+    'by',
+    'without',
+    'on',
+    'ignoring',
+    'group_left',
+    'group_right',
+    'offset',
+    'bool',
+    'and',
+    'or',
+    'unless',
+];
 
 const kept = new Map();
 
@@ -36,20 +48,37 @@ async function metrics() {
         const d = describe(about, text);
         return { text, kind: LETTERS[d?.type] ?? 'm', note: d?.help ?? '', insert: text, order: 1 };
     });
-    const aggregations = AGGREGATIONS.map((text) => ({ text, kind: 'Σ', note: 'aggregation', insert: text + '(', order: 0 }));
-    const functions = [...FUNCTIONS].map(([text, [args, note]]) => ({ text, kind: 'ƒ', note: note || `(${args})`, insert: text + (args ? '(' : '()'), order: 0 }));
+    const aggregations = AGGREGATIONS.map((text) => ({
+        text,
+        kind: 'Σ',
+        note: 'aggregation',
+        insert: text + '(',
+        order: 0,
+    }));
+    const functions = [...FUNCTIONS].map(([text, [args, note]]) => ({
+        text,
+        kind: 'ƒ',
+        note: note || `(${args})`,
+        insert: text + (args ? '(' : '()'),
+        order: 0,
+    }));
     return [...aggregations, ...functions, ...listed];
 }
 
-const keywords = () => AFTER_VECTOR.map((text) => ({ text, kind: '·', note: 'keyword', insert: text + ' ', order: 0 }));
+const keywords = () =>
+    AFTER_VECTOR.map((text) => ({ text, kind: '·', note: 'keyword', insert: text + ' ', order: 0 }));
 
 async function labels(metric) {
     const names = await remember('labels ' + metric, () => api.labelNames(metric || undefined, VALUES_MAX));
-    return names.filter((n) => !metric || n !== '__name__').map((text) => ({ text, kind: 'l', note: '', insert: text, order: 1 }));
+    return names
+        .filter((n) => !metric || n !== '__name__')
+        .map((text) => ({ text, kind: 'l', note: '', insert: text, order: 1 }));
 }
 
 async function values(at) {
-    const list = await remember(`values ${at.label} ${at.metric}`, () => api.labelValues(at.label, at.metric || undefined, VALUES_MAX));
+    const list = await remember(`values ${at.label} ${at.metric}`, () =>
+        api.labelValues(at.label, at.metric || undefined, VALUES_MAX),
+    );
     return list.map((text) => ({ text, kind: 'v', note: '', insert: quoted(text, at) + at.quote, order: 1 }));
 }
 
@@ -58,15 +87,25 @@ function sources(at) {
     if (at.kind === 'keyword') return keywords();
     if (at.kind === 'label') return labels(at.metric);
     if (at.kind === 'value') return values(at);
-    if (at.kind === 'duration') return DURATIONS.map((text) => ({ text, kind: 't', note: '', insert: text, order: 1 }));
+    if (at.kind === 'duration')
+        return DURATIONS.map((text) => ({ text, kind: 't', note: '', insert: text, order: 1 }));
     return [];
 }
 
 /* {at, list}: what may be put at the caret, best first. `asked`: somebody pressed Ctrl-Space, so an empty word will do. */
 export async function choices(text, caret, asked) {
     const at = context(text, caret);
-    if (at.kind === 'none' || (['metric', 'keyword'].includes(at.kind) && at.word === '' && !asked)) return { at, list: [] };
-    const list = (await sources(at)).map((c) => ({ ...c, fit: fit(c.text, at.word) })).filter((c) => c.fit !== null);
-    list.sort((a, b) => a.fit[0] - b.fit[0] || a.order - b.order || a.text.length - b.text.length || (a.text < b.text ? -1 : 1));
+    if (at.kind === 'none' || (['metric', 'keyword'].includes(at.kind) && at.word === '' && !asked))
+        return { at, list: [] };
+    const list = (await sources(at))
+        .map((c) => ({ ...c, fit: fit(c.text, at.word) }))
+        .filter((c) => c.fit !== null);
+    list.sort(
+        (a, b) =>
+            a.fit[0] - b.fit[0] ||
+            a.order - b.order ||
+            a.text.length - b.text.length ||
+            (a.text < b.text ? -1 : 1),
+    );
     return { at, list: list.slice(0, CHOICES_MAX) };
 }

@@ -2,9 +2,29 @@
 
 const THIN = '\u202f'; /* narrow no-break space, between a number and its unit */
 
-const SI = [[1e12, 'T'], [1e9, 'G'], [1e6, 'M'], [1e3, 'k'], [1, '']];
-const IEC = [[2 ** 40, 'TiB'], [2 ** 30, 'GiB'], [2 ** 20, 'MiB'], [2 ** 10, 'KiB'], [1, 'B']];
-const TIME = [[86400, 'd'], [3600, 'h'], [60, 'min'], [1, 's'], [1e-3, 'ms'], [1e-6, 'µs'], [1e-9, 'ns']];
+const SI = [
+    [1e12, 'T'],
+    [1e9, 'G'],
+    [1e6, 'M'],
+    [1e3, 'k'],
+    [1, ''],
+];
+const IEC = [
+    [2 ** 40, 'TiB'],
+    [2 ** 30, 'GiB'],
+    [2 ** 20, 'MiB'],
+    [2 ** 10, 'KiB'],
+    [1, 'B'],
+];
+const TIME = [
+    [86400, 'd'],
+    [3600, 'h'],
+    [60, 'min'],
+    [1, 's'],
+    [1e-3, 'ms'],
+    [1e-6, 'µs'],
+    [1e-9, 'ns'],
+];
 
 const suffixed = (scales, after) => scales.map(([by, suffix]) => [by, suffix + after]);
 
@@ -33,7 +53,9 @@ function scaleOf(scales, size) {
 
 /* 1234567 -> "1 234 567": for counts, where every digit is meant. */
 export function count(n) {
-    return Math.round(n).toString().replace(/\B(?=(\d{3})+$)/g, THIN);
+    return Math.round(n)
+        .toString()
+        .replace(/\B(?=(\d{3})+$)/g, THIN);
 }
 
 /* Three significant digits without an exponent, as far as that goes. */
@@ -42,7 +64,9 @@ export function digits(v) {
     if (size === 0) return '0';
     if (size >= 1e15 || size < 1e-6) return v.toExponential(2);
     if (size >= 100) return v.toFixed(0);
-    return v.toFixed(size >= 10 ? 1 : size >= 1 ? 2 : Math.min(8, 2 - Math.floor(Math.log10(size)))).replace(/\.?0+$/, '');
+    return v
+        .toFixed(size >= 10 ? 1 : size >= 1 ? 2 : Math.min(8, 2 - Math.floor(Math.log10(size))))
+        .replace(/\.?0+$/, '');
 }
 
 function special(v) {
@@ -72,11 +96,13 @@ function decimalsOf(gap) {
 
 /* All ticks of an axis in one scale, with as many decimals as tell them apart: the largest scale that needs no more than two. */
 export function axis(unit, ticks) {
-    const known = ticks.filter((t) => t !== null), scales = AXIS_SCALES[unit] ?? SI;
+    const known = ticks.filter((t) => t !== null),
+        scales = AXIS_SCALES[unit] ?? SI;
     const gap = known.length > 1 ? Math.abs(known[1] - known[0]) : Math.abs(known[0] ?? 1);
     const first = scales.indexOf(scaleOf(scales, Math.max(...known.map(Math.abs), 0)));
     const [by, suffix] = scales.slice(first).find(([x]) => decimalsOf(gap / x) <= 2) ?? scales[first];
-    const decimals = decimalsOf(gap / by), sign = unit.startsWith('usd') ? '$' : '';
+    const decimals = decimalsOf(gap / by),
+        sign = unit.startsWith('usd') ? '$' : '';
     return ticks.map((t) => {
         if (t === null) return '';
         if (t === 0 && unit !== 'percent') return '0';

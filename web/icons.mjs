@@ -15,9 +15,12 @@ const PATHS = {
 export function Icon({ name }) {
     if (name === 'mark') {
         return html`<svg viewBox="0 0 32 32" aria-hidden="true" fill="none">
-            <path d="M16 3 27 7v9.2c0 6.4-4.6 11-11 13.1C9.6 27.2 5 22.6 5 16.2V7z" stroke="currentColor" stroke-width="2.4" stroke-linejoin="round" />
-            <path d="M9.5 15.5c3.8-5 9.2-5 13 0-3.8 5-9.2 5-13 0z" fill="currentColor" /><circle class="pupil" cx="16" cy="15.5" r="2.2" /></svg>`;
+            <path d="M16 3 27 7v9.2c0 6.4-4.6 11-11 13.1C9.6 27.2 5 22.6 5 16.2V7z" stroke="currentColor"
+                stroke-width="2.4" stroke-linejoin="round" />
+            <path d="M9.5 15.5c3.8-5 9.2-5 13 0-3.8 5-9.2 5-13 0z" fill="currentColor" /><circle class="pupil"
+                cx="16" cy="15.5" r="2.2" /></svg>`;
     }
-    return html`<svg viewBox="0 0 16 16" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round">
+    return html`<svg viewBox="0 0 16 16" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.5"
+        stroke-linecap="round" stroke-linejoin="round">
         <path d=${PATHS[name]} /></svg>`;
 }

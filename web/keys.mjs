@@ -12,7 +12,8 @@ export function useKeys(actions) {
     const latest = useRef(actions);
     latest.current = actions;
     useEffect(() => {
-        let first = '', at = 0;
+        let first = '',
+            at = 0;
         const press = (e) => {
             if (e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented || isWriting(e)) return;
             const pair = first && e.timeStamp - at < PAIR_MS ? first + ' ' + e.key : '';

@@ -8,7 +8,11 @@ export function grid(span, results, nameOf) {
     for (const [query, matrix] of results.entries()) {
         for (const s of matrix) {
             if (!s.values) continue; /* native histograms only */
-            series.push({ label: nameOf(s.metric, query), metric: s.metric, values: place(s.values, span, n) });
+            series.push({
+                label: nameOf(s.metric, query),
+                metric: s.metric,
+                values: place(s.values, span, n),
+            });
         }
     }
     return { times, series };
@@ -17,7 +21,8 @@ export function grid(span, results, nameOf) {
 function place(points, span, n) {
     const values = new Array(n).fill(null);
     for (const [t, text] of points) {
-        const i = Math.round((t - span.start) / span.step), v = Number(text);
+        const i = Math.round((t - span.start) / span.step),
+            v = Number(text);
         if (i >= 0 && i < n && Number.isFinite(v)) values[i] = v;
     }
     return values;
@@ -25,7 +30,11 @@ function place(points, span, n) {
 
 /* last, least, most and mean of what is there; null when nothing is. */
 export function sum(values) {
-    let n = 0, total = 0, least = Infinity, most = -Infinity, last = null;
+    let n = 0,
+        total = 0,
+        least = Infinity,
+        most = -Infinity,
+        last = null;
     for (const v of values) {
         if (v === null) continue;
         n++;
@@ -39,14 +48,17 @@ export function sum(values) {
 
 /* The newest value, provided it is no older than a few steps: a tile must not show what ended long ago. */
 export function newest(values, within = 4) {
-    for (let i = values.length - 1; i >= Math.max(0, values.length - within); i--) if (values[i] !== null) return values[i];
+    for (let i = values.length - 1; i >= Math.max(0, values.length - within); i--)
+        if (values[i] !== null) return values[i];
     return null;
 }
 
 /* Point by point the total of all series; null where none has a value. */
 export function total(series) {
     if (series.length === 0) return [];
-    return series[0].values.map((_, i) => series.reduce((t, s) => (s.values[i] === null ? t : (t ?? 0) + s.values[i]), null));
+    return series[0].values.map((_, i) =>
+        series.reduce((t, s) => (s.values[i] === null ? t : (t ?? 0) + s.values[i]), null),
+    );
 }
 
 /* {__name__: "up", job: "a"} -> up{job="a"}, as it would be written in a query. */

@@ -16,39 +16,72 @@ const NEEDED = SECTIONS.flatMap((s) => s.panels.map((p) => p.needs).filter(Boole
 
 /* The usual distance between two samples of a series, in seconds; 15 when it cannot be told. */
 function intervalOf(series) {
-    const gaps = (series?.values ?? []).slice(1).map(([t], i) => t - series.values[i][0]).sort((a, b) => a - b);
+    const gaps = (series?.values ?? [])
+        .slice(1)
+        .map(([t], i) => t - series.values[i][0])
+        .sort((a, b) => a - b);
     return gaps.length > 0 ? Math.max(1, Math.round(gaps[gaps.length >> 1])) : 15;
 }
 
 function hostsOf(found, names) {
     const nodename = new Map(names.map((s) => [s.metric.instance, s.metric.nodename]));
-    return found.map(({ metric: { instance = '', job = '' } }) => ({ instance, job, name: nodename.get(instance) ?? '' }));
+    return found.map(({ metric: { instance = '', job = '' } }) => ({
+        instance,
+        job,
+        name: nodename.get(instance) ?? '',
+    }));
 }
 
 const ofHost = (h) => `instance=${JSON.stringify(h.instance)},job=${JSON.stringify(h.job)}`;
 
 /* The host asked for, else our own, else any. */
 function hostToShow(hosts, wanted) {
-    return hosts.find((h) => h.instance === wanted) ?? hosts.find((h) => h.instance === location.host) ?? hosts.find((h) => h.job === 'node') ?? hosts[0];
+    return (
+        hosts.find((h) => h.instance === wanted) ??
+        hosts.find((h) => h.instance === location.host) ??
+        hosts.find((h) => h.job === 'node') ??
+        hosts[0]
+    );
 }
 
 /* All questions at once: one way there and back before the charts can be asked for. A section is there when its probe has a
  * sample in the time range that is shown. */
 async function lookAround({ start, end }, wantedHost) {
-    const result = async (q) => (await api.query(q, end))[0].result, range = address.duration(Math.ceil(end - start));
+    const result = async (q) => (await api.query(q, end))[0].result,
+        range = address.duration(Math.ceil(end - start));
     const [any, needed, jobs, uname, found, recent] = await Promise.all([
-        api.labelValues('__name__', undefined, 1), api.labelValues('__name__', `{__name__=~"${NEEDED.join('|')}"}`), api.labelValues('job'), result(`last_over_time(node_uname_info[${range}])`),
-        Promise.all(SECTIONS.map((s) => result(`group by (job, instance) (last_over_time(${s.probe}[${range}]))`))),
+        api.labelValues('__name__', undefined, 1),
+        api.labelValues('__name__', `{__name__=~"${NEEDED.join('|')}"}`),
+        api.labelValues('job'),
+        result(`last_over_time(node_uname_info[${range}])`),
+        Promise.all(
+            SECTIONS.map((s) => result(`group by (job, instance) (last_over_time(${s.probe}[${range}]))`)),
+        ),
         Promise.all(SECTIONS.map((s) => result(`${s.probe}[2m]`))),
     ]);
-    const hosts = hostsOf(found[SECTIONS.indexOf(HOST)], uname), host = hostToShow(hosts, wantedHost);
-    const callers = found[SECTIONS.indexOf(MODEL_CALLS)].map((s) => s.metric.job), isDemo = callers.length > 0 && callers.every((j) => j === 'demo');
-    const selectors = { calls: isDemo ? 'job="demo"' : 'job!="demo"', host: host ? ofHost(host) : '', server: 'job="vedette"' };
+    const hosts = hostsOf(found[SECTIONS.indexOf(HOST)], uname),
+        host = hostToShow(hosts, wantedHost);
+    const callers = found[SECTIONS.indexOf(MODEL_CALLS)].map((s) => s.metric.job),
+        isDemo = callers.length > 0 && callers.every((j) => j === 'demo');
+    const selectors = {
+        calls: isDemo ? 'job="demo"' : 'job!="demo"',
+        host: host ? ofHost(host) : '',
+        server: 'job="vedette"',
+    };
     const sections = SECTIONS.map((s, i) => ({
-        ...s, selector: selectors[s.id], interval: intervalOf(recent[i].find((x) => s !== HOST || x.metric.instance === host?.instance)),
+        ...s,
+        selector: selectors[s.id],
+        interval: intervalOf(recent[i].find((x) => s !== HOST || x.metric.instance === host?.instance)),
         panels: s.panels.filter((p) => !p.needs || needed.includes(p.needs)),
     })).filter((s, i) => found[i].length > 0);
-    return { sections, hosts, host, isDemo, hasReal: jobs.some((j) => !OWN_JOBS.includes(j)), isEmpty: any.length === 0 };
+    return {
+        sections,
+        hosts,
+        host,
+        isDemo,
+        hasReal: jobs.some((j) => !OWN_JOBS.includes(j)),
+        isEmpty: any.length === 0,
+    };
 }
 
 function useAround(state, now) {
@@ -56,8 +89,11 @@ function useAround(state, now) {
     const [trouble, setTrouble] = useState('');
     const last = useRef({ at: 0 });
     useEffect(() => {
-        const { from, to, range, host } = state, what = [from, to, range, host].join(), waited = now - last.current.at;
-        if (waited < LOOK_AROUND_S && last.current.what === what && !trouble && around?.sections.length > 0) return;
+        const { from, to, range, host } = state,
+            what = [from, to, range, host].join(),
+            waited = now - last.current.at;
+        if (waited < LOOK_AROUND_S && last.current.what === what && !trouble && around?.sections.length > 0)
+            return;
         last.current = { at: now, what };
         lookAround(address.span({ ...state, step: '' }, now), host).then(
             (found) => {
@@ -65,7 +101,8 @@ function useAround(state, now) {
                 setAround((before) => (JSON.stringify(before) === JSON.stringify(found) ? before : found));
                 setTrouble('');
             },
-            (e) => setTrouble(e.message));
+            (e) => setTrouble(e.message),
+        );
     }, [now, state.from, state.to, state.range, state.host]);
     return [around, trouble];
 }
@@ -81,8 +118,12 @@ function nameOf(panel) {
 
 /* A label keeps its colour for as long as the page is open. */
 function paint(data, panel, colours) {
-    const rank = (label) => { const i = panel.order?.indexOf(label) ?? -1; return i < 0 ? 99 : i; };
-    if (!Array.isArray(panel.name)) data.series.sort((a, b) => rank(a.label) - rank(b.label) || a.label.localeCompare(b.label));
+    const rank = (label) => {
+        const i = panel.order?.indexOf(label) ?? -1;
+        return i < 0 ? 99 : i;
+    };
+    if (!Array.isArray(panel.name))
+        data.series.sort((a, b) => rank(a.label) - rank(b.label) || a.label.localeCompare(b.label));
     for (const s of data.series) {
         if (!colours.has(s.label)) colours.set(s.label, colours.size);
         s.colour = colours.get(s.label);
@@ -96,31 +137,51 @@ export function fill(query, section, span) {
 }
 
 async function load(section, panel, span, colours, signal) {
-    const answers = await Promise.all(panel.queries.map((q) => api.queryRange(fill(q, section, span), span, { signal })));
-    return paint(grid(span, answers.map(([data]) => data.result), nameOf(panel)), panel, colours);
+    const answers = await Promise.all(
+        panel.queries.map((q) => api.queryRange(fill(q, section, span), span, { signal })),
+    );
+    return paint(
+        grid(
+            span,
+            answers.map(([data]) => data.result),
+            nameOf(panel),
+        ),
+        panel,
+        colours,
+    );
 }
 
 /* [{panel id: {data, error, span}}, whether the server is out of reach], renewed whenever the span moves. */
 function usePanels(sections, span, setBusy) {
     const [all, setAll] = useState({});
     const [lost, setLost] = useState(false);
-    const colours = useRef(new Map()), isFirst = useRef(true);
+    const colours = useRef(new Map()),
+        isFirst = useRef(true);
     useEffect(() => {
         if (!sections) return undefined;
-        const stop = new AbortController(), fresh = {};
+        const stop = new AbortController(),
+            fresh = {};
         let unreachable = false;
-        const jobs = sections.flatMap((section) => section.panels.map(async (panel) => {
-            if (!colours.current.has(panel.id)) colours.current.set(panel.id, new Map());
-            try {
-                fresh[panel.id] = { data: await load(section, panel, span, colours.current.get(panel.id), stop.signal), span };
-            } catch (e) {
-                if (e.type === 'network') unreachable = true; /* what was there stays */
-                else fresh[panel.id] = { error: e.message, span };
-            }
-        }));
-        const show = () => { if (!stop.signal.aborted) setAll((before) => ({ ...before, ...fresh })); };
+        const jobs = sections.flatMap((section) =>
+            section.panels.map(async (panel) => {
+                if (!colours.current.has(panel.id)) colours.current.set(panel.id, new Map());
+                try {
+                    fresh[panel.id] = {
+                        data: await load(section, panel, span, colours.current.get(panel.id), stop.signal),
+                        span,
+                    };
+                } catch (e) {
+                    if (e.type === 'network') unreachable = true; /* what was there stays */
+                    else fresh[panel.id] = { error: e.message, span };
+                }
+            }),
+        );
+        const show = () => {
+            if (!stop.signal.aborted) setAll((before) => ({ ...before, ...fresh }));
+        };
         setBusy(true);
-        if (isFirst.current) for (const job of jobs) job.then(show); /* at first one by one, later all in one stroke */
+        if (isFirst.current)
+            for (const job of jobs) job.then(show); /* at first one by one, later all in one stroke */
         Promise.all(jobs).then(() => {
             if (stop.signal.aborted) return;
             isFirst.current = false;
@@ -137,7 +198,15 @@ function usePanels(sections, span, setBusy) {
 
 function tileValues(of, series) {
     if (of === 'total') return total(series);
-    if (of === 'max') return series.length === 0 ? [] : series[0].values.map((_, i) => series.reduce((m, s) => (s.values[i] === null ? m : Math.max(m ?? -Infinity, s.values[i])), null));
+    if (of === 'max')
+        return series.length === 0
+            ? []
+            : series[0].values.map((_, i) =>
+                  series.reduce(
+                      (m, s) => (s.values[i] === null ? m : Math.max(m ?? -Infinity, s.values[i])),
+                      null,
+                  ),
+              );
     return series[of]?.values ?? [];
 }
 
@@ -145,11 +214,17 @@ function tileValues(of, series) {
 function sparkPaths(values) {
     const known = values.filter((v) => v !== null);
     if (known.length < 2) return null;
-    const most = Math.max(...known), least = Math.min(...known, most * 0.6), room = most - least || 1;
-    const at = (v, i) => `${((i / (values.length - 1)) * 100).toFixed(2)} ${(27 - ((v - least) / room) * 22).toFixed(2)}`;
+    const most = Math.max(...known),
+        least = Math.min(...known, most * 0.6),
+        room = most - least || 1;
+    const at = (v, i) =>
+        `${((i / (values.length - 1)) * 100).toFixed(2)} ${(27 - ((v - least) / room) * 22).toFixed(2)}`;
     const points = values.map((v, i) => (v === null ? null : at(v, i))).filter((p) => p !== null);
     const line = 'M' + points.join('L');
-    return { line, area: `${line}L${points[points.length - 1].split(' ')[0]} 30L${points[0].split(' ')[0]} 30Z` };
+    return {
+        line,
+        area: `${line}L${points[points.length - 1].split(' ')[0]} 30L${points[0].split(' ')[0]} 30Z`,
+    };
 }
 
 function Tile({ title, unit, v, values, demo }) {
@@ -157,15 +232,21 @@ function Tile({ title, unit, v, values, demo }) {
     const spark = values && sparkPaths(values);
     return html`<div class=${'tile' + (demo ? ' demo' : '')}>
         <dt>${title}</dt><dd>${number}${suffix && html`<small>${suffix}</small>`}</dd>
-        ${spark && html`<svg viewBox="0 0 100 30" preserveAspectRatio="none" aria-hidden="true"><path class="spark-fill" d=${spark.area} /><path class="spark-line" d=${spark.line} /></svg>`}
+        ${spark && html`<svg viewBox="0 0 100 30" preserveAspectRatio="none" aria-hidden="true"><path
+            class="spark-fill" d=${spark.area} /><path class="spark-line" d=${spark.line} /></svg>`}
     </div>`;
 }
 
 function Tiles({ sections, panels, series }) {
-    const tiles = sections.flatMap((section) => section.panels.filter((p) => p.tile && panels[p.id]?.data).map((p) => {
-        const values = tileValues(p.tile.of, panels[p.id].data.series);
-        return html`<${Tile} key=${p.id} title=${p.tile.title} unit=${p.unit} v=${newest(values)} values=${values} demo=${section.id === 'calls'} />`;
-    }));
+    const tiles = sections.flatMap((section) =>
+        section.panels
+            .filter((p) => p.tile && panels[p.id]?.data)
+            .map((p) => {
+                const values = tileValues(p.tile.of, panels[p.id].data.series);
+                return html`<${Tile} key=${p.id} title=${p.tile.title} unit=${p.unit} v=${newest(values)}
+                    values=${values} demo=${section.id === 'calls'} />`;
+            }),
+    );
     return html`<dl class=${'tiles' + (tiles.length < 9 ? ' few' : '')} aria-label="At a glance">
         ${tiles}
         ${series !== null && html`<${Tile} key="series" title="Active series" unit="" v=${series} />`}
@@ -175,7 +256,12 @@ function Tiles({ sections, panels, series }) {
 /* The number of active series is a status, not a series: it is asked for with every refresh. */
 function useSeries(now) {
     const [n, setN] = useState(null);
-    useEffect(() => { api.tsdb().then((d) => setN(d.headStats.numSeries), () => {}); }, [now]);
+    useEffect(() => {
+        api.tsdb().then(
+            (d) => setN(d.headStats.numSeries),
+            () => {},
+        );
+    }, [now]);
     return n;
 }
 
@@ -190,7 +276,8 @@ function DemoNote({ openGuide }) {
 function HostChoice({ hosts, host, go }) {
     const text = (h) => (h.name ? `${h.name} (${h.instance})` : h.instance);
     if (hosts.length < 2) return html`<span class="soft">${text(host)}</span>`;
-    return html`<select aria-label="Host" value=${host.instance} onChange=${(e) => go({ host: e.target.value })}>
+    return html`<select aria-label="Host" value=${host.instance}
+        onChange=${(e) => go({ host: e.target.value })}>
         ${hosts.map((h) => html`<option key=${ofHost(h)} value=${h.instance}>${text(h)}</option>`)}</select>`;
 }
 
@@ -199,11 +286,14 @@ function Section({ section, panels, span, around, go }) {
     return html`<section class="group" aria-labelledby=${'s-' + section.id}>
         <header><h2 id=${'s-' + section.id}>${section.title}</h2>
             ${section.id === 'calls' && around.isDemo && html`<span class="tag">Demo</span>`}
-            ${section.byInstance ? html`<${HostChoice} hosts=${around.hosts} host=${around.host} go=${go} />` : html`<span class="soft">${section.about}</span>`}
+            ${section.byInstance ? html`<${HostChoice} hosts=${around.hosts} host=${around.host}
+                go=${go} />` : html`<span class="soft">${section.about}</span>`}
         </header>
-        <div class="panels">${section.panels.map((p) => html`
+        <div class="panels">${section.panels.map(
+            (p) => html`
             <${Panel} key=${p.id} panel=${p} result=${panels[p.id]} span=${span} zoom=${zoom} go=${go}
-                query=${fill(p.queries[p.queries.length > 1 && p.tile?.of >= 0 ? p.tile.of : 0], section, span)} />`)}
+                query=${fill(p.queries[p.queries.length > 1 && p.tile?.of >= 0 ? p.tile.of : 0], section, span)} />`,
+        )}
         </div>
     </section>`;
 }
@@ -211,20 +301,32 @@ function Section({ section, panels, span, around, go }) {
 export function Overview({ state, go, now, openGuide, setBusy, say }) {
     const [around, trouble] = useAround(state, now);
     const least = around ? Math.min(15, ...around.sections.map((s) => s.interval)) : 15;
-    const span = useMemo(() => address.span({ ...state, step: '' }, now, { leastStep: least, grain: Math.min(least, 5) }), [state.from, state.to, state.range, now, least]);
+    const span = useMemo(
+        () => address.span({ ...state, step: '' }, now, { leastStep: least, grain: Math.min(least, 5) }),
+        [state.from, state.to, state.range, now, least],
+    );
     const [panels, lost] = usePanels(around?.sections, span, setBusy);
     const series = useSeries(now);
 
-    if (trouble && !around) return html`<h1>Overview</h1><div class="note bad" role="alert"><p>${trouble}</p></div>`;
+    if (trouble && !around)
+        return html`<h1>Overview</h1><div class="note bad" role="alert"><p>${trouble}</p></div>`;
     if (!around) return html`<h1 class="unseen">Overview</h1><p class="blank" role="status">Loading …</p>`;
-    if (around.isEmpty) return html`<section class="result guide"><h1>No data yet</h1>
-        <p class="soft">This server has not received anything. Each of these ways works at once:</p><${GuideText} say=${say} /></section>`;
+    if (around.isEmpty)
+        return html`<section class="result guide"><h1>No data yet</h1>
+        <p class="soft">This server has not received anything. Each of these ways works at once:</p>
+            <${GuideText} say=${say} /></section>`;
     return html`
         <h1 class="unseen">Overview</h1>
-        ${(trouble || lost) && html`<div class="note bad" role="alert"><p>${trouble || 'The server cannot be reached.'} What is shown is old.</p></div>`}
-        ${around.sections.length === 0 && html`<div class="note info"><p>There is data, but none for these charts in this time range.</p><button onClick=${() => go({ page: 'explore' })}>Explore it</button></div>`}
+        ${(trouble || lost) && html`<div class="note bad" role="alert">
+            <p>${trouble || 'The server cannot be reached.'} What is shown is old.</p></div>`}
+        ${around.sections.length === 0 && html`<div class="note info">
+            <p>There is data, but none for these charts in this time range.</p><button
+                onClick=${() => go({ page: 'explore' })}>Explore it</button></div>`}
         ${around.isDemo && html`<${DemoNote} openGuide=${openGuide} />`}
-        ${!around.isDemo && !around.hasReal && around.sections.length > 0 && html`<div class="note info"><p>Only this server and its host so far.</p><button onClick=${openGuide}>Send your own data</button></div>`}
+        ${!around.isDemo && !around.hasReal && around.sections.length > 0 && html`<div class="note info">
+            <p>Only this server and its host so far.</p><button
+                onClick=${openGuide}>Send your own data</button></div>`}
         <${Tiles} sections=${around.sections} panels=${panels} series=${series} />
-        ${around.sections.map((s) => html`<${Section} key=${s.id} section=${s} panels=${panels} span=${span} around=${around} go=${go} />`)}`;
+        ${around.sections.map((s) => html`<${Section} key=${s.id} section=${s} panels=${panels} span=${span}
+            around=${around} go=${go} />`)}`;
 }

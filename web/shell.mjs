@@ -18,7 +18,8 @@ function PageLink({ page, state, go, children }) {
         e.preventDefault();
         go({ page });
     };
-    return html`<a href=${(page === 'explore' ? '/explore' : '/') + keep} aria-current=${state.page === page ? 'page' : null} onClick=${follow}>${children}</a>`;
+    return html`<a href=${(page === 'explore' ? '/explore' : '/') + keep}
+        aria-current=${state.page === page ? 'page' : null} onClick=${follow}>${children}</a>`;
 }
 
 /* ---- time range ---- */
@@ -34,7 +35,8 @@ function Custom({ state, choose, close }) {
     const now = Math.floor(Date.now() / 1000);
     const [from, setFrom] = useState(toField(state.from ?? now - 3600));
     const [to, setTo] = useState(toField(state.to ?? now));
-    const a = new Date(from).getTime() / 1000, b = new Date(to).getTime() / 1000;
+    const a = new Date(from).getTime() / 1000,
+        b = new Date(to).getTime() / 1000;
     const fine = Number.isFinite(a) && Number.isFinite(b) && a < b && a >= 0;
     const first = useRef();
     useEffect(() => first.current.focus(), []);
@@ -42,11 +44,15 @@ function Custom({ state, choose, close }) {
         e.preventDefault();
         if (fine) choose({ from: Math.floor(a), to: Math.floor(b) });
     };
-    return html`<form class="pop" aria-label="Custom time range" onSubmit=${submit} onKeyDown=${(e) => e.key === 'Escape' && close()}>
-        <label>From <input ref=${first} type="datetime-local" step="1" value=${from} onInput=${(e) => setFrom(e.target.value)} required /></label>
-        <label>To <input type="datetime-local" step="1" value=${to} onInput=${(e) => setTo(e.target.value)} required /></label>
+    return html`<form class="pop" aria-label="Custom time range" onSubmit=${submit}
+        onKeyDown=${(e) => e.key === 'Escape' && close()}>
+        <label>From <input ref=${first} type="datetime-local" step="1" value=${from}
+            onInput=${(e) => setFrom(e.target.value)} required /></label>
+        <label>To <input type="datetime-local" step="1" value=${to} onInput=${(e) => setTo(e.target.value)}
+            required /></label>
         ${!fine && html`<span class="syntax" role="alert">The start must come before the end.</span>`}
-        <div class="row"><button type="button" class="quiet" onClick=${close}>Cancel</button><button class="primary" disabled=${!fine}>Show</button></div>
+        <div class="row"><button type="button" class="quiet" onClick=${close}>Cancel</button><button
+            class="primary" disabled=${!fine}>Show</button></div>
     </form>`;
 }
 
@@ -58,8 +64,12 @@ function customText({ from, to }) {
 /* Radio buttons as WAI-ARIA has them: one tab stop, arrows move and choose. */
 function Ranges({ state, go }) {
     const [open, setOpen] = useState(false);
-    const fixed = state.from !== null, listed = RANGES.includes(state.range);
-    const choose = (range) => { setOpen(false); go({ range, from: null, to: null }); };
+    const fixed = state.from !== null,
+        listed = RANGES.includes(state.range);
+    const choose = (range) => {
+        setOpen(false);
+        go({ range, from: null, to: null });
+    };
     const arrows = (e) => {
         const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[e.key];
         if (!by) return;
@@ -74,20 +84,31 @@ function Ranges({ state, go }) {
         <div class="segments" role="radiogroup" aria-label="Time range" onKeyDown=${arrows}>
             ${[...RANGES, ...others].map((r) => {
                 const on = !fixed && state.range === r;
-                return html`<button key=${r} role="radio" data-range=${r} aria-checked=${on} tabindex=${on || (fixed && r === RANGES[0]) ? 0 : -1}
+                return html`<button key=${r} role="radio" data-range=${r} aria-checked=${on}
+                    tabindex=${on || (fixed && r === RANGES[0]) ? 0 : -1}
                     title=${'The last ' + r} onClick=${() => choose(r)}>${r}</button>`;
             })}
         </div>
-        <button aria-expanded=${open} aria-haspopup="dialog" class=${fixed ? '' : 'quiet'} onClick=${() => setOpen(!open)}>
+        <button aria-expanded=${open} aria-haspopup="dialog" class=${fixed ? '' : 'quiet'}
+            onClick=${() => setOpen(!open)}>
             ${fixed ? customText(state) : 'Custom'}</button>
-        ${fixed && html`<button class="quiet icon" aria-label="Back to live" title="Back to live" onClick=${() => choose(state.range)}><${Icon} name="close" /></button>`}
-        ${open && html`<${Custom} state=${state} choose=${(w) => { setOpen(false); go(w); }} close=${() => setOpen(false)} />`}`;
+        ${fixed && html`<button class="quiet icon" aria-label="Back to live" title="Back to live"
+            onClick=${() => choose(state.range)}><${Icon} name="close" /></button>`}
+        ${
+            open &&
+            html`<${Custom} state=${state} choose=${(w) => {
+                setOpen(false);
+                go(w);
+            }} close=${() => setOpen(false)} />`
+        }`;
 }
 
 function Refresh({ state, go, renew, busy }) {
     return html`<span class="refresh">
-        <button class="icon" aria-label="Refresh now" title="Refresh now (r)" aria-busy=${busy} onClick=${renew}><${Icon} name="refresh" /></button>
-        <select aria-label="Refresh every" title="Refresh every" value=${state.refresh} onChange=${(e) => go({ refresh: e.target.value }, true)}>
+        <button class="icon" aria-label="Refresh now" title="Refresh now (r)" aria-busy=${busy}
+            onClick=${renew}><${Icon} name="refresh" /></button>
+        <select aria-label="Refresh every" title="Refresh every" value=${state.refresh}
+            onChange=${(e) => go({ refresh: e.target.value }, true)}>
             ${REFRESHES.map((r) => html`<option key=${r} value=${r}>${r}</option>`)}
         </select>
     </span>`;
@@ -97,13 +118,19 @@ function ThemeButton() {
     const [now, setNow] = useState(theme);
     useEffect(() => onTheme(setNow), []);
     const next = now === 'dark' ? 'light' : 'dark';
-    return html`<button class="quiet icon" aria-label=${'Switch to the ' + next + ' theme'} title=${'Switch to the ' + next + ' theme'} onClick=${switchTheme}>
+    return html`<button class="quiet icon" aria-label=${'Switch to the ' + next + ' theme'}
+        title=${'Switch to the ' + next + ' theme'} onClick=${switchTheme}>
         <${Icon} name=${next === 'light' ? 'sun' : 'moon'} /></button>`;
 }
 
 export function Top({ state, go, renew, busy, openHelp }) {
     return html`<header class="top">
-        <a class="brand" href="/" aria-label="Vedette, overview" onClick=${(e) => { if (plainClick(e)) { e.preventDefault(); go({ page: 'overview' }); } }}>
+        <a class="brand" href="/" aria-label="Vedette, overview" onClick=${(e) => {
+            if (plainClick(e)) {
+                e.preventDefault();
+                go({ page: 'overview' });
+            }
+        }}>
             <${Icon} name="mark" />Vedette</a>
         <nav class="pages" aria-label="Pages">
             <${PageLink} page="overview" state=${state} go=${go}>Overview<//>
@@ -114,7 +141,8 @@ export function Top({ state, go, renew, busy, openHelp }) {
             <${Ranges} state=${state} go=${go} />
             <${Refresh} state=${state} go=${go} renew=${renew} busy=${busy} />
             <${ThemeButton} />
-            <button class="quiet icon" aria-label="Help" title="Help (?)" onClick=${openHelp}><${Icon} name="help" /></button>
+            <button class="quiet icon" aria-label="Help" title="Help (?)" onClick=${openHelp}><${Icon}
+                name="help" /></button>
         </div>
     </header>`;
 }
@@ -129,22 +157,29 @@ function Dialog({ open, close, title, children }) {
     }, [open]);
     const outside = (e) => e.target === box.current && close();
     return html`<dialog ref=${box} aria-label=${title} onClose=${close} onClick=${outside}>
-        ${open && html`<header><h2 class="grow">${title}</h2><button class="quiet icon" aria-label="Close" onClick=${close}><${Icon} name="close" /></button></header>
-        <div>${children}</div>`}
+        ${
+            open &&
+            html`<header><h2 class="grow">${title}</h2><button class="quiet icon" aria-label="Close"
+                onClick=${close}><${Icon} name="close" /></button></header>
+        <div>${children}</div>`
+        }
     </dialog>`;
 }
 
 export function Help({ open, close }) {
     return html`<${Dialog} open=${open} close=${close} title="Keys">
-        <dl class="keys">${KEYS.map(([keys, what]) => html`
-            <dt key=${keys}>${keys.split(' ').map((k) => html`<kbd>${k}</kbd> `)}</dt><dd>${what}</dd>`)}
+        <dl class="keys">${KEYS.map(
+            ([keys, what]) => html`
+            <dt key=${keys}>${keys.split(' ').map((k) => html`<kbd>${k}</kbd> `)}</dt><dd>${what}</dd>`,
+        )}
         </dl>
         <p class="soft">Drag over a chart to look closer; the browser's back button returns.</p>
     <//>`;
 }
 
 export function Guide({ open, close, say }) {
-    return html`<${Dialog} open=${open} close=${close} title="Send your own data"><${GuideText} say=${say} /><//>`;
+    return html`<${Dialog} open=${open} close=${close} title="Send your own data"><${GuideText}
+        say=${say} /><//>`;
 }
 
 export function Said({ text }) {

@@ -1,6 +1,7 @@
 /* theme.mjs - dark or light: the system's wish until somebody chooses. theme.js has settled it before the first paint. */
 
-const listeners = new Set(), root = document.documentElement;
+const listeners = new Set(),
+    root = document.documentElement;
 let chosen = stored();
 
 function stored() {
@@ -16,7 +17,10 @@ function set(theme) {
     for (const f of listeners) f(theme);
 }
 
-matchMedia('(prefers-color-scheme: light)').addEventListener('change', (e) => chosen ?? set(e.matches ? 'light' : 'dark'));
+matchMedia('(prefers-color-scheme: light)').addEventListener(
+    'change',
+    (e) => chosen ?? set(e.matches ? 'light' : 'dark'),
+);
 
 export const theme = () => root.dataset.theme;
 
@@ -24,7 +28,9 @@ export function switchTheme() {
     chosen = theme() === 'dark' ? 'light' : 'dark';
     try {
         localStorage.setItem('vedette.theme', chosen);
-    } catch { /* for as long as the page is open, then */ }
+    } catch {
+        /* for as long as the page is open, then */
+    }
     set(chosen);
 }
 

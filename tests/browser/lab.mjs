@@ -6,7 +6,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const FLAGS = [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+];
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
@@ -14,7 +22,10 @@ function freePort() {
     return new Promise((resolve, reject) => {
         const s = createServer();
         s.on('error', reject);
-        s.listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => resolve(port)); });
+        s.listen(0, '127.0.0.1', () => {
+            const { port } = s.address();
+            s.close(() => resolve(port));
+        });
     });
 }
 
@@ -26,14 +37,17 @@ export async function until(check, what, seconds = 20) {
         try {
             const v = await check();
             if (v) return v;
-        } catch (e) { last = e; }
+        } catch (e) {
+            last = e;
+        }
         await sleep(50);
     }
     throw new Error(`${what}: not within ${seconds} s${last ? ` (${last.message.split('\n')[0]})` : ''}`);
 }
 
 export function expect(got, want, what = 'value') {
-    if (JSON.stringify(got) !== JSON.stringify(want)) throw new Error(`${what}: got ${JSON.stringify(got)}, want ${JSON.stringify(want)}`);
+    if (JSON.stringify(got) !== JSON.stringify(want))
+        throw new Error(`${what}: got ${JSON.stringify(got)}, want ${JSON.stringify(want)}`);
 }
 
 export function claim(truth, what) {
@@ -51,17 +65,36 @@ export class Lab {
     }
 
     async vedette(...flags) {
-        const name = `vedette-${this.children.length}`, log = path.join(this.dir, name + '.log');
+        const name = `vedette-${this.children.length}`,
+            log = path.join(this.dir, name + '.log');
         const [http, otlp, grpc] = [await freePort(), await freePort(), await freePort()];
-        const child = spawn(path.join(this.build, 'vedette'), ['serve', '--listen', `127.0.0.1:${http}`, '--listen-otlp', `127.0.0.1:${otlp}`, '--listen-grpc', `127.0.0.1:${grpc}`,
-            '--data', path.join(this.dir, name), ...flags], { stdio: ['ignore', openSync(log, 'w'), openSync(log, 'a')] });
+        const child = spawn(
+            path.join(this.build, 'vedette'),
+            [
+                'serve',
+                '--listen',
+                `127.0.0.1:${http}`,
+                '--listen-otlp',
+                `127.0.0.1:${otlp}`,
+                '--listen-grpc',
+                `127.0.0.1:${grpc}`,
+                '--data',
+                path.join(this.dir, name),
+                ...flags,
+            ],
+            { stdio: ['ignore', openSync(log, 'w'), openSync(log, 'a')] },
+        );
         child.log = log;
         this.children.push(child);
         const url = `http://127.0.0.1:${http}`;
-        await until(async () => {
-            if (child.exitCode !== null) throw new Error(readFileSync(log, 'utf8').slice(-500));
-            return (await fetch(url + '/-/ready')).status === 200;
-        }, 'vedette ready', 30);
+        await until(
+            async () => {
+                if (child.exitCode !== null) throw new Error(readFileSync(log, 'utf8').slice(-500));
+                return (await fetch(url + '/-/ready')).status === 200;
+            },
+            'vedette ready',
+            30,
+        );
         return url;
     }
 
@@ -70,7 +103,9 @@ export class Lab {
         const program = CHROMIUM.find(existsSync);
         const playwright = await import('playwright-core').catch(() => null);
         if (!program || !playwright) {
-            console.log(`skip browser: ${program ? 'playwright-core is not installed (npm ci in tests/browser)' : 'no chromium on this machine'}`);
+            console.log(
+                `skip browser: ${program ? 'playwright-core is not installed (npm ci in tests/browser)' : 'no chromium on this machine'}`,
+            );
             return null;
         }
         this.chromium = await playwright.chromium.launch({ executablePath: program, args: FLAGS });
@@ -91,8 +126,13 @@ export class Lab {
     async done() {
         await this.chromium?.close();
         for (const c of this.children) {
-            if (c.exitCode !== null) console.log(`vedette ended early:\n${readFileSync(c.log, 'utf8').slice(-1500)}`);
-            else await new Promise((ended) => { c.once('exit', ended); c.kill('SIGTERM'); });
+            if (c.exitCode !== null)
+                console.log(`vedette ended early:\n${readFileSync(c.log, 'utf8').slice(-1500)}`);
+            else
+                await new Promise((ended) => {
+                    c.once('exit', ended);
+                    c.kill('SIGTERM');
+                });
         }
         rmSync(this.dir, { recursive: true, force: true });
         process.exit(this.failed ? 1 : 0);

@@ -20,61 +20,155 @@ const plain = (text) => text.replace(/\u202f/g, ' ');
 
 test('values have three digits and the unit that fits', () => {
     const cases = [
-        ['bytes', 0, '0 B'], ['bytes', 1536, '1.5 KiB'], ['bytes', 3.2 * 2 ** 30, '3.2 GiB'], ['bytes/s', 1048576, '1 MiB/s'],
-        ['seconds', 0.0123, '12.3 ms'], ['seconds', 90, '1.5 min'], ['seconds', 2.5e-5, '25 µs'], ['percent', 99.5, '99.5 %'],
-        ['', 1234567, '1.23 M'], ['', 0.5, '0.5'], ['', 0.000123, '0.000123'], ['', 100, '100'], ['usd/h', 12.5, '$12.5/h'],
-        ['', NaN, '–'], ['', null, '–'], ['', Infinity, '+Inf'], ['', -1500, '-1.5 k'], ['/s', 0, '0/s'],
+        ['bytes', 0, '0 B'],
+        ['bytes', 1536, '1.5 KiB'],
+        ['bytes', 3.2 * 2 ** 30, '3.2 GiB'],
+        ['bytes/s', 1048576, '1 MiB/s'],
+        ['seconds', 0.0123, '12.3 ms'],
+        ['seconds', 90, '1.5 min'],
+        ['seconds', 2.5e-5, '25 µs'],
+        ['percent', 99.5, '99.5 %'],
+        ['', 1234567, '1.23 M'],
+        ['', 0.5, '0.5'],
+        ['', 0.000123, '0.000123'],
+        ['', 100, '100'],
+        ['usd/h', 12.5, '$12.5/h'],
+        ['', NaN, '–'],
+        ['', null, '–'],
+        ['', Infinity, '+Inf'],
+        ['', -1500, '-1.5 k'],
+        ['/s', 0, '0/s'],
     ];
     for (const [unit, v, want] of cases) expect(plain(format.value(unit, v)), want, `${v} ${unit}`);
 });
 
 test('ticks of an axis share a scale and differ', () => {
     const cases = [
-        ['seconds', [0, 20, 40, 60], ['0', '20 s', '40 s', '60 s']], ['seconds', [0, 0.05, 0.1], ['0', '50 ms', '100 ms']],
-        ['bytes', [0, 2 ** 33, 2 ** 34], ['0', '8 GiB', '16 GiB']], ['percent', [0, 2.5, 5], ['0.0 %', '2.5 %', '5.0 %']],
-        ['', [1000, 1000.5], ['1000.0', '1000.5']], ['tokens/s', [0, 5000, 10000], ['0', '5 k/s', '10 k/s']],
+        ['seconds', [0, 20, 40, 60], ['0', '20 s', '40 s', '60 s']],
+        ['seconds', [0, 0.05, 0.1], ['0', '50 ms', '100 ms']],
+        ['bytes', [0, 2 ** 33, 2 ** 34], ['0', '8 GiB', '16 GiB']],
+        ['percent', [0, 2.5, 5], ['0.0 %', '2.5 %', '5.0 %']],
+        ['', [1000, 1000.5], ['1000.0', '1000.5']],
+        ['tokens/s', [0, 5000, 10000], ['0', '5 k/s', '10 k/s']],
     ];
     for (const [unit, ticks, want] of cases) expect(format.axis(unit, ticks).map(plain), want, unit);
 });
 
 test('durations are read and written as in the language', () => {
-    for (const [text, s] of [['5s', 5], ['1h30m', 5400], ['250ms', 0.25], ['2d', 172800], ['15', 15], ['', NaN], ['5x', NaN], ['-5s', NaN]]) expect(String(address.seconds(text)), String(s), text);
-    for (const [s, text] of [[5, '5s'], [90, '90s'], [3600, '1h'], [86400, '1d'], [0.25, '250ms']]) expect(address.duration(s), text);
+    for (const [text, s] of [
+        ['5s', 5],
+        ['1h30m', 5400],
+        ['250ms', 0.25],
+        ['2d', 172800],
+        ['15', 15],
+        ['', NaN],
+        ['5x', NaN],
+        ['-5s', NaN],
+    ])
+        expect(String(address.seconds(text)), String(s), text);
+    for (const [s, text] of [
+        [5, '5s'],
+        [90, '90s'],
+        [3600, '1h'],
+        [86400, '1d'],
+        [0.25, '250ms'],
+    ])
+        expect(address.duration(s), text);
 });
 
 test('an address is read back as it was written', () => {
-    for (const a of ['/', '/?range=6h', '/?from=100&to=200&refresh=off', '/?host=a%3A9100', '/explore', '/explore?q=up%7Bjob%3D%22a+b%22%7D&tab=table&step=30s&range=15m']) {
+    for (const a of [
+        '/',
+        '/?range=6h',
+        '/?from=100&to=200&refresh=off',
+        '/?host=a%3A9100',
+        '/explore',
+        '/explore?q=up%7Bjob%3D%22a+b%22%7D&tab=table&step=30s&range=15m',
+    ]) {
         const [path, search = ''] = a.split('?');
-        expect(address.write(address.read(path, search)), address.write(address.read(...address.write(address.read(path, search)).split('?'))), a);
+        expect(
+            address.write(address.read(path, search)),
+            address.write(address.read(...address.write(address.read(path, search)).split('?'))),
+            a,
+        );
     }
-    expect(address.write(address.read('/explore', 'q=up&range=1h&refresh=off&tab=graph')), '/explore?q=up', 'defaults are left out');
-    expect(address.read('/', 'from=200&to=100&refresh=1ms&range=bogus').range, '15m', 'nonsense is the default');
+    expect(
+        address.write(address.read('/explore', 'q=up&range=1h&refresh=off&tab=graph')),
+        '/explore?q=up',
+        'defaults are left out',
+    );
+    expect(
+        address.read('/', 'from=200&to=100&refresh=1ms&range=bogus').range,
+        '15m',
+        'nonsense is the default',
+    );
 });
 
 test('a span has at most as many points as the server gives, and ends now', () => {
-    const s = address.read('/explore', 'range=7d&step=1s'), span = address.span(s, 1e9);
+    const s = address.read('/explore', 'range=7d&step=1s'),
+        span = address.span(s, 1e9);
     claim((span.end - span.start) / span.step <= 11000, `${(span.end - span.start) / span.step} points`);
-    expect(address.span(address.read('/', 'range=1h'), 1000003.5, { grain: 5 }), { start: 1000000 - 3600, end: 1000000, step: 15 });
-    expect(address.span(address.read('/', 'from=100&to=700'), 1e9, { grain: 5 }), { start: 100, end: 700, step: 5 });
+    expect(address.span(address.read('/', 'range=1h'), 1000003.5, { grain: 5 }), {
+        start: 1000000 - 3600,
+        end: 1000000,
+        step: 15,
+    });
+    expect(address.span(address.read('/', 'from=100&to=700'), 1e9, { grain: 5 }), {
+        start: 100,
+        end: 700,
+        step: 5,
+    });
 });
 
 test('the caret knows what may stand there', () => {
     const at = (marked) => promql.context(marked.replace('|', ''), marked.indexOf('|'));
     const cases = [
-        ['rat|', 'metric', 'rat'], ['sum(no|', 'metric', 'no'], ['up + |', 'metric', ''], ['up{|', 'label', ''], ['up{job="a",in|}', 'label', 'in'],
-        ['up{job="|"}', 'value', ''], ['up{job=~"ab|', 'value', 'ab'], ['sum by (jo|', 'label', 'jo'], ['a / on(|) b', 'label', ''], ['rate(up[5|', 'duration', '5'],
-        ['up # no|', 'none', ''], ['"te|', 'none', ''], ['up{job="a"} |', 'keyword', ''], ['sum(x) b|', 'keyword', 'b'], ['sum b|', 'keyword', 'b'], ['up * of|', 'metric', 'of'], ['5|', 'none', ''],
+        ['rat|', 'metric', 'rat'],
+        ['sum(no|', 'metric', 'no'],
+        ['up + |', 'metric', ''],
+        ['up{|', 'label', ''],
+        ['up{job="a",in|}', 'label', 'in'],
+        ['up{job="|"}', 'value', ''],
+        ['up{job=~"ab|', 'value', 'ab'],
+        ['sum by (jo|', 'label', 'jo'],
+        ['a / on(|) b', 'label', ''],
+        ['rate(up[5|', 'duration', '5'],
+        ['up # no|', 'none', ''],
+        ['"te|', 'none', ''],
+        ['up{job="a"} |', 'keyword', ''],
+        ['sum(x) b|', 'keyword', 'b'],
+        ['sum b|', 'keyword', 'b'],
+        ['up * of|', 'metric', 'of'],
+        ['5|', 'none', ''],
     ];
-    for (const [text, kind, word] of cases) { const c = at(text); expect([c.kind, c.word], [kind, word], text); }
+    for (const [text, kind, word] of cases) {
+        const c = at(text);
+        expect([c.kind, c.word], [kind, word], text);
+    }
     const value = at('http_requests{path!~"/a|bc", job="x"}');
-    expect([value.metric, value.label, value.regex, value.from, value.to], ['http_requests', 'path', true, 21, 26]);
+    expect(
+        [value.metric, value.label, value.regex, value.from, value.to],
+        ['http_requests', 'path', true, 21, 26],
+    );
 });
 
 test('words are coloured by what they stand for', () => {
-    const kinds = (q) => promql.lex(q).filter((t) => t.kind !== 'space').map((t) => t.kind).join(' ');
+    const kinds = (q) =>
+        promql
+            .lex(q)
+            .filter((t) => t.kind !== 'space')
+            .map((t) => t.kind)
+            .join(' ');
     expect(kinds('sum by (job) (rate(x[5m]))'), 'fn kw op label op op fn op metric op dur op op op');
     expect(kinds('sum + rate{le="0.5"} # a'), 'metric op metric op label op str op com');
-    expect(promql.lex('a{b="c\\"d"} é `x').map((t) => t.text).join(''), 'a{b="c\\"d"} é `x', 'nothing is lost');
+    expect(
+        promql
+            .lex('a{b="c\\"d"} é `x')
+            .map((t) => t.text)
+            .join(''),
+        'a{b="c\\"d"} é `x',
+        'nothing is lost',
+    );
 });
 
 test('a mistake is found by line and column, counted in bytes', () => {
@@ -87,7 +181,10 @@ test('a mistake is found by line and column, counted in bytes', () => {
 });
 
 test('better fits come first', () => {
-    const order = ['node_load15', 'xload', 'node_load1', 'load', 'load_node'].map((n) => [n, promql.fit(n, 'load')]).sort((a, b) => a[1][0] - b[1][0] || a[0].length - b[0].length).map(([n]) => n);
+    const order = ['node_load15', 'xload', 'node_load1', 'load', 'load_node']
+        .map((n) => [n, promql.fit(n, 'load')])
+        .sort((a, b) => a[1][0] - b[1][0] || a[0].length - b[0].length)
+        .map(([n]) => n);
     expect(order, ['load', 'load_node', 'node_load1', 'node_load15', 'xload']);
     expect(promql.fit('node_cpu_seconds_total', 'cpu_tot')[0], 3);
     expect(promql.fit('up', 'down'), null);
@@ -100,19 +197,56 @@ test('values are quoted for the string they go into', () => {
 });
 
 test('units are guessed only where names tell them', () => {
-    const cases = [['node_memory_MemFree_bytes', 'bytes'], ['rate(node_network_receive_bytes_total[1m])', 'bytes/s'], ['a_bytes / b_bytes', ''], ['histogram_quantile(0.9, rate(x_seconds_bucket[5m]))', 'seconds'],
-        ['rate(node_cpu_seconds_total[1m])', ''], ['process_start_time_seconds', ''], ['count(x_bytes)', ''], ['up', ''], ['scrape_duration_seconds', 'seconds'], ['up{a="x_bytes"}', '']];
+    const cases = [
+        ['node_memory_MemFree_bytes', 'bytes'],
+        ['rate(node_network_receive_bytes_total[1m])', 'bytes/s'],
+        ['a_bytes / b_bytes', ''],
+        ['histogram_quantile(0.9, rate(x_seconds_bucket[5m]))', 'seconds'],
+        ['rate(node_cpu_seconds_total[1m])', ''],
+        ['process_start_time_seconds', ''],
+        ['count(x_bytes)', ''],
+        ['up', ''],
+        ['scrape_duration_seconds', 'seconds'],
+        ['up{a="x_bytes"}', ''],
+    ];
     for (const [q, unit] of cases) expect(promql.unitOf(q), unit, q);
 });
 
 test('points are laid on the grid, holes stay holes', () => {
     const span = { start: 100, end: 130, step: 10 };
-    const g = matrix.grid(span, [[{ metric: { a: 'x' }, values: [[100, '1'], [120, 'NaN'], [130, '4']] }, { metric: {}, histograms: [] }]], (m) => m.a);
-    expect(g, { times: [100, 110, 120, 130], series: [{ label: 'x', metric: { a: 'x' }, values: [1, null, null, 4] }] });
+    const g = matrix.grid(
+        span,
+        [
+            [
+                {
+                    metric: { a: 'x' },
+                    values: [
+                        [100, '1'],
+                        [120, 'NaN'],
+                        [130, '4'],
+                    ],
+                },
+                { metric: {}, histograms: [] },
+            ],
+        ],
+        (m) => m.a,
+    );
+    expect(g, {
+        times: [100, 110, 120, 130],
+        series: [{ label: 'x', metric: { a: 'x' }, values: [1, null, null, 4] }],
+    });
     expect(matrix.sum([1, null, 4]), { last: 4, least: 1, most: 4, mean: 2.5, n: 2 });
     expect([matrix.newest([1, null, null, null, null]), matrix.newest([1, 2, null])], [null, 2]);
     expect(matrix.total([{ values: [1, null, null] }, { values: [2, 3, null] }]), [3, 3, null]);
-    expect([...matrix.common([{ a: '1', b: '2' }, { a: '1', b: '3' }])], ['a']);
+    expect(
+        [
+            ...matrix.common([
+                { a: '1', b: '2' },
+                { a: '1', b: '3' },
+            ]),
+        ],
+        ['a'],
+    );
     expect(matrix.seriesText({ __name__: 'up', job: 'a"b', 'x.y': 'z' }), 'up{job="a\\"b", "x.y"="z"}');
 });
 

@@ -10,23 +10,58 @@ const browser = await lab.browser();
 if (!browser) await lab.done();
 
 /* Always there, whatever the machine; disks, file systems and networks depend on it. */
-const PANELS = ['requests', 'latency', 'first', 'tokens', 'errors', 'cost', 'cpu', 'memory', 'load', 'ingest', 'queries', 'answers', 'rss', 'cores', 'writes'];
+const PANELS = [
+    'requests',
+    'latency',
+    'first',
+    'tokens',
+    'errors',
+    'cost',
+    'cpu',
+    'memory',
+    'load',
+    'ingest',
+    'queries',
+    'answers',
+    'rss',
+    'cores',
+    'writes',
+];
 
-const HOSTILE = ['<img src=x onerror=window.hit=1>', '"><script>window.hit=1</script>', "';window.hit=1;//", '<svg/onload=window.hit=1>', 'javascript:window.hit=1', '{{constructor.constructor("window.hit=1")()}}'];
+const HOSTILE = [
+    '<img src=x onerror=window.hit=1>',
+    '"><script>window.hit=1</script>',
+    "';window.hit=1;//",
+    '<svg/onload=window.hit=1>',
+    'javascript:window.hit=1',
+    '{{constructor.constructor("window.hit=1")()}}',
+];
 
 /* A page that remembers what must not happen: errors, policy reports, requests to others. */
 async function open(url, options = {}) {
-    const context = await browser.newContext({ viewport: { width: 1440, height: 1000 }, colorScheme: 'dark', ...options });
+    const context = await browser.newContext({
+        viewport: { width: 1440, height: 1000 },
+        colorScheme: 'dark',
+        ...options,
+    });
     const page = await context.newPage();
     page.trouble = [];
     await page.addInitScript(() => {
         window.reports = [];
-        document.addEventListener('securitypolicyviolation', (e) => window.reports.push(e.violatedDirective + ' ' + e.blockedURI));
+        document.addEventListener('securitypolicyviolation', (e) =>
+            window.reports.push(e.violatedDirective + ' ' + e.blockedURI),
+        );
     });
     /* An answer of 4xx to a query is part of the game, and Chromium writes a line for each. */
-    page.on('console', (m) => m.type() === 'error' && !/status of 4(00|22)/.test(m.text()) && page.trouble.push(m.text()));
+    page.on(
+        'console',
+        (m) => m.type() === 'error' && !/status of 4(00|22)/.test(m.text()) && page.trouble.push(m.text()),
+    );
     page.on('pageerror', (e) => page.trouble.push(e.message));
-    page.on('request', (r) => !r.url().startsWith(new URL(url).origin) && page.trouble.push('asked ' + r.url()));
+    page.on(
+        'request',
+        (r) => !r.url().startsWith(new URL(url).origin) && page.trouble.push('asked ' + r.url()),
+    );
     await page.goto(url);
     return page;
 }
@@ -36,16 +71,22 @@ async function quiet(page) {
     expect(page.trouble, [], 'console');
 }
 
-const shot = (page, name, fullPage = true) => page.screenshot({ path: path.join(lab.shots, name + '.png'), fullPage });
-const sidewaysScroll = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+const shot = (page, name, fullPage = true) =>
+    page.screenshot({ path: path.join(lab.shots, name + '.png'), fullPage });
+const sidewaysScroll = (page) =>
+    page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 
 /* How many of the canvas' points are not empty. */
-const painted = (page, inside) => page.locator(inside + ' canvas').first().evaluate((c) => {
-    const { data } = c.getContext('2d').getImageData(0, 0, c.width, c.height);
-    let n = 0;
-    for (let i = 3; i < data.length; i += 4) n += data[i] > 0;
-    return n;
-});
+const painted = (page, inside) =>
+    page
+        .locator(inside + ' canvas')
+        .first()
+        .evaluate((c) => {
+            const { data } = c.getContext('2d').getImageData(0, 0, c.width, c.height);
+            let n = 0;
+            for (let i = 3; i < data.length; i += 4) n += data[i] > 0;
+            return n;
+        });
 
 const box = (page) => page.locator('.editor textarea');
 
@@ -69,9 +110,13 @@ async function import_(url, text) {
 /* ---- the README's picture ---- */
 
 if (process.argv[3] === '--picture') {
-    const url = process.argv[5] ?? await lab.vedette('--demo');
+    const url = process.argv[5] ?? (await lab.vedette('--demo'));
     const page = await open(url + '/', { viewport: { width: 1440, height: 960 } });
-    await until(async () => await page.locator('[data-panel] canvas').count() >= PANELS.length, 'panels', 40);
+    await until(
+        async () => (await page.locator('[data-panel] canvas').count()) >= PANELS.length,
+        'panels',
+        40,
+    );
     await page.screenshot({ path: process.argv[4] });
     await lab.done();
 }
@@ -82,14 +127,28 @@ const url = await lab.vedette('--demo');
 
 await lab.case('every panel of the overview shows data within seconds', async () => {
     const page = await open(url + '/');
-    for (const id of PANELS) await until(async () => await page.locator(`[data-panel=${id}] canvas`).count() === 1, 'panel ' + id, 40);
-    for (const id of PANELS) claim(await painted(page, `[data-panel=${id}]`) > 500, `panel ${id} is blank`);
-    for (const tile of await page.locator('.tile dd').allTextContents()) claim(/\d/.test(tile), `tile without a number: ${tile}`);
+    for (const id of PANELS)
+        await until(
+            async () => (await page.locator(`[data-panel=${id}] canvas`).count()) === 1,
+            'panel ' + id,
+            40,
+        );
+    for (const id of PANELS) claim((await painted(page, `[data-panel=${id}]`)) > 500, `panel ${id} is blank`);
+    for (const tile of await page.locator('.tile dd').allTextContents())
+        claim(/\d/.test(tile), `tile without a number: ${tile}`);
     claim(await page.locator('.note.demo').isVisible(), 'nothing says that this is a demo');
     await quiet(page);
     await shot(page, 'overview-dark');
-    const seen = await page.evaluate(() => performance.getEntriesByType('resource').filter((e) => e.name.includes('/assets/')).reduce((n, e) => n + e.encodedBodySize, 0));
-    claim(seen > 20000 && seen <= 150 * 1024, `the page's files are ${seen} bytes compressed, wanted at most 150 KiB`);
+    const seen = await page.evaluate(() =>
+        performance
+            .getEntriesByType('resource')
+            .filter((e) => e.name.includes('/assets/'))
+            .reduce((n, e) => n + e.encodedBodySize, 0),
+    );
+    claim(
+        seen > 20000 && seen <= 150 * 1024,
+        `the page's files are ${seen} bytes compressed, wanted at most 150 KiB`,
+    );
     console.log(`# files of the page, compressed: ${seen} bytes`);
     await page.context().close();
 });
@@ -97,7 +156,9 @@ await lab.case('every panel of the overview shows data within seconds', async ()
 await lab.case('the first figures come soon', async () => {
     const page = await open(url + '/');
     await page.locator('[data-panel=cpu] canvas').waitFor();
-    console.log(`# first chart after ${Math.round(await page.evaluate(() => performance.now()))} ms`); /* told, not judged: the machine may be busy */
+    console.log(
+        `# first chart after ${Math.round(await page.evaluate(() => performance.now()))} ms`,
+    ); /* told, not judged: the machine may be busy */
     await page.context().close();
 });
 
@@ -107,7 +168,7 @@ await lab.case('a panel is a table at will, and leads to Explore', async () => {
     await cpu.locator('canvas').waitFor();
     claim((await cpu.locator('p.unseen').textContent()).startsWith('CPU. user: now'), 'no summary in words');
     await cpu.getByRole('button', { name: 'CPU as a table' }).click();
-    claim(await cpu.locator('tbody tr').count() >= 4, 'no table');
+    claim((await cpu.locator('tbody tr').count()) >= 4, 'no table');
     claim(/%/.test(await cpu.locator('tbody').textContent()), 'no units');
     await cpu.getByRole('link', { name: 'Explore CPU' }).click();
     await page.locator('#result canvas').waitFor();
@@ -134,7 +195,8 @@ await lab.case('time range and refresh live in the address', async () => {
     await page.mouse.down();
     await page.mouse.move(chart.x + chart.width * 0.8, chart.y + 60, { steps: 4 });
     await page.mouse.up();
-    const p = new URL(page.url()).searchParams, width = Number(p.get('to')) - Number(p.get('from'));
+    const p = new URL(page.url()).searchParams,
+        width = Number(p.get('to')) - Number(p.get('from'));
     claim(width > 900 && width < 1300, `a drag over three tenths of an hour chose ${width} s`);
     await page.reload();
     await page.locator('[data-panel=requests] canvas').waitFor();
@@ -151,9 +213,11 @@ await lab.case('hovering tells the values, on one chart; all have the crosshair'
     const chart = await page.locator('[data-panel=requests] .u-over').boundingBox();
     await page.mouse.move(chart.x + chart.width * 0.7, chart.y + chart.height / 2, { steps: 3 });
     const tips = page.locator('.tip:visible');
-    await until(async () => await tips.count() === 1, 'one tooltip');
+    await until(async () => (await tips.count()) === 1, 'one tooltip');
     claim(/large-reasoner.*req\/s/.test(await tips.textContent()), await tips.textContent());
-    const lines = await page.locator('[data-panel] .u-cursor-x').evaluateAll((all) => all.filter((e) => !e.classList.contains('u-off')).length);
+    const lines = await page
+        .locator('[data-panel] .u-cursor-x')
+        .evaluateAll((all) => all.filter((e) => !e.classList.contains('u-off')).length);
     claim(lines >= 10, `crosshair on ${lines} charts`);
     await shot(page, 'overview-hover', false);
     await page.context().close();
@@ -171,7 +235,10 @@ await lab.case('a hidden page asks for nothing', async () => {
     page.on('request', () => asked++);
     await sleep(6000);
     expect(asked, 0, 'requests while hidden');
-    await page.evaluate(() => { delete document.hidden; document.dispatchEvent(new Event('visibilitychange')); });
+    await page.evaluate(() => {
+        delete document.hidden;
+        document.dispatchEvent(new Event('visibilitychange'));
+    });
     await until(() => asked > 0, 'asks again when seen');
     await page.context().close();
 });
@@ -208,19 +275,29 @@ await lab.case('a query is written with completion, run with Enter, drawn and li
     const page = await open(url + '/explore');
     await write(page, 'node_lo');
     await page.locator('.choices').getByRole('option').first().waitFor();
-    expect(await page.locator('.choices').getByRole('option').first().locator('.what').textContent(), 'node_load1');
+    expect(
+        await page.locator('.choices').getByRole('option').first().locator('.what').textContent(),
+        'node_load1',
+    );
     await shot(page, 'explore-completion', false);
     await page.keyboard.press('Enter');
     expect(await box(page).inputValue(), 'node_load1');
     await page.keyboard.press('Enter');
     await page.locator('#result canvas').waitFor();
-    claim(await painted(page, '#result') > 500, 'the graph is blank');
+    claim((await painted(page, '#result')) > 500, 'the graph is blank');
     expect(new URL(page.url()).searchParams.get('q'), 'node_load1');
     await page.getByRole('tab', { name: 'Table' }).click();
     await page.locator('table.rows tbody tr').first().waitFor();
-    claim(/^\d/.test(await page.locator('table.rows tbody td').last().textContent()), 'no value in the table');
+    claim(
+        /^\d/.test(await page.locator('table.rows tbody td').last().textContent()),
+        'no value in the table',
+    );
     await ask(page, 'vedette_store_samples_total');
-    await until(async () => /^counter – Samples/.test(await page.locator('#result p.soft').textContent({ timeout: 500 })), 'what the metric means');
+    await until(
+        async () =>
+            /^counter – Samples/.test(await page.locator('#result p.soft').textContent({ timeout: 500 })),
+        'what the metric means',
+    );
     await quiet(page);
     await page.context().close();
 });
@@ -241,9 +318,17 @@ await lab.case('label names and values complete inside braces', async () => {
 });
 
 await lab.case('a reload and a link show the same', async () => {
-    const page = await open(url + '/explore?q=sum+by+%28mode%29+%28rate%28node_cpu_seconds_total%5B1m%5D%29%29&range=15m&step=10s');
+    const page = await open(
+        url +
+            '/explore?q=sum+by+%28mode%29+%28rate%28node_cpu_seconds_total%5B1m%5D%29%29&range=15m&step=10s',
+    );
     await page.locator('#result canvas').waitFor();
-    const look = async () => [await box(page).inputValue(), await page.locator('.times [aria-checked=true]').textContent(), await page.locator('.step').inputValue(), (await page.locator('.series tbody tr').allTextContents()).length];
+    const look = async () => [
+        await box(page).inputValue(),
+        await page.locator('.times [aria-checked=true]').textContent(),
+        await page.locator('.step').inputValue(),
+        (await page.locator('.series tbody tr').allTextContents()).length,
+    ];
     const before = await look();
     expect(before.slice(0, 3), ['sum by (mode) (rate(node_cpu_seconds_total[1m]))', '15m', '10s']);
     await shot(page, 'explore-graph');
@@ -258,7 +343,9 @@ await lab.case('a reload and a link show the same', async () => {
 });
 
 await lab.case('a click on a series shows it alone, another all again', async () => {
-    const page = await open(url + '/explore?q=sum+by+%28mode%29+%28rate%28node_cpu_seconds_total%5B1m%5D%29%29&range=15m');
+    const page = await open(
+        url + '/explore?q=sum+by+%28mode%29+%28rate%28node_cpu_seconds_total%5B1m%5D%29%29&range=15m',
+    );
     const rows = page.locator('.series tbody tr');
     await rows.first().waitFor();
     const all = await rows.count();
@@ -281,36 +368,72 @@ await lab.case('a mistake is shown where it is, and told when run', async () => 
     await page.getByRole('alert').waitFor();
     await shot(page, 'explore-error', false);
     await box(page).fill('rate(node_load1) + 1');
-    await until(async () => (await page.locator('.q-wrong').allTextContents()).join('') === 'node_load1', 'the argument is underlined');
+    await until(
+        async () => (await page.locator('.q-wrong').allTextContents()).join('') === 'node_load1',
+        'the argument is underlined',
+    );
     await quiet(page);
     await page.context().close();
 });
 
-await lab.case('warnings, scalars, strings, raw ranges and native histograms have their own form', async () => {
-    const page = await open(url + '/explore?tab=table');
-    await ask(page, '1 + 1');
-    await until(async () => await page.locator('.big').textContent() === '2', 'a scalar');
-    await ask(page, '"a <b>text</b>"');
-    await until(async () => await page.locator('.big').textContent() === '"a <b>text</b>"', 'a string');
-    await ask(page, 'node_load1[1m]');
-    await until(async () => /samples/.test(await page.locator('table.rows details summary').first().textContent()), 'a raw range');
-    await ask(page, 'rate(node_load1[1m])');
-    await until(async () => /counter/.test(await page.locator('.note.info').first().textContent()), 'a note');
-    await page.getByRole('tab', { name: 'Graph' }).click();
-    await ask(page, '"text"');
-    await page.getByRole('button', { name: 'Show it as a table' }).click();
-    await until(async () => await page.locator('.big').textContent() === '"text"', 'the way to the table');
+await lab.case(
+    'warnings, scalars, strings, raw ranges and native histograms have their own form',
+    async () => {
+        const page = await open(url + '/explore?tab=table');
+        await ask(page, '1 + 1');
+        await until(async () => (await page.locator('.big').textContent()) === '2', 'a scalar');
+        await ask(page, '"a <b>text</b>"');
+        await until(async () => (await page.locator('.big').textContent()) === '"a <b>text</b>"', 'a string');
+        await ask(page, 'node_load1[1m]');
+        await until(
+            async () =>
+                /samples/.test(await page.locator('table.rows details summary').first().textContent()),
+            'a raw range',
+        );
+        await ask(page, 'rate(node_load1[1m])');
+        await until(
+            async () => /counter/.test(await page.locator('.note.info').first().textContent()),
+            'a note',
+        );
+        await page.getByRole('tab', { name: 'Graph' }).click();
+        await ask(page, '"text"');
+        await page.getByRole('button', { name: 'Show it as a table' }).click();
+        await until(
+            async () => (await page.locator('.big').textContent()) === '"text"',
+            'the way to the table',
+        );
 
-    const histogram = { count: '12', sum: '3.6', buckets: [[0, '0.1', '0.2', '4'], [0, '0.2', '0.4', '8']] };
-    await page.route('**/api/v1/query', (route) => route.fulfill({ json: { status: 'success', data: { resultType: 'vector', result: [{ metric: { job: 'x' }, histogram: [1, histogram] }] } } }));
-    await ask(page, 'some_histogram');
-    await until(async () => /count 12, sum 3.6, mean 0.3/.test(await page.locator('table.rows').textContent()), 'a histogram');
-    await page.locator('table.rows summary').click();
-    expect(await page.locator('table.rows meter').count(), 2, 'buckets');
-    await shot(page, 'explore-histogram', false);
-    await quiet(page);
-    await page.context().close();
-});
+        const histogram = {
+            count: '12',
+            sum: '3.6',
+            buckets: [
+                [0, '0.1', '0.2', '4'],
+                [0, '0.2', '0.4', '8'],
+            ],
+        };
+        await page.route('**/api/v1/query', (route) =>
+            route.fulfill({
+                json: {
+                    status: 'success',
+                    data: {
+                        resultType: 'vector',
+                        result: [{ metric: { job: 'x' }, histogram: [1, histogram] }],
+                    },
+                },
+            }),
+        );
+        await ask(page, 'some_histogram');
+        await until(
+            async () => /count 12, sum 3.6, mean 0.3/.test(await page.locator('table.rows').textContent()),
+            'a histogram',
+        );
+        await page.locator('table.rows summary').click();
+        expect(await page.locator('table.rows meter').count(), 2, 'buckets');
+        await shot(page, 'explore-histogram', false);
+        await quiet(page);
+        await page.context().close();
+    },
+);
 
 /* ---- looks ---- */
 
@@ -318,7 +441,12 @@ for (const colorScheme of ['dark', 'light']) {
     await lab.case(`${colorScheme} as the system wishes, the other by choice, and it stays`, async () => {
         const page = await open(url + '/', { colorScheme });
         await page.locator('[data-panel=cpu] canvas').waitFor();
-        const light = async () => Number((await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)).match(/\d+/)[0]) > 128;
+        const light = async () =>
+            Number(
+                (await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)).match(
+                    /\d+/,
+                )[0],
+            ) > 128;
         expect(await light(), colorScheme === 'light');
         if (colorScheme === 'light') await shot(page, 'overview-light');
         await page.getByRole('button', { name: /Switch to the/ }).click();
@@ -358,7 +486,8 @@ await lab.case('a server without data tells how to send some', async () => {
     const page = await open(empty + '/');
     await page.getByRole('heading', { name: 'No data yet' }).waitFor();
     const text = await page.locator('main').textContent();
-    for (const needed of [empty + '/v1/metrics', empty + '/api/v1/write', 'scrape_configs']) claim(text.includes(needed), 'the guide lacks ' + needed);
+    for (const needed of [empty + '/v1/metrics', empty + '/api/v1/write', 'scrape_configs'])
+        claim(text.includes(needed), 'the guide lacks ' + needed);
     await shot(page, 'empty');
     await quiet(page);
     await page.context().close();
@@ -369,7 +498,10 @@ await lab.case('when the server goes away the page says so, and keeps what it sh
     const page = await open(mortal + '/?refresh=5s');
     await page.locator('[data-panel=load] canvas').waitFor();
     const child = lab.children.pop();
-    await new Promise((ended) => { child.once('exit', ended); child.kill('SIGTERM'); });
+    await new Promise((ended) => {
+        child.once('exit', ended);
+        child.kill('SIGTERM');
+    });
     await page.getByText('The server cannot be reached.').waitFor();
     expect(await page.locator('[data-panel=load] canvas').count(), 1, 'charts');
     await page.context().close();
@@ -379,14 +511,27 @@ await lab.case('when the server goes away the page says so, and keeps what it sh
 
 await lab.case('hostile label values are shown, never run', async () => {
     const safe = (v) => v.replaceAll('\\', '\\\\').replaceAll('"', '\\"');
-    await import_(url, HOSTILE.map((v, i) => `hostile_total{evil="${safe(v)}",job="${safe(v)}",instance="i${i}"} ${i + 1}\n`).join('') +
-        HOSTILE.map((v) => `node_load1{instance="${safe(v)}",job="node"} 1\nnode_uname_info{instance="${safe(v)}",job="node",nodename="${safe(v)}"} 1\n`).join('') +
-        HOSTILE.map((v) => `gen_ai_client_requests_total{job="demo",gen_ai_request_model="${safe(v)}",status="ok"} 5\n`).join(''));
+    await import_(
+        url,
+        HOSTILE.map(
+            (v, i) => `hostile_total{evil="${safe(v)}",job="${safe(v)}",instance="i${i}"} ${i + 1}\n`,
+        ).join('') +
+            HOSTILE.map(
+                (v) =>
+                    `node_load1{instance="${safe(v)}",job="node"} 1\nnode_uname_info{instance="${safe(v)}",job="node",nodename="${safe(v)}"} 1\n`,
+            ).join('') +
+            HOSTILE.map(
+                (v) =>
+                    `gen_ai_client_requests_total{job="demo",gen_ai_request_model="${safe(v)}",status="ok"} 5\n`,
+            ).join(''),
+    );
     const page = await open(url + '/explore?q=hostile_total&range=15m');
     await page.locator('#result canvas').waitFor();
-    for (const v of HOSTILE) claim((await page.locator('.series').textContent()).includes(JSON.stringify(v)), 'not shown: ' + v);
+    for (const v of HOSTILE)
+        claim((await page.locator('.series').textContent()).includes(JSON.stringify(v)), 'not shown: ' + v);
     const chart = await page.locator('#result .u-over').boundingBox();
-    for (const at of [0.5, 0.9, 0.97, 0.995]) await page.mouse.move(chart.x + chart.width * at, chart.y + 100);
+    for (const at of [0.5, 0.9, 0.97, 0.995])
+        await page.mouse.move(chart.x + chart.width * at, chart.y + 100);
     await page.getByRole('tab', { name: 'Table' }).click();
     await page.locator('table.rows tbody tr').first().waitFor();
     await write(page, 'hostile_total{evil="<im');
