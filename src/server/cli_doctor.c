@@ -15,6 +15,7 @@
 #include "net/http_client.h"
 #include "receive/scrape_config.h"
 #include "server/cli.h"
+#include "server/config.h"
 #include "server/options.h"
 
 struct findings {
@@ -118,7 +119,7 @@ static void look_at_config(struct findings *f, const struct options *o)
     if (o->file == NULL) return say(f, '+', "configuration: none, defaults are used");
     struct err e = ERR_INIT;
     struct scrape_conf *scrape = NULL;
-    if (scrape_conf_parse(o->file, o->config, &scrape, &e) < 0)
+    if (config_check(o->file, o->config, &e) < 0 || scrape_conf_parse(o->file, o->config, &scrape, &e) < 0)
         return say(f, '-', "configuration: %s", e.text);
     say(f, '+', "configuration %s: understood", o->config);
     scrape_conf_free(scrape);

@@ -20,9 +20,14 @@ struct option {
     enum kind kind;
     size_t at; /* offset in struct options */
     const char *start, *argument, *help;
+    uint64_t least, most; /* of numbers, bytes and milliseconds; most 0: any. "forever" is exempt */
 };
 
 #define AT(field) offsetof(struct options, field)
+#define KIB       1024ull
+#define GIB       (1ull << 30)
+#define HOUR      3600000ull
+#define YEAR      (8766 * HOUR)
 
 static const struct option table[] = {
     { "config", TEXT, AT(config), "", "FILE",
@@ -37,33 +42,38 @@ static const struct option table[] = {
       "listen on other than loopback addresses without authentication" },
     { "tls-cert-file", TEXT, AT(tls_cert_file), "", "FILE", "serve TLS with this certificate (PEM)" },
     { "tls-key-file", TEXT, AT(tls_key_file), "", "FILE", "and this key" },
-    { "retention", DURATION, AT(retention_ms), "30d", "TIME|forever", "how long samples are kept" },
+    { "retention", DURATION, AT(retention_ms), "30d", "TIME|forever", "how long samples are kept", 1000,
+      1000 * YEAR },
     { "retention-size", BYTES, AT(retention_bytes), "0", "SIZE",
       "and how many bytes at most; 0 is no limit" },
     { "max-series", NUMBER, AT(max_series), "10000000", "N",
-      "active series beyond which new ones are refused" },
+      "active series beyond which new ones are refused", 1, UINT32_MAX },
     { "min-free-space", BYTES, AT(min_free_bytes), "64MiB", "SIZE",
-      "disk space below which writes are refused" },
+      "disk space below which writes are refused", 1, 1024 * GIB },
     { "head-bytes", BYTES, AT(head_bytes), "32MiB", "SIZE",
-      "newest rows held in memory before a part is written" },
-    { "head-age", DURATION, AT(head_age_ms), "5m", "TIME", "and for how long at most" },
+      "newest rows held in memory before a part is written", 1024 * KIB, 64 * GIB },
+    { "head-age", DURATION, AT(head_age_ms), "5m", "TIME", "and for how long at most", 1000, 24 * HOUR },
     { "sync-interval", DURATION, AT(sync_interval_ms), "1s", "TIME",
-      "how often own scrapes reach the disk; pushes are synced before they are answered" },
-    { "query-timeout", DURATION, AT(query_timeout_ms), "2m", "TIME", "longest a query may run" },
+      "how often own scrapes reach the disk; pushes are synced before they are answered", 1, HOUR },
+    { "query-timeout", DURATION, AT(query_timeout_ms), "2m", "TIME", "longest a query may run", 1,
+      24 * HOUR },
     { "query-lookback", DURATION, AT(query_lookback_ms), "5m", "TIME",
-      "how old a sample an instant selector still takes" },
+      "how old a sample an instant selector still takes", 1, YEAR },
     { "query-max-samples", NUMBER, AT(query_max_samples), "50000000", "N",
-      "samples one query may hold in memory" },
-    { "query-memory", BYTES, AT(query_memory_bytes), "512MiB", "SIZE", "memory one query may use" },
-    { "query-concurrency", NUMBER, AT(query_concurrency), "20", "N", "queries that run at once; more wait" },
-    { "max-body", BYTES, AT(max_body_bytes), "64MiB", "SIZE", "largest request body" },
+      "samples one query may hold in memory", 1, UINT32_MAX },
+    { "query-memory", BYTES, AT(query_memory_bytes), "512MiB", "SIZE", "memory one query may use", 1024 * KIB,
+      1024 * GIB },
+    { "query-concurrency", NUMBER, AT(query_concurrency), "20", "N", "queries that run at once; more wait", 1,
+      1024 },
+    { "max-body", BYTES, AT(max_body_bytes), "64MiB", "SIZE", "largest request body", KIB, 4 * GIB },
     { "max-inflight", BYTES, AT(max_inflight_bytes), "256MiB", "SIZE",
-      "all request bodies in flight together" },
-    { "max-connections", NUMBER, AT(max_connections), "4096", "N", "connections at once" },
-    { "http-threads", NUMBER, AT(http_threads), "0", "N", "threads that serve HTTP; 0 is one a processor" },
+      "all request bodies in flight together", KIB, 1024 * GIB },
+    { "max-connections", NUMBER, AT(max_connections), "4096", "N", "connections at once", 1, 1000000 },
+    { "http-threads", NUMBER, AT(http_threads), "0", "N", "threads that serve HTTP; 0 is one a processor", 0,
+      1024 },
     { "self-metrics", SWITCH, AT(self_metrics), "yes", "", "store our own metrics" },
     { "host-metrics", SWITCH, AT(host_metrics), "yes", "", "store this host's metrics (node_*)" },
-    { "self-interval", DURATION, AT(self_interval_ms), "5s", "TIME", "how often both are taken" },
+    { "self-interval", DURATION, AT(self_interval_ms), "5s", "TIME", "how often both are taken", 100, HOUR },
     { "demo", SWITCH, AT(demo), "no", "", "a marked demo workload until real telemetry arrives" },
     { "admin-api", SWITCH, AT(admin_api), "no", "", "allow snapshots and deletion over HTTP" },
     { "log-level", TEXT, AT(log_level), "info", "LEVEL", "debug, info, warn or error" },
@@ -88,28 +98,42 @@ static bool switch_value(struct str s, bool *out)
     return false;
 }
 
+static int number_set(uint64_t *at, const struct option *o, struct str value, const char *from, struct err *e)
+{
+    static const char *const wants[] = {
+        [DURATION] = "a duration like 15s or 30d", [BYTES] = "a size like 64MiB", [NUMBER] = "a whole number"
+    };
+    struct yaml scalar = { .kind = YAML_SCALAR, .text = value };
+    int64_t ms = 0;
+    bool read;
+    if (o->kind == DURATION) {
+        if (str_is(value, "forever") && strstr(o->argument, "forever") != NULL) return *at = 0, OK;
+        read = duration_parse_ms(value, &ms) && ms >= 0;
+        *at = read ? (uint64_t)ms : 0;
+    } else {
+        read = o->kind == BYTES ? yaml_bytes(&scalar, at, NULL) == OK : str_to_u64(value, at);
+    }
+    if (!read)
+        return err_set(e, ERR_PARSE, "%s: %s is %s, not \"%.*s\"", from, o->name, wants[o->kind],
+                       STR_ARG(value));
+    if (o->most > 0 && (*at < o->least || *at > o->most))
+        return err_set(e, ERR_RANGE, "%s: %s is too %s: \"%.*s\"", from, o->name,
+                       *at < o->least ? "small" : "large", STR_ARG(value));
+    return OK;
+}
+
 static int option_set(struct options *all, const struct option *o, struct str value, const char *from,
                       struct err *e)
 {
     void *at = (char *)all + o->at;
-    struct yaml scalar = { .kind = YAML_SCALAR, .text = value };
     switch (o->kind) {
     case TEXT: *(const char **)at = arena_str(&all->arena, value).p; return OK;
     case SWITCH:
         if (switch_value(value, at)) return OK;
         return err_set(e, ERR_PARSE, "%s: %s is yes or no, not \"%.*s\"", from, o->name, STR_ARG(value));
     case DURATION:
-        if (str_is(value, "forever")) return *(int64_t *)at = 0, OK;
-        if (duration_parse_ms(value, at)) return OK;
-        return err_set(e, ERR_PARSE, "%s: %s is a duration like 15s or 30d, not \"%.*s\"", from, o->name,
-                       STR_ARG(value));
     case BYTES:
-        if (yaml_bytes(&scalar, at, NULL) == OK) return OK;
-        return err_set(e, ERR_PARSE, "%s: %s is a size like 64MiB, not \"%.*s\"", from, o->name,
-                       STR_ARG(value));
-    case NUMBER:
-        if (str_to_u64(value, at)) return OK;
-        return err_set(e, ERR_PARSE, "%s: %s is a whole number, not \"%.*s\"", from, o->name, STR_ARG(value));
+    case NUMBER: return number_set(at, o, value, from, e);
     }
     return OK;
 }
@@ -170,6 +194,7 @@ static int from_file(struct options *all, struct err *e)
         if (node == NULL) continue;
         struct str value;
         int rc = yaml_str(node, &value, e);
+        if (rc < 0) err_where(e, "%s", all->config);
         snprintf(where, sizeof where, "%s:%d", all->config, node->line);
         if (rc == OK) rc = option_set(all, &table[i], value, where, e);
         if (rc < 0) return rc;
@@ -186,7 +211,18 @@ int options_read_file(const char *path, struct arena *arena, struct yaml **out, 
         *text = arena_str(arena, buf_view(&bytes));
         rc = yaml_parse(*text, path, arena, out, e);
     }
+    if (rc == OK && *out != NULL && (*out)->kind != YAML_MAP && (*out)->kind != YAML_NULL)
+        rc = err_set(e, ERR_PARSE, "%s:%d: expected keys with values, like `retention: 30d`", path,
+                     (*out)->line);
     buf_release(&bytes);
+    return rc;
+}
+
+int options_check_file(struct yaml *file, const char *path, struct err *e)
+{
+    struct options scratch = { .config = path, .file = file, .arena = ARENA_INIT(1u << 20) };
+    int rc = from_file(&scratch, e);
+    arena_release(&scratch.arena);
     return rc;
 }
 

@@ -44,6 +44,9 @@ void options_release(struct options *);
 /* Read the file again and check it; what may change at run time is the caller's to take from it. */
 int options_read_file(const char *path, struct arena *, struct yaml **out, struct str *text, struct err *);
 
+/* The settings in a file, checked without taking them: what a reload and the doctor want to know. */
+int options_check_file(struct yaml *file, const char *path, struct err *);
+
 void options_help(struct buf *out);
 void options_each(const struct options *, void (*visit)(const char *name, const char *value, void *ctx),
                   void *ctx);

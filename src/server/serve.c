@@ -27,14 +27,22 @@ static int usage(void)
 static int set_up_log(const struct options *o)
 {
     static const char *const levels[] = { "debug", "info", "warn", "error" };
-    for (int i = 0; i < 4; i++) {
-        if (strcmp(o->log_level, levels[i]) != 0) continue;
-        log_set_level((enum log_level)i);
-        log_set_json(strcmp(o->log_format, "json") == 0 ? 1 : strcmp(o->log_format, "text") == 0 ? 0 : -1);
-        return 0;
-    }
-    fprintf(stderr, "vedette serve: log level %s is not one of debug, info, warn, error\n", o->log_level);
-    return 2;
+    static const char *const formats[] = { "auto", "text",
+                                           "json" }; /* in the order of log_set_json: -1, 0, 1 */
+    int level = 0, format = 0;
+    while (level < 4 && strcmp(o->log_level, levels[level]) != 0) level++;
+    while (format < 3 && strcmp(o->log_format, formats[format]) != 0) format++;
+    if (level == 4)
+        return fprintf(stderr, "vedette serve: log-level %s is not one of debug, info, warn, error\n",
+                       o->log_level),
+               2;
+    if (format == 3)
+        return fprintf(stderr, "vedette serve: log-format %s is not one of json, text, auto\n",
+                       o->log_format),
+               2;
+    log_set_level((enum log_level)level);
+    log_set_json(format - 1);
+    return 0;
 }
 
 static void block_signals(sigset_t *set)

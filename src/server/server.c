@@ -2,6 +2,7 @@
  * itself. */
 #include "server/server.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "receive/push_otlp_config.h"
+#include "server/config.h"
 #include "server/version.h"
 #include "tell/page.h"
 
@@ -44,49 +46,28 @@ static void api_config(void *ctx, struct buf *out)
     scrape_glue_print(&((struct server *)ctx)->scrape, out);
 }
 
-/* ---- configuration ---- */
-
-/* Sections of Prometheus' file that name things we do not do yet: taken, so that a file works as it is, and
- * said. */
-static void warn_unused(struct yaml *file)
-{
-    static const char *const sections[] = { "rule_files", "alerting", "remote_write",       "remote_read",
-                                            "storage",    "tracing",  "scrape_config_files" };
-    for (size_t i = 0; i < COUNT(sections); i++)
-        if (yaml_get(file, sections[i]) != NULL)
-            log_warn("server", "this section of the configuration is not used yet", "section", sections[i],
-                     NULL);
-}
-
-/* A key at the top that nobody has asked for is a slip of the pen. */
-static int unknown_check(struct yaml *file, const char *name, struct err *e)
-{
-    for (size_t i = 0; file != NULL && i < file->n; i++)
-        if (!file->asked[i])
-            return err_set(e, ERR_PARSE, "%s:%d: unknown key \"%.*s\"", name, file->key_lines[i],
-                           STR_ARG(file->keys[i]));
-    return OK;
-}
-
 static int open_config(struct server *s, struct err *e)
 {
     struct yaml *file = s->options.file;
-    int rc = push_otlp_config(yaml_get(file, "otlp"), &s->options.arena, &s->otlp_options, e);
-    if (rc < 0) {
-        err_where(e, "%s", s->options.config);
-        return rc;
-    }
-    if (file != NULL) warn_unused(file);
-    rc = scrape_glue_open(&s->scrape, file, s->options.config, s->store, &s->api, e);
-    return rc < 0 ? rc : unknown_check(file, s->options.config, e);
+    int rc = config_check(file, s->options.config, e);
+    if (rc == OK) rc = push_otlp_config(yaml_get(file, "otlp"), &s->options.arena, &s->otlp_options, e);
+    if (rc < 0) return rc;
+    config_warn_unused(file);
+    return scrape_glue_open(&s->scrape, file, s->options.config, s->store, &s->api, e);
 }
 
 /* ---- opening ---- */
 
+/* An address, not a name that starts like one: 127.0.0.1.example.org is somewhere else. */
 static bool is_loopback(const char *listen)
 {
-    return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "localhost:", 10) == 0 ||
-           strncmp(listen, "[::1]:", 6) == 0 || strcmp(listen, "none") == 0;
+    if (strncmp(listen, "localhost:", 10) == 0 || strncmp(listen, "[::1]:", 6) == 0) return true;
+    const char *colon = strrchr(listen, ':');
+    char host[64];
+    struct in_addr at;
+    if (colon == NULL || (size_t)(colon - listen) >= sizeof host) return strcmp(listen, "none") == 0;
+    snprintf(host, sizeof host, "%.*s", (int)(colon - listen), listen);
+    return inet_pton(AF_INET, host, &at) == 1 && ntohl(at.s_addr) >> 24 == 127;
 }
 
 static int listeners_check(const struct options *o, struct err *e)
@@ -279,6 +260,8 @@ int server_reload(struct server *s, struct err *e)
     struct yaml *file = NULL;
     struct str text;
     int rc = options_read_file(s->options.config, &arena, &file, &text, e);
+    if (rc == OK) rc = config_check(file, s->options.config, e);
+    if (rc == OK) config_warn_unused(file);
     if (rc == OK) rc = scrape_glue_reload(&s->scrape, file, s->options.config, &s->api, e);
     arena_release(&arena);
     return rc;
