@@ -3,6 +3,7 @@
 #include <snappy-c.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "decode/prom_histogram.h"
 #include "decode/protobuf.h"
 
@@ -11,7 +12,22 @@
 static const enum matcher_op ops[] = { MATCH_EQ, MATCH_NEQ, MATCH_RE,
                                        MATCH_NRE }; /* by their number on the wire */
 
-static int matcher_read(struct prom_read_query *q, const struct pb *query, struct str message, struct err *e)
+/* Compiling is the one thing here whose cost cannot be told from the bytes; so it has a budget of time. */
+static int matcher_compile(struct prom_read *out, struct matcher *m, enum matcher_op op, struct str name,
+                           struct str value, struct err *e)
+{
+    if (op == MATCH_EQ || op == MATCH_NEQ) return matcher_init(m, op, name, value, e);
+    if (out->regex_ns > PROM_READ_REGEX_CPU_MS * INT64_C(1000000))
+        return err_set(e, ERR_LIMIT, "the regular expressions before this one took more than %d ms to compile",
+                       PROM_READ_REGEX_CPU_MS);
+    int64_t begin = clock_cpu_ns();
+    int rc = matcher_init(m, op, name, value, e);
+    out->regex_ns += clock_cpu_ns() - begin;
+    return rc;
+}
+
+static int matcher_read(struct prom_read *out, struct prom_read_query *q, const struct pb *query,
+                        struct str message, struct err *e)
 {
     struct pb r = pb_sub(query, message);
     struct str name = STR(""), value = STR("");
@@ -29,7 +45,7 @@ static int matcher_read(struct prom_read_query *q, const struct pb *query, struc
     if (r.why != NULL) return pb_error(&r, e);
     if (type >= COUNT(ops))
         return err_set(e, ERR_PARSE, "matcher type %llu is not known", (unsigned long long)type);
-    int rc = matcher_init(&q->matchers[q->n_matchers], ops[type], name, value, e);
+    int rc = matcher_compile(out, &q->matchers[q->n_matchers], ops[type], name, value, e);
     if (rc == OK) q->n_matchers++;
     return rc;
 }
@@ -42,8 +58,8 @@ static size_t count_fields(struct pb r, uint32_t tag)
     return n;
 }
 
-static int query_read(struct prom_read_query *q, const struct pb *request, struct str message,
-                      struct arena *a, struct err *e)
+static int query_read(struct prom_read *out, struct prom_read_query *q, const struct pb *request,
+                      struct str message, struct arena *a, struct err *e)
 {
     struct pb r = pb_sub(request, message);
     struct pb_field f;
@@ -57,7 +73,7 @@ static int query_read(struct prom_read_query *q, const struct pb *request, struc
         switch (f.tag) {
         case PB_VARINT(1): q->start_ms = (int64_t)f.u; break;
         case PB_VARINT(2): q->end_ms = (int64_t)f.u; break;
-        case PB_LEN(3): rc = matcher_read(q, &r, f.bytes, e); break;
+        case PB_LEN(3): rc = matcher_read(out, q, &r, f.bytes, e); break;
         default: pb_other(&r, &f, PB_KNOWN(1) | PB_KNOWN(2) | PB_KNOWN(3));
         }
     }
@@ -91,7 +107,7 @@ int prom_read_decode(struct str body, struct arena *a, struct prom_read *out, st
     while (rc == OK && pb_next(&r, &f)) {
         switch (f.tag) {
         case PB_LEN(1):
-            rc = query_read(&out->queries[out->n], &r, f.bytes, a, e);
+            rc = query_read(out, &out->queries[out->n], &r, f.bytes, a, e);
             if (rc < 0) err_where(e, "queries[%zu]", out->n);
             out->n++; /* counted also when it failed: its matchers are to be released */
             break;

@@ -69,12 +69,12 @@ static bool begin_series(struct import *m, const struct prom_line *l)
     struct err why = ERR_INIT;
     struct label *pairs;
     size_t n;
-    enum reject reason = REJECT_labels;
     arena_reset(&m->scratch);
     int rc = prom_text_series(l->series, m->how->n_extra, &m->scratch, &pairs, &n, &why);
+    enum reject reason = rc == ERR_LIMIT ? REJECT_label_limit : REJECT_labels;
     if (rc == OK) {
         put_extra(pairs, &n, m->how->extra, m->how->n_extra);
-        rc = labels_normalise(pairs, &n, &why);
+        if ((rc = labels_normalise(pairs, &n, &why)) < 0) reason = labels_reject_pairs(pairs, n);
     }
     if (rc == OK && (rc = limits_labels(m->how->limits, (struct labels){ pairs, n }, &why)) < 0)
         reason = REJECT_label_limit;

@@ -137,7 +137,7 @@ static void check_labels(struct prom_write *w, struct batch_mark before, struct 
     struct labels l;
     struct err why = ERR_INIT;
     if (labels_from(LABELS_PROTO, run, w->arena, &l, &why) < 0)
-        refuse_series(w, before, REJECT_labels, why.text);
+        refuse_series(w, before, labels_reject(LABELS_PROTO, run), why.text);
     else if (limits_labels(w->limits, l, &why) < 0)
         refuse_series(w, before, REJECT_label_limit, why.text);
 }

@@ -125,7 +125,7 @@ static const char *head_labels(const struct request *q, struct head *h, struct l
 
     size_t n = h->n_refs / 2;
     if (UNLIKELY(!in_order(h->pairs, n)) && labels_normalise(h->pairs, &n, why) < 0) {
-        fault(h, REJECT_labels, why->text);
+        fault(h, labels_reject_pairs(h->pairs, n), why->text);
         return h->fault;
     }
     *out = (struct labels){ h->pairs, n };

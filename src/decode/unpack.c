@@ -14,6 +14,7 @@
 #include <libdeflate.h>
 #include <snappy-c.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -46,8 +47,9 @@ int unpack_coding(struct str content_encoding, enum unpack_coding *out, struct e
 
 static size_t ceiling(size_t packed, size_t max_bytes)
 {
-    size_t by_ratio = packed > SIZE_MAX / UNPACK_RATIO ? SIZE_MAX : packed * UNPACK_RATIO;
-    return MIN(max_bytes, MAX(by_ratio, (size_t)UNPACK_FREE));
+    packed = MIN(packed, SIZE_MAX / UNPACK_RATIO);
+    size_t most = MAX((size_t)UNPACK_FREE, MIN(packed * UNPACK_RATIO, (size_t)UNPACK_STEEP));
+    return MIN(max_bytes, MAX(most, packed * UNPACK_RATIO_LARGE));
 }
 
 /* The growing output: libraries write at p + n. */
@@ -62,6 +64,14 @@ static int too_large(const struct room *r, struct err *e)
     return err_set(e, ERR_LIMIT, "unpacked body is larger than the limit of %zu bytes", r->max);
 }
 
+/* The arena keeps a room that was outgrown until the end of the request; its pages can go at once. */
+static void give_back_pages(char *p, size_t n)
+{
+    const uintptr_t page = 4096;
+    uintptr_t from = ((uintptr_t)p + page - 1) & ~(page - 1), to = ((uintptr_t)p + n) & ~(page - 1);
+    if (to > from) madvise((void *)from, to - from, MADV_DONTNEED); /* advice: failing does no harm */
+}
+
 static int room_take(struct room *r, size_t cap, struct err *e)
 {
     cap = MIN(cap, r->max);
@@ -69,6 +79,7 @@ static int room_take(struct room *r, size_t cap, struct err *e)
         return err_set(e, ERR_LIMIT, "unpacked body does not fit the memory of this request");
     char *bigger = arena_alloc(r->arena, cap);
     if (r->n > 0) memcpy(bigger, r->p, r->n);
+    if (r->p != NULL) give_back_pages(r->p, r->cap);
     r->p = bigger;
     r->cap = cap;
     return OK;

@@ -1,8 +1,14 @@
 /* unpack.h - a body as it came over the wire -> the bytes its sender meant.
  *
  * The whole packed body is at hand, so every ceiling is known before the first byte is inflated: what the
- * caller allows, and UNPACK_RATIO times the packed size once that is more than UNPACK_FREE bytes. A size the
- * body declares for itself is checked against both before anything is allocated. */
+ * caller allows, and a multiple of the packed size that gets smaller as the result gets larger:
+ *
+ *     up to UNPACK_FREE    any multiple
+ *     up to UNPACK_STEEP   UNPACK_RATIO
+ *     beyond               UNPACK_RATIO_LARGE
+ *
+ * so that what takes much memory has cost its sender bytes, too. A size that the body declares for itself is
+ * checked against all of them before anything is allocated. */
 #pragma once
 #include <stddef.h>
 
@@ -12,8 +18,10 @@
 
 #define UNPACK_MAX        (64u << 20) /* usual ceiling for one body */
 #define UNPACK_SNAPPY_MAX (32u << 20) /* what Prometheus' own receiver allows */
-#define UNPACK_RATIO      200         /* telemetry packs well, but not better */
-#define UNPACK_FREE       (8u << 20)  /* below this any ratio will do */
+#define UNPACK_FREE       (8u << 20)
+#define UNPACK_STEEP      (32u << 20)
+#define UNPACK_RATIO      100 /* telemetry packs well, but not better: 5 to 25 is usual */
+#define UNPACK_RATIO_LARGE 30
 
 enum unpack_coding { UNPACK_IDENTITY, UNPACK_GZIP, UNPACK_DEFLATE, UNPACK_ZSTD, UNPACK_SNAPPY };
 

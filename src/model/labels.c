@@ -308,6 +308,29 @@ int labels_from(enum labels_spelling spelling, struct str raw, struct arena *a, 
     return OK;
 }
 
+/* ---- the reason of a refusal: looked for only when there is one ---- */
+
+enum reject labels_reject_pairs(const struct label *pairs, size_t n)
+{
+    if (n > LABELS_MAX) return REJECT_label_limit;
+    for (size_t i = 0; i < n; i++) { /* the first objection is the one that was given */
+        if (pair_fault(&pairs[i]) == NULL) continue;
+        if (pairs[i].name.n == 0) return REJECT_labels;
+        if (pairs[i].name.n > LABEL_NAME_MAX || pairs[i].value.n > LABEL_VALUE_MAX) return REJECT_label_limit;
+        return REJECT_utf8; /* nothing else is wrong with a single pair */
+    }
+    return REJECT_labels;
+}
+
+enum reject labels_reject(enum labels_spelling spelling, struct str raw)
+{
+    struct label pairs[LABELS_MAX];
+    size_t n;
+    int rc = spelling == LABELS_PROTO ? proto_pairs(raw, pairs, &n, NULL) : packed_pairs(raw, pairs, &n, NULL);
+    if (rc < 0) return n == LABELS_MAX ? REJECT_label_limit : REJECT_labels;
+    return labels_reject_pairs(pairs, n);
+}
+
 /* ---- looking ---- */
 
 struct hash128 labels_id(struct labels l)

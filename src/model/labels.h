@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/str.h"
+#include "model/reject.h"
 
 #define LABEL_NAME "__name__"
 #define LABELS_MAX 128              /* pairs a series */
@@ -40,6 +41,10 @@ void labels_pack(struct buf *out, struct labels);                               
 struct labels labels_unpack(struct str packed, struct arena *);                   /* packed must be ours: a bug otherwise */
 int labels_unpack_checked(struct str packed, struct arena *, struct labels *out, struct err *); /* bytes from disk or wire */
 int labels_from(enum labels_spelling, struct str raw, struct arena *, struct labels *out, struct err *); /* checked and normalised */
+
+/* Why labels_normalise or labels_from refused these, as it is counted: REJECT_labels, _utf8 or _label_limit. */
+enum reject labels_reject_pairs(const struct label *pairs, size_t n);
+enum reject labels_reject(enum labels_spelling, struct str raw);
 
 struct hash128 labels_id(struct labels);
 static inline struct hash128 labels_packed_id(struct str packed)

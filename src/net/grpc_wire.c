@@ -5,6 +5,8 @@
 #include "base/check.h"
 
 #define DEFLATE_RATIO_MAX 1032 /* a deflate stream cannot expand more: 258 bytes from 2 bits */
+#define GUNZIP_FREE (8u << 20) /* below, any ratio that deflate can make will do */
+#define GUNZIP_RATIO_MAX 100   /* above: telemetry packs well, but not better */
 
 static uint32_t u32be(const char *p)
 {
@@ -117,6 +119,8 @@ int64_t grpc_gunzip_size(struct str in, size_t max, struct err *e)
     uint32_t n = (uint32_t)tail[3] << 24 | (uint32_t)tail[2] << 16 | (uint32_t)tail[1] << 8 | tail[0];
     if (n > max) return err_set(e, ERR_LIMIT, "gzip message unpacks to %u bytes, limit %zu", n, max);
     if (n / DEFLATE_RATIO_MAX > in.n) return err_set(e, ERR_PARSE, "gzip message with a false length");
+    if (n > GUNZIP_FREE && n / GUNZIP_RATIO_MAX > in.n)
+        return err_set(e, ERR_LIMIT, "gzip message unpacks to more than %d times its size", GUNZIP_RATIO_MAX);
     return n;
 }
 

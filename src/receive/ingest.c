@@ -48,6 +48,21 @@ void ingest_count(struct ingest *in, int status)
     stat_add(s, 1);
 }
 
+/* A whole request that came to nothing, by the kind of its error. */
+static void count_failed(struct ingest *in, int rc)
+{
+    size_t i = (size_t)-rc < INGEST_ERRORS ? (size_t)-rc : 0;
+    struct stat *s = atomic_load_explicit(&in->failed[i], memory_order_acquire);
+    if (s == NULL) {
+        char labels[80];
+        snprintf(labels, sizeof labels, "protocol=\"%s\",reason=\"%s\"", in->protocol, err_name(rc));
+        s = stat_counter("vedette_ingest_requests_refused_total",
+                         "Ingest requests of which nothing was kept, by protocol and kind of error.", labels);
+        atomic_store_explicit(&in->failed[i], s, memory_order_release);
+    }
+    stat_add(s, 1);
+}
+
 /* ---- memory for the next request ----
  * Fresh pages cost more than decoding into them, so a few arenas are kept, each as one chunk of the size that
  * its last request needed. Global, because memory is the process's: an idle arena carries nothing from one
@@ -99,12 +114,25 @@ static void arena_give(struct arena *a)
 
 /* ---- a request ---- */
 
+/* What a request may take grows with what its sender has sent, packed: rows of few bytes that repeat pack to
+ * next to nothing and would else take all of limit.memory_bytes. Real telemetry, unpacked, with its columns
+ * and the slack of their growing, takes up to some 100 times its packed size; small requests take little
+ * anyway. */
+#define MEMORY_FREE (32u << 20)
+#define MEMORY_RATIO 128
+
+static size_t memory_for(const struct ingest *in, size_t packed)
+{
+    packed = MIN(packed, (SIZE_MAX - MEMORY_FREE) / MEMORY_RATIO);
+    return MIN(in->limit.memory_bytes, MEMORY_FREE + packed * MEMORY_RATIO);
+}
+
 struct ingest_request *ingest_begin(struct ingest *in, struct http_exchange *x)
 {
     struct ingest_request *q = mem_alloc_zero(sizeof *q);
     q->in = in;
     q->x = x;
-    q->arena = arena_take(in->limit.memory_bytes);
+    q->arena = arena_take(x ? memory_for(in, http_body(x).n) : in->limit.memory_bytes);
     atomic_init(&q->open, 1);
     if (x != NULL) stat_add(in->bytes, http_body(x).n);
     return q;
@@ -132,6 +160,7 @@ int ingest_body(struct ingest_request *q, enum unpack_coding absent, struct str 
 static void settle(struct ingest_request *q)
 {
     if (atomic_fetch_sub_explicit(&q->open, 1, memory_order_acq_rel) > 1) return;
+    if (q->rc < 0) count_failed(q->in, q->rc);
     q->answer(q);
     end(q);
 }
@@ -224,6 +253,7 @@ void ingest_answer_text(struct ingest_request *q, int status, const char *text)
 void ingest_refuse(struct ingest_request *q, const struct err *e)
 {
     count_refused(&q->refused);
+    count_failed(q->in, e->code);
     ingest_answer_text(q, ingest_status(e->code), e->text);
     end(q);
 }

@@ -19,7 +19,8 @@
 #include "net/http_server.h"
 #include "receive/limit.h"
 
-#define INGEST_CODES 12
+#define INGEST_CODES  12
+#define INGEST_ERRORS 16
 
 struct ingest {
     struct store *store;
@@ -27,6 +28,7 @@ struct ingest {
     const char *protocol;
     struct stat *samples, *bytes;
     _Atomic(struct stat *) requests[INGEST_CODES]; /* by status; made when first needed */
+    _Atomic(struct stat *) failed[INGEST_ERRORS];  /* whole requests refused, by -code of the error; likewise */
 };
 
 struct ingest_request {

@@ -41,12 +41,10 @@ static void refuse(struct writing *w, const struct batch_series *series, enum re
     reject_count(why, rows);
 }
 
-static enum reject reason_of(struct engine *s, int rc)
+/* The registry says ERR_LIMIT when it is full; everything else is about the labels themselves. */
+static enum reject reason_of(const struct writing *w, const struct batch_series *series, int rc)
 {
-    struct registry_size size;
-    if (rc != ERR_LIMIT) return REJECT_labels;
-    registry_size(s->registry, &size);
-    return size.series >= s->conf.max_series ? REJECT_series_limit : REJECT_label_limit;
+    return rc == ERR_LIMIT ? REJECT_series_limit : labels_reject(w->batch->spelling, series->raw);
 }
 
 /* ---- series ---- */
@@ -61,7 +59,7 @@ static series_key resolve(struct writing *w, const struct batch_series *series)
 
     int rc = registry_resolve(w->s->registry, series->key, w->batch->spelling, series->raw, &w->s->scratch, &key, &added, &packed, &e);
     if (rc < 0) {
-        refuse(w, series, reason_of(w->s, rc), series->n_rows, e.text);
+        refuse(w, series, reason_of(w, series, rc), series->n_rows, e.text);
         return NO_SERIES;
     }
     if (added == REGISTRY_NEW) {
