@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "store/codec_vector.h"
 
 #define PATCHED 0x80u
 
@@ -116,7 +117,9 @@ void bitpack_put(struct buf *out, const uint64_t *v, size_t n, struct bitpack_pl
 static void unpack_narrow(const char *p, uint64_t *v, size_t n, unsigned width)
 {
     const uint64_t mask = (1ull << width) - 1;
-    for (size_t i = 0, bit = 0; i < n; i++, bit += width) v[i] = load_u64(p + bit / 8) >> (bit & 7) & mask;
+    size_t done = vector_unpack(p, v, n, width);
+    for (size_t i = done, bit = done * width; i < n; i++, bit += width)
+        v[i] = load_u64(p + bit / 8) >> (bit & 7) & mask;
 }
 
 static void unpack_wide(const char *p, uint64_t *v, size_t n, unsigned width)

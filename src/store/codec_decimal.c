@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "store/codec_doubles.h"
 #include "store/codec_ints.h"
+#include "store/codec_vector.h"
 
 static const double power10[DECIMAL_E_MAX + 1] = { 1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6, 1e7,
                                                    1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14 };
@@ -155,10 +156,7 @@ bool decimal_get(struct str *in, double *v, size_t n, int e, bool has_exceptions
     for (size_t at = 0; at < n;) {
         size_t m = ints_next(&r, whole);
         if (m == 0) return false;
-        if (e == 0)
-            for (size_t i = 0; i < m; i++) v[at + i] = (double)whole[i];
-        else
-            for (size_t i = 0; i < m; i++) v[at + i] = (double)whole[i] / by;
+        for (size_t i = vector_divide(whole, v + at, m, by); i < m; i++) v[at + i] = (double)whole[i] / by;
         at += m;
     }
     *in = r.in;

@@ -20,6 +20,7 @@
 #include "store/codec_ints.h"
 
 #include "base/check.h"
+#include "store/codec_vector.h"
 
 enum mode { CONST, NEAR, DELTA, CLIMB, DELTA2, GRID, MODES };
 #define SHIFTED 8u
@@ -218,20 +219,32 @@ static size_t next_unpacked(struct ints_reader *r, int64_t *v)
     return n;
 }
 
+/* DELTA and CLIMB, as far as vectors go: how many values are done. */
+static size_t restore_sums(struct ints_reader *r, uint64_t *u, size_t n)
+{
+    bool is_delta = r->mode == DELTA;
+    if (!is_delta && r->mode != CLIMB) return 0;
+    struct vector_sum s = { r->first, is_delta ? 0 : r->base, r->value, r->shift, is_delta };
+    size_t done = vector_sums(u, n, &s);
+    if (done > 0) r->value = s.value;
+    return done;
+}
+
 static void restore(struct ints_reader *r, uint64_t *u, size_t n)
 {
     const uint64_t first = r->first, base = r->base;
     const unsigned shift = r->shift;
+    size_t done = restore_sums(r, u, n);
     uint64_t value = r->value, delta = r->delta;
     switch ((enum mode)r->mode) {
     case NEAR:
         for (size_t i = 0; i < n; i++) u[i] = first + ((u[i] + base) << shift);
         return;
     case DELTA:
-        for (size_t i = 0; i < n; i++) u[i] = first + ((value += unzigzag(u[i])) << shift);
+        for (size_t i = done; i < n; i++) u[i] = first + ((value += unzigzag(u[i])) << shift);
         break;
     case CLIMB:
-        for (size_t i = 0; i < n; i++) u[i] = first + ((value += u[i] + base) << shift);
+        for (size_t i = done; i < n; i++) u[i] = first + ((value += u[i] + base) << shift);
         break;
     case DELTA2:
         for (size_t i = 0; i < n; i++) u[i] = first + ((value += delta += unzigzag(u[i])) << shift);
