@@ -40,7 +40,7 @@ npm_ci() { # folder: node_modules is made anew only when the lock file has chang
     stamp=$1/node_modules/.lock-seen
     cmp -s "$1/package-lock.json" "$stamp" 2>/dev/null && return 0
     echo "setup: npm ci in $1"
-    (cd "$1" && npm ci --no-audit --no-fund --silent)
+    (cd "$1" && npm ci --no-audit --no-fund --loglevel=error)
     cp "$1/package-lock.json" "$stamp"
 }
 npm_ci web

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "net/http_client.h"
 #include "server/cli.h"
@@ -51,8 +52,62 @@ struct importing {
     const char *server, *file;
     const struct format *format;
     uint64_t sent, total; /* bytes */
+    int64_t lines;        /* in the pieces before this one */
     unsigned refused;     /* pieces the server had something to say about */
 };
+
+/* The server counts lines from the start of a piece, a person from the start of the file. */
+static unsigned show_lines(const struct importing *im, struct json_reader *r)
+{
+    unsigned shown = 0;
+    struct str key, why;
+    if (!json_array(r)) return 0;
+    while (json_next(r) && json_object(r)) {
+        int64_t line = 0;
+        why = STR("");
+        while (json_key(r, &key)) {
+            if (str_is(key, "line"))
+                json_i64(r, &line);
+            else if (str_is(key, "error"))
+                json_string(r, &why);
+            else
+                json_skip(r);
+        }
+        fprintf(stderr, "%s:%lld: %.*s\n", im->file, (long long)(im->lines + line), STR_ARG(why));
+        shown++;
+    }
+    return shown;
+}
+
+static void show_refusal(const struct importing *im, long status, struct str body)
+{
+    struct arena arena = ARENA_INIT(1u << 20);
+    struct json_reader r;
+    struct str key, error = STR("");
+    int64_t accepted = 0, rejected = 0;
+    unsigned shown = 0;
+    json_open(&r, body, &arena);
+    if (json_object(&r)) {
+        while (json_key(&r, &key)) {
+            if (str_is(key, "accepted"))
+                json_i64(&r, &accepted);
+            else if (str_is(key, "rejected"))
+                json_i64(&r, &rejected);
+            else if (str_is(key, "error") || str_is(key, "message"))
+                json_string(&r, &error);
+            else if (str_is(key, "lines"))
+                shown += show_lines(im, &r);
+            else
+                json_skip(&r);
+        }
+    }
+    if (json_close(&r, NULL) < 0) error = body;
+    if (shown == 0) fprintf(stderr, "%s: the server answered %ld: %.*s\n", im->file, status, STR_ARG(error));
+    if (rejected > 0)
+        fprintf(stderr, "%s: %lld samples taken, %lld refused\n", im->file, (long long)accepted,
+                (long long)rejected);
+    arena_release(&arena);
+}
 
 static int send_piece(struct importing *im, struct str piece, struct err *e)
 {
@@ -79,8 +134,7 @@ static int send_piece(struct importing *im, struct str piece, struct err *e)
     }
     if (rc == OK && got.status >= 300) {
         im->refused++;
-        fprintf(stderr, "%s: the server answered %ld: %.*s\n", im->file, got.status, (int)got.body.n,
-                got.body.p ? got.body.p : "");
+        show_refusal(im, got.status, buf_view(&got.body));
         if (got.status != 400) rc = err_set(e, ERR_IO, "HTTP %ld", got.status);
     }
     buf_release(&got.body);
@@ -107,6 +161,7 @@ static int send_pieces(struct importing *im, int fd, struct err *e)
         if (rc < 0) break;
         n = whole_lines(piece, n, at + n == im->total);
         rc = send_piece(im, str_make(piece, n), e);
+        for (size_t i = 0; i < n; i++) im->lines += piece[i] == '\n';
         at += n;
     }
     mem_free(piece);

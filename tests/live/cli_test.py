@@ -131,7 +131,7 @@ def import_otlp_json():
 def import_names_bad_lines_and_keeps_the_rest():
     text = "good_one 1 {0}000\nbad{{x=}} 2 {0}000\ngood_two 3 {0}000\ngood_three not_a_number\ngood_four 4 {0}000\n".format(at)
     done = exits(to_server("import", lab.write("mixed.prom", text)), 1)
-    has(done.err, "mixed.prom", "line 2", '"line":4', "refused")
+    has(done.err, "mixed.prom:2: ", "mixed.prom:4: ", "3 samples taken, 2 refused")
     expect([server.scalar(n, at) for n in ("good_one", "good_two", "good_three", "good_four")], [1.0, 3.0, None, 4.0])
 
 
@@ -140,7 +140,7 @@ def import_line_numbers_count_from_the_start_of_the_file():
     line = 'far{pad="%s"} 1 %d000\n' % ("x" * 100, at)
     n = (5 << 20) // len(line)
     done = exits(to_server("import", lab.write("far.prom", line * n + "far{ 1\n" + line)), 1)
-    has(done.err, '"line":%d' % (n + 1))
+    has(done.err, "far.prom:%d: " % (n + 1))
 
 
 def import_of_what_is_not_there_or_not_ours():
