@@ -36,7 +36,7 @@ static double boot_time(const struct host_out *o)
 void host_read_process(struct batch *b, const char *root, struct str job, struct str instance,
                        int64_t time_ms)
 {
-    struct host_out o = { b, root, job, instance, time_ms };
+    struct host_out o = { b, root, job, instance, time_ms, "This process." };
     struct str text = host_file(&o, "/proc/self/stat");
     const char *name_end = memrchr(text.p, ')', text.n);
     if (name_end != NULL) {

@@ -9,7 +9,20 @@
 #include "base/file.h"
 #include "base/float.h"
 
-#define PROC_FILE_MAX (4u << 20)
+#define PROC_FILE_MAX      (4u << 20)
+#define HOST_FAMILIES_BACK 24 /* more than the columns of any file of /proc */
+
+/* Once a family: the readers put a family's series one after the other, or column by column per device; both
+ * are seen. */
+static void describe(const struct host_out *o, const char *name)
+{
+    const struct batch *b = o->batch;
+    for (size_t i = b->n_metadata; i > 0 && i + HOST_FAMILIES_BACK > b->n_metadata; i--)
+        if (str_is(b->metadata[i - 1].family, name)) return;
+    bool counts = str_ends(str_of(name), "_total");
+    struct str family = arena_str(b->arena, str_of(name));
+    batch_metadata(o->batch, family, counts ? STR("counter") : STR("gauge"), str_of(o->help), STR(""));
+}
 
 void host_put(const struct host_out *o, const char *name, double value, const char *key, ...)
 {
@@ -29,6 +42,7 @@ void host_put(const struct host_out *o, const char *name, double value, const ch
         return; /* a mount point may be named in no known encoding */
     batch_series_labels(o->batch, (struct labels){ l, n });
     batch_sample(o->batch, o->time_ms, value);
+    describe(o, name);
 }
 
 struct str host_file(const struct host_out *o, const char *path)

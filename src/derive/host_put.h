@@ -9,6 +9,7 @@ struct host_out {
     const char *root;
     struct str job, instance;
     int64_t time_ms;
+    const char *help; /* of what is read now */
 };
 
 #define HOST_LABELS_MAX 6

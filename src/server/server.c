@@ -239,6 +239,7 @@ int server_open(struct server *s, struct options *o, struct err *e)
     if ((rc = read_pem(s->options.tls_cert_file, &s->tls_cert, e)) < 0) goto fail;
     if ((rc = read_pem(s->options.tls_key_file, &s->tls_key, e)) < 0) goto fail;
     if ((rc = open_store(s, e)) < 0) goto fail;
+    store_gauges_start(&s->gauges, s->store);
     open_engine(s);
     fill_api(s);
     if ((rc = open_config(s, e)) < 0) goto fail;
@@ -277,6 +278,7 @@ void server_close(struct server *s)
     pushgateway_stop(s->pushgateway);
     work_stop(s->pool);
     engine_free(s->engine);
+    store_gauges_stop(&s->gauges);
     store_close(s->store);
     push_otlp_release(&s->otlp);
     grpc_server_free(s->grpc);

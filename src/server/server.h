@@ -10,6 +10,7 @@
 #include "receive/self.h"
 #include "server/options.h"
 #include "server/scrape_glue.h"
+#include "server/store_gauges.h"
 #include "store/embedded.h"
 #include "tell/api_prometheus.h"
 
@@ -27,6 +28,7 @@ struct server {
     struct otlp_options otlp_options;
     struct pushgateway *pushgateway;
     struct scrape_glue scrape;
+    struct store_gauges gauges;
     struct self *self;
     struct demo *demo;
     struct prometheus_api api;
