@@ -14,10 +14,10 @@ static inline bool can(void)
 
 /* ---- unpacking ---- */
 
-/* Eight values of w bits fill w bytes, so in every eight the bits lie alike. Two neighbours of up to 28 bits lie in one word
- * of 64, whatever bit they begin at; of wider values each has its own. */
+/* Eight values of w bits fill w bytes, so in every eight the bits lie alike. Two neighbours of up to 28 bits
+ * lie in one word of 64, whatever bit they begin at; of wider values each has its own. */
 struct layout {
-    size_t byte[8];   /* of each value, or of each pair */
+    size_t byte[8]; /* of each value, or of each pair */
     uint64_t shift[8];
 };
 
@@ -117,8 +117,9 @@ size_t vector_sums(uint64_t *u, size_t n, struct vector_sum *s)
 
 /* ---- whole numbers to decimals ---- */
 
-/* The high 48 bits in steps of 2^16 and the low 48 bits as such each become the mantissa of a double of fixed exponent. The
- * difference of the high part and both offsets is exact, so the last addition rounds once, as a conversion does. */
+/* The high 48 bits in steps of 2^16 and the low 48 bits as such each become the mantissa of a double of fixed
+ * exponent. The difference of the high part and both offsets is exact, so the last addition rounds once, as a
+ * conversion does. */
 AVX2 static inline __m256d doubles4(__m256i x)
 {
     const __m256d low_offset = _mm256_set1_pd(0x1p52), high_offset = _mm256_set1_pd(0x1.8p68);

@@ -1,8 +1,8 @@
 /* codec_vector.h - the loops of decoding that every sample goes through, four values at a time.
  *
- * Each does a whole number of fours (unpack: eights) and says how many values that were; the caller does the rest
- * one by one, and everything where the machine cannot: then the answer is 0. Results are the same to the bit.
- * Pure functions. */
+ * Each does a whole number of fours (unpack: eights) and says how many values that were; the caller does the
+ * rest one by one, and everything where the machine cannot: then the answer is 0. Results are the same to the
+ * bit. Pure functions. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,7 +11,8 @@
 /* Values of `width` bits, 1 to 57, packed LSB first at p. Reads up to 8 bytes beyond the last value. */
 size_t vector_unpack(const char *p, uint64_t *v, size_t n, unsigned width);
 
-/* u[i] = first + (sum << shift), where sum is *value and all up to u[i], each of them unzigzagged if is_zigzag, plus base. */
+/* u[i] = first + (sum << shift), where sum is *value and all up to u[i], each of them unzigzagged if
+ * is_zigzag, plus base. */
 struct vector_sum {
     uint64_t first, base, value;
     unsigned shift;

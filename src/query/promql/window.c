@@ -110,7 +110,7 @@ void window_each(struct window_run *r)
         w.step = i;
         w.end_ms = job->data_start + (int64_t)i * job->data_step;
         w.start_ms = w.end_ms - job->range_ms;
-        window_move(&r->rows, w.start_ms, w.end_ms, &w.lo, &w.hi);
+        window_slide(&r->rows, &w);
         if (w.lo == w.hi && !may_be_empty) continue;
         double v = 0;
         const struct histogram *h = NULL;

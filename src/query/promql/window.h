@@ -63,7 +63,8 @@ struct window_run { /* one series of a job */
 };
 
 struct window {
-    size_t lo, hi; /* rows [lo, hi) are in (start, end] */
+    size_t lo, hi;             /* rows [lo, hi) are in (start, end] */
+    size_t lo_moved, hi_moved; /* by how much the last window_slide moved them */
     size_t n_hists;
     size_t step;
     int64_t start_ms, end_ms;
@@ -103,6 +104,26 @@ static inline void window_move(const struct rows *r, int64_t start_ms, int64_t e
 {
     *hi = rows_after(r->time_ms, *hi, r->n, end_ms);
     *lo = rows_after(r->time_ms, *lo, *hi, start_ms);
+}
+
+/* rows_after, with a guess that is looked at first. */
+static inline size_t rows_after_guess(const int64_t *time_ms, size_t from, size_t n, int64_t bound,
+                                      size_t guess)
+{
+    bool right = guess >= from && guess <= n && (guess == n || time_ms[guess] > bound) &&
+                 (guess == from || time_ms[guess - 1] <= bound);
+    return right ? guess : rows_after(time_ms, from, n, bound);
+}
+
+/* window_move to (w->start_ms, w->end_ms]. Where rows come regularly each step moves by as many as the one
+ * before. */
+static inline void window_slide(const struct rows *r, struct window *w)
+{
+    size_t lo = w->lo, hi = w->hi;
+    w->hi = rows_after_guess(r->time_ms, hi, r->n, w->end_ms, hi + w->hi_moved);
+    w->lo = rows_after_guess(r->time_ms, lo, w->hi, w->start_ms, lo + w->lo_moved);
+    w->hi_moved = w->hi - hi;
+    w->lo_moved = w->lo - lo;
 }
 
 extern const struct window_def window_rate, window_increase, window_delta, window_irate, window_idelta,

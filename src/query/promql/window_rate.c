@@ -48,35 +48,69 @@ static double seconds(int64_t ms)
     return (double)ms / 1000;
 }
 
-/* The factor that stretches the growth between samples to the window. Up to each boundary when it is nearer
- * than 1.1 times the samples are apart, else by half that distance; never to before a counter was zero. */
-static double stretch(const struct window_run *r, const struct window *w, const struct growth *g)
+/* How far the growth of a window reaches over its samples. In series scraped regularly it is the same window
+ * for window. */
+struct reach {
+    int64_t left_ms, sampled_ms,
+        right_ms;                /* from the window's start to the first sample, to the last, to the end */
+    size_t between;              /* intervals from the first sample to the last */
+    double sampled, left, right; /* seconds; left and right as far as growth is taken to have gone on */
+};
+
+/* Up to each boundary when it is nearer than 1.1 times the samples are apart, else by half that distance;
+ * never to before a counter was zero. */
+static struct reach reach_of(const int64_t *t, const struct window *w, const struct growth *g)
+{
+    struct reach x = { t[g->first] - w->start_ms, t[g->last] - t[g->first], w->end_ms - t[g->last],
+                       g->last - g->first };
+    double apart = x.between ? seconds(x.sampled_ms) / (double)x.between : 0;
+    x.sampled = g->zero_ms ? seconds(t[g->last] - g->zero_ms) : seconds(x.sampled_ms);
+    x.left = g->zero_ms ? 0 : seconds(x.left_ms);
+    x.right = seconds(x.right_ms);
+    if (x.left >= apart * 1.1) x.left = g->zero_ms ? 0 : apart / 2;
+    if (x.right >= apart * 1.1) x.right = apart / 2;
+    return x;
+}
+
+static bool reach_again(const struct reach *x, const int64_t *t, const struct window *w,
+                        const struct growth *g)
+{
+    return !g->zero_ms && x->between == g->last - g->first && x->left_ms == t[g->first] - w->start_ms &&
+           x->right_ms == w->end_ms - t[g->last] && x->sampled_ms == t[g->last] - t[g->first];
+}
+
+/* The factor that stretches the growth between samples to the window. `last` is the reach of a window before,
+ * without a known zero, and becomes that of this one; NULL: nothing is remembered. */
+static double stretch(const struct window_run *r, const struct window *w, const struct growth *g,
+                      struct reach *last)
 {
     const int64_t *t = r->rows.time_ms;
-    double apart = g->last > g->first ? seconds(t[g->last] - t[g->first]) / (double)(g->last - g->first) : 0;
-    double sampled = seconds(t[g->last] - (g->zero_ms ? g->zero_ms : t[g->first]));
-    double left = g->zero_ms ? 0 : seconds(t[g->first] - w->start_ms),
-           right = seconds(w->end_ms - t[g->last]);
-
-    if (left >= apart * 1.1) left = g->zero_ms ? 0 : apart / 2;
-    if (right >= apart * 1.1) right = apart / 2;
+    struct reach fresh;
+    const struct reach *x = last;
+    if (last == NULL || !reach_again(last, t, w, g)) {
+        fresh = reach_of(t, w, g);
+        if (last != NULL && !g->zero_ms) *last = fresh;
+        x = &fresh;
+    }
+    double left = x->left;
     if (r->job->def->is_counter && !g->zero_ms && g->grown > 0 && g->first_value >= 0) {
-        double to_zero = sampled * (g->first_value / g->grown);
+        double to_zero = x->sampled * (g->first_value / g->grown);
         if (to_zero < left) left = to_zero;
     }
-    double factor = (sampled + left + right) / sampled;
+    double factor = (x->sampled + left + x->right) / x->sampled;
     return r->job->def->is_rate ? factor / seconds(r->job->range_ms) : factor;
 }
 
 /* ---- floats ---- */
 
-static bool float_result(struct window_run *r, const struct window *w, double lost, double *v)
+static bool float_result(struct window_run *r, const struct window *w, double lost, struct reach *last,
+                         double *v)
 {
     const double *value = r->rows.value;
     struct growth g = { w->lo, w->hi - 1, value[w->lo], 0, known_zero(r, w->lo, w->start_ms) };
     if (g.first == g.last && !g.zero_ms) return false;
     g.grown = value[g.last] - (g.zero_ms ? 0 : value[g.first]) + lost;
-    *v = g.grown * stretch(r, w, &g);
+    *v = g.grown * stretch(r, w, &g, last);
     return true;
 }
 
@@ -92,7 +126,17 @@ static bool float_rate(struct window_run *r, const struct window *w, double *v)
         note_overlap(r, i);
         if (float_fell(&r->rows, i)) lost += r->rows.value[i - 1];
     }
-    return float_result(r, w, lost, v);
+    return float_result(r, w, lost, NULL, v);
+}
+
+/* Does any of the BLOCK values from row i on lie below the one before? Without a branch, for the compiler's
+ * vectors. */
+#define BLOCK 64
+static bool any_fell(const double *value, size_t i)
+{
+    uint64_t fell = 0;
+    for (size_t k = 0; k < BLOCK; k++) fell |= value[i + k] < value[i + k - 1];
+    return fell;
 }
 
 /* All rows at which the counter began anew. */
@@ -104,7 +148,8 @@ static uint32_t *find_resets(struct window_run *r, size_t *n)
     *n = 0;
     for (size_t i = 1; r->job->def->is_counter && i < rows->n; i++) {
         if (rows->start_ms) note_overlap(r, i);
-        if (!float_fell(rows, i)) continue;
+        while (rows->start_ms == NULL && i + BLOCK <= rows->n && !any_fell(rows->value, i)) i += BLOCK;
+        if (i == rows->n || !float_fell(rows, i)) continue;
         at = arena_grow(r->series, at, *n, &cap, sizeof *at);
         at[(*n)++] = (uint32_t)i;
     }
@@ -117,18 +162,19 @@ static void run_rate(struct window_run *r)
     size_t n_resets, first_reset = 0;
     uint32_t *resets = find_resets(r, &n_resets);
     struct window w = { 0 };
+    struct reach last = { .between = SIZE_MAX };
 
     for (size_t i = 0; i < job->ev->n; i++) {
         w.end_ms = job->data_start + (int64_t)i * job->data_step;
         w.start_ms = w.end_ms - job->range_ms;
-        window_move(&r->rows, w.start_ms, w.end_ms, &w.lo, &w.hi);
+        window_slide(&r->rows, &w);
         r->samples += w.hi - w.lo;
         if (w.lo == w.hi) continue;
         while (first_reset < n_resets && resets[first_reset] <= w.lo) first_reset++;
         double lost = 0;
         for (size_t k = first_reset; k < n_resets && resets[k] < w.hi; k++)
             lost += r->rows.value[resets[k] - 1];
-        float_result(r, &w, lost, &r->v[i]);
+        float_result(r, &w, lost, &last, &r->v[i]);
     }
 }
 
@@ -198,7 +244,7 @@ static bool hist_rate(struct window_run *r, const struct window *w, const struct
     if (g.first == g.last && !g.zero_ms) return false;
     if (!hist_growth(r, w, g.zero_ms != 0, &sum)) return false;
     g.grown = ksum_value(sum.count);
-    hwork_scale(&sum, stretch(r, w, &g));
+    hwork_scale(&sum, stretch(r, w, &g, NULL));
     *out = hwork_done(&sum, r->keep);
     return true;
 }
@@ -309,15 +355,16 @@ static void run_count_of(struct window_run *r, differs_fn *differs)
 {
     const struct window_job *job = r->job;
     uint32_t *before = arena_array(r->series, r->rows.n + 1, sizeof *before); /* rows up to i that differ */
-    size_t lo = 0, hi = 0;
+    struct window w = { 0 };
 
     before[0] = 0;
     for (size_t i = 1; i < r->rows.n; i++) before[i] = before[i - 1] + differs(r, i);
     for (size_t i = 0; i < job->ev->n; i++) {
-        int64_t end = job->data_start + (int64_t)i * job->data_step;
-        window_move(&r->rows, end - job->range_ms, end, &lo, &hi);
-        r->samples += hi - lo;
-        if (lo < hi) r->v[i] = before[hi - 1] - before[lo];
+        w.end_ms = job->data_start + (int64_t)i * job->data_step;
+        w.start_ms = w.end_ms - job->range_ms;
+        window_slide(&r->rows, &w);
+        r->samples += w.hi - w.lo;
+        if (w.lo < w.hi) r->v[i] = before[w.hi - 1] - before[w.lo];
     }
 }
 
