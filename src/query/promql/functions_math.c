@@ -65,13 +65,16 @@ static int map_with(struct eval *ev, const struct node *call, with_scalars *f, s
     return rc;
 }
 
+/* As Go's Max and Min: an infinity that settles the matter does so beside NaN, too. */
 static double greater(double a, double b)
 {
+    if (a == INFINITY || b == INFINITY) return INFINITY;
     return isnan(a) || isnan(b) ? NAN : fmax(a, b);
 }
 
 static double smaller(double a, double b)
 {
+    if (a == -INFINITY || b == -INFINITY) return -INFINITY;
     return isnan(a) || isnan(b) ? NAN : fmin(a, b);
 }
 

@@ -13,7 +13,8 @@ int call_window(struct eval *ev, const struct node *call, struct series_matrix *
 
 /* ---- absent ---- */
 
-/* The labels a missing series would have: those its selector demands exactly, each by one matcher only. */
+/* The labels a missing series would have. Matchers are gone through in their order: the first equality of a name
+ * sets the label, any other matcher of that name takes it away. */
 static struct labels demanded_labels(struct eval *ev, const struct node *n)
 {
     struct labels l = { NULL, 0 };
@@ -22,10 +23,11 @@ static struct labels demanded_labels(struct eval *ev, const struct node *n)
     if (n->kind != NODE_SELECTOR) return l;
     for (size_t i = 0; i < n->n_matchers; i++) {
         const struct matcher *m = &n->matchers[i];
-        if (m->op != MATCH_EQ || str_is(m->name, LABEL_NAME)) continue;
-        size_t others = 0;
-        for (size_t k = 0; k < n->n_matchers; k++) others += k != i && str_eq(n->matchers[k].name, m->name);
-        if (others == 0) l = labels_set(&ev->q->arena, l, m->name, m->value);
+        if (str_is(m->name, LABEL_NAME)) continue;
+        bool sets = m->op == MATCH_EQ;
+        for (size_t k = 0; k < i && sets; k++)
+            sets = n->matchers[k].op != MATCH_EQ || !str_eq(n->matchers[k].name, m->name);
+        l = labels_set(&ev->q->arena, l, m->name, sets ? m->value : STR(""));
     }
     return l;
 }
