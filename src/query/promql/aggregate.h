@@ -16,6 +16,7 @@ struct aggregation {
     const struct series_matrix *in;
     const double *param; /* a value per step; NULL when there is none */
     struct str label;    /* of count_values */
+    bool hides_label;    /* without(label): only the counts remain */
     struct group *groups;
     size_t n_groups;
     struct series_matrix *out;

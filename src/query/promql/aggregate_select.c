@@ -250,7 +250,7 @@ static int count_series(struct aggregation *a, struct series_index *index, const
     for (size_t i = 0; i < a->ev->n; i++) {
         size_t at;
         if (!has_sample(s, i)) continue;
-        struct labels l = labels_set(arena, g->labels, a->label, value_text(a, s, i));
+        struct labels l = a->hides_label ? g->labels : labels_set(arena, g->labels, a->label, value_text(a, s, i));
         int rc = series_index_get(index, l, g->drop_name, &at, e);
         if (rc < 0) return rc;
         double *v = &a->out->at[at].v[i];
@@ -275,6 +275,7 @@ int aggregate_count_values(struct aggregation *a, struct err *e)
     int rc = OK;
 
     if (a->label.n == 0 || !str_utf8_valid(a->label)) return invalid_label(a->label, e);
+    a->hides_label = a->node->without && names_has(a->node->grouping, a->node->n_grouping, a->label);
     series_index_init(&index, a->ev->q, a->out);
     for (size_t g = 0; g < a->n_groups && rc == OK; g++)
         for (size_t m = 0; m < a->groups[g].n && rc == OK; m++)

@@ -266,14 +266,16 @@ struct pairing { /* where the samples of one many-series go: its result with eac
     size_t out;  /* SIZE_MAX: not made yet */
 };
 
-static int emit(struct matching *m, const struct roles *r, struct pairing *p, struct labels many,
+/* A comparison hands on the labels of the many side, and with them whether their name is dropped in the end. */
+static int emit(struct matching *m, const struct roles *r, struct pairing *p, struct labels many, bool drop_name,
                 struct labels one, size_t step, struct sample x, struct sample y, struct err *e)
 {
     struct sample z;
     bool swap = r->many == 1;
     if (!binop_apply(m->op, swap ? y : x, swap ? x : y, &z)) return OK;
     if (p->out == SIZE_MAX) {
-        int rc = series_index_get(&m->index, result_labels(m, many, one), m->node->return_bool, &p->out, e);
+        bool drop = m->node->return_bool || (drop_name && !op_changes_metric(m->node->op));
+        int rc = series_index_get(&m->index, result_labels(m, many, one), drop, &p->out, e);
         if (rc < 0) return rc;
     }
     struct mseries *s = &m->out->at[p->out];
@@ -312,11 +314,12 @@ static int match_series(struct matching *m, const struct match *of, const struct
         if (!has_sample(s, i) || (who[i] == NOBODY && !r->fill_one)) continue;
         if ((rc = too_many(m, claimed, i, e)) < 0) break;
         if (who[i] == NOBODY) {
-            rc =
-                emit(m, r, &pairs[n_one], s->labels, (struct labels){ NULL, 0 }, i, sample_at(s, i), fill, e);
+            rc = emit(m, r, &pairs[n_one], s->labels, s->drop_name, (struct labels){ NULL, 0 }, i, sample_at(s, i),
+                      fill, e);
         } else {
             const struct mseries *one = &m->in[r->one]->at[of->side[r->one][who[i]]];
-            rc = emit(m, r, &pairs[who[i]], s->labels, one->labels, i, sample_at(s, i), sample_at(one, i), e);
+            rc = emit(m, r, &pairs[who[i]], s->labels, s->drop_name, one->labels, i, sample_at(s, i),
+                      sample_at(one, i), e);
         }
     }
     return rc;
@@ -334,8 +337,8 @@ static int match_lonely(struct matching *m, const struct match *of, const struct
     for (size_t i = 0; i < m->ev->n && rc == OK; i++) {
         if (who[i] == NOBODY || there[i]) continue;
         const struct mseries *one = &m->in[r->one]->at[of->side[r->one][who[i]]];
-        rc = emit(m, r, &pairs[who[i]], match_labels(m, one->labels), one->labels, i, fill, sample_at(one, i),
-                  e);
+        rc = emit(m, r, &pairs[who[i]], match_labels(m, one->labels), one->drop_name, one->labels, i, fill,
+                  sample_at(one, i), e);
     }
     return rc;
 }
