@@ -12,6 +12,7 @@ struct scan {
     const char *p, *end;
     struct arena *arena;
     const char *why; /* the first objection; all later steps do nothing */
+    bool is_limit;   /* it is about too much, not about the form */
 };
 
 static bool fail(struct scan *s, const char *why)
@@ -105,7 +106,10 @@ struct pairs {
 
 static bool add(struct scan *s, struct pairs *p, struct str name, struct str value)
 {
-    if (p->n == LABELS_MAX) return fail(s, "too many labels");
+    if (p->n == LABELS_MAX) {
+        s->is_limit = s->why == NULL;
+        return fail(s, "too many labels");
+    }
     p->at = arena_grow(s->arena, p->at, p->n, &p->cap, sizeof *p->at);
     p->at[p->n++] = (struct label){ name, value };
     return true;
@@ -139,7 +143,7 @@ static bool braces(struct scan *s, struct pairs *p, bool *has_name)
 int prom_text_series(struct str series, size_t spare, struct arena *a, struct label **out, size_t *n_out,
                      struct err *e)
 {
-    struct scan s = { series.p, series.p + series.n, a, NULL };
+    struct scan s = { .p = series.p, .end = series.p + series.n, .arena = a };
     struct pairs p = { arena_array(a, 16 + spare, sizeof *p.at), 0, 16 };
     bool has_name = false;
 
@@ -156,7 +160,8 @@ int prom_text_series(struct str series, size_t spare, struct arena *a, struct la
     if (s.why == NULL && s.p < s.end) fail(&s, "unexpected text after the labels");
     if (s.why == NULL && !has_name) fail(&s, "a series without a metric name");
     if (s.why != NULL)
-        return err_set(e, ERR_PARSE, "%s: \"%.*s\"", s.why, (int)MIN(series.n, (size_t)100), series.p);
+        return err_set(e, s.is_limit ? ERR_LIMIT : ERR_PARSE, "%s: \"%.*s\"", s.why,
+                       (int)MIN(series.n, (size_t)100), series.p);
 
     if (p.cap > 16) { /* it has grown: the spare places went */
         struct label *roomy = arena_array(a, p.n + spare, sizeof *roomy);
@@ -187,7 +192,7 @@ static bool exemplar_numbers(struct scan *s, struct prom_text_exemplar *x)
 
 int prom_text_exemplar(struct str text, struct arena *a, struct prom_text_exemplar *out, struct err *e)
 {
-    struct scan s = { text.p, text.p + text.n, a, NULL };
+    struct scan s = { .p = text.p, .end = text.p + text.n, .arena = a };
     struct pairs p = { NULL, 0, 0 };
     bool has_name = true; /* a name has no place here */
 

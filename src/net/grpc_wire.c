@@ -115,10 +115,11 @@ void grpc_details_write(struct buf *out, enum grpc_status status, struct str tex
 int64_t grpc_gunzip_size(struct str in, size_t max, struct err *e)
 {
     if (in.n < 18) return err_set(e, ERR_PARSE, "gzip message too short"); /* 10 of head, 8 of tail */
+    if (memcmp(in.p, "\x1f\x8b", 2) != 0) return err_set(e, ERR_PARSE, "message is not gzip");
     const unsigned char *tail = (const unsigned char *)in.p + in.n - 4;
     uint32_t n = (uint32_t)tail[3] << 24 | (uint32_t)tail[2] << 16 | (uint32_t)tail[1] << 8 | tail[0];
-    if (n > max) return err_set(e, ERR_LIMIT, "gzip message unpacks to %u bytes, limit %zu", n, max);
     if (n / DEFLATE_RATIO_MAX > in.n) return err_set(e, ERR_PARSE, "gzip message with a false length");
+    if (n > max) return err_set(e, ERR_LIMIT, "gzip message unpacks to %u bytes, limit %zu", n, max);
     if (n > GUNZIP_FREE && n / GUNZIP_RATIO_MAX > in.n)
         return err_set(e, ERR_LIMIT, "gzip message unpacks to more than %d times its size", GUNZIP_RATIO_MAX);
     return n;

@@ -25,7 +25,7 @@
 
 #define ARENA_BUDGET (64u << 20)
 #define BODY_FIRST   (1u << 20)  /* a declared length is believed this far; beyond, bytes must come first */
-#define DISCARD_MAX  (64u << 20) /* a refused body is read this far for the sake of a readable answer */
+#define DISCARD_MAX  (128u << 20) /* a refused body is read this far for the sake of a readable answer */
 
 static struct http_exchange *exchange_new(struct http_core *core, struct MHD_Connection *mhd)
 {
@@ -109,6 +109,7 @@ static void refuse(struct http_exchange *x, int status, const char *why)
     if (x->refused == 0) {
         x->refused = status;
         x->refused_why = why;
+        http_count_refused(x->core, status);
     }
     http_exchange_drop_body(x);
 }
@@ -204,7 +205,6 @@ static bool body_room(struct http_exchange *x, size_t n)
     }
     size_t cap = body_cap_for(x, need);
     if (!inflight_take(x->core, cap - x->body_cap)) {
-        stat_add(x->core->refused_inflight, 1);
         refuse(x, 503, "too many request bodies in flight, try again later");
         return false;
     }

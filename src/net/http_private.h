@@ -9,6 +9,7 @@
 #include "net/http_server.h"
 
 #define HTTP_PEER_MAX 48
+#define HTTP_REFUSALS 5
 
 struct stat;
 
@@ -88,10 +89,11 @@ struct http_core {
     bool house_runs;
 
     _Atomic(struct stat *) unrouted[HTTP_CODE_CLASSES];
-    struct stat *refused_inflight, *slow_closed;
+    struct stat *refused[HTTP_REFUSALS], *slow_closed;
 };
 
 void http_core_unref(struct http_core *);
+void http_count_refused(struct http_core *, int status); /* before any handler */
 
 /* http_exchange.c: libmicrohttpd's callbacks; cls is the core. */
 void *http_on_target(void *cls, const char *uri, struct MHD_Connection *);

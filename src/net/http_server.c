@@ -105,12 +105,27 @@ static double ask_connections(void *ctx)
     return (double)atomic_load(&((struct http_core *)ctx)->connections);
 }
 
+/* What is refused before any handler has seen it; by status, which here says all. */
+static const struct {
+    int status;
+    const char *reason;
+} refusals[HTTP_REFUSALS] = { { 400, "malformed" }, { 404, "path" }, { 405, "method" }, { 413, "body" }, { 503, "inflight" } };
+
+void http_count_refused(struct http_core *core, int status)
+{
+    for (size_t i = 0; i < HTTP_REFUSALS; i++)
+        if (refusals[i].status == status) stat_add(core->refused[i], 1);
+}
+
 static void stats_start(struct http_server *s)
 {
     struct http_core *core = s->core;
-    core->refused_inflight =
-        stat_counter("vedette_http_refused_inflight_total",
-                     "Requests refused because the bodies in flight had reached their ceiling.", NULL);
+    for (size_t i = 0; i < HTTP_REFUSALS; i++) {
+        char labels[64];
+        snprintf(labels, sizeof labels, "reason=\"%s\"", refusals[i].reason);
+        core->refused[i] = stat_counter("vedette_http_refused_total",
+                                        "Requests refused before any handler has seen them, by reason.", labels);
+    }
     core->slow_closed =
         stat_counter("vedette_http_slow_closed_total", "Connections closed for sending too slowly.", NULL);
     s->asked[0] = stat_ask(STAT_GAUGE, "vedette_http_inflight_bytes", "Memory held by request bodies.", NULL,

@@ -282,7 +282,7 @@ TEST(prom_text_leaves_spare_places_after_any_number_of_labels)
         for (int i = 0; i < count; i++) buf_printf(&text, "l%d=\"v\",", i);
         buf_cs(&text, "}");
         int rc = prom_text_series(buf_view(&text), 3, &a, &pairs, &n, NULL);
-        EXPECT(rc == (count < LABELS_MAX ? OK : ERR_PARSE));
+        EXPECT(rc == (count < LABELS_MAX ? OK : ERR_LIMIT));
         if (rc == OK) {
             EXPECT(n == (size_t)count + 1);
             for (size_t i = 0; i < 3; i++) pairs[n + i] = (struct label){ STR("x"), STR("y") };
