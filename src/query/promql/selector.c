@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "query/promql/blocks.h"
 #include "query/promql/window.h"
 
 #define CHUNKS_PER_THREAD 4
@@ -42,17 +43,14 @@ struct scan {
 
 /* ---- rows without stale markers ---- */
 
-/* In blocks without a branch, which the compiler turns into vectors. */
 static bool any_stale(const struct series_rows *r)
 {
-    size_t i = 0;
-    for (; i + 64 <= r->n; i += 64) {
-        uint64_t found = 0;
-        for (size_t k = 0; k < 64; k++) found |= double_bits(r->value[i + k]) == STALE_BITS;
-        if (found) return true;
+    for (size_t i = 0; i < r->n;) {
+        if (i + BLOCK <= r->n && !block_has_nan(r->value + i))
+            i += BLOCK;
+        else if (is_stale(r->value[i++]))
+            return true;
     }
-    for (; i < r->n; i++)
-        if (is_stale(r->value[i])) return true;
     return false;
 }
 
@@ -161,10 +159,12 @@ static void lookup_plain(struct lookup *l)
 {
     const struct scan *s = l->c->scan;
     const struct rows *r = l->r;
-    size_t next = 0;
+    size_t next = 0, moved = 0;
     for (size_t i = 0; i < s->ev->n; i++) {
         int64_t t = s->data_start + (int64_t)i * s->data_step;
-        while (next < r->n && r->time_ms[next] <= t) next++;
+        size_t was = next;
+        next = rows_after_guess(r->time_ms, was, r->n, t, was + moved);
+        moved = next - was;
         if (next == 0 || r->time_ms[next - 1] <= t - s->lookback_ms || is_stale(r->value[next - 1])) continue;
         put_row(l, i, next - 1);
     }

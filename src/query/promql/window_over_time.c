@@ -118,21 +118,23 @@ static void run_sum_or_mean(struct window_run *r, bool mean)
     const struct window_job *job = r->job;
     const double *v = r->rows.value;
     struct runs runs = { 0 };
-    size_t lo = 0, hi = 0;
+    struct window w = { 0 };
 
     if (rows_a_window(r) >= RUN_WORTH && job->ev->n > 1) make_runs(&runs, v, r->rows.n, r->series);
     for (size_t i = 0; i < job->ev->n; i++) {
-        int64_t end = job->data_start + (int64_t)i * job->data_step;
-        window_move(&r->rows, end - job->range_ms, end, &lo, &hi);
-        r->samples += hi - lo;
-        if (lo == hi) continue;
-        struct ksum sum = sum_runs(&runs, v, lo, hi);
+        w.end_ms = job->data_start + (int64_t)i * job->data_step;
+        w.start_ms = w.end_ms - job->range_ms;
+        window_slide(&r->rows, &w);
+        size_t n = w.hi - w.lo;
+        r->samples += n;
+        if (n == 0) continue;
+        struct ksum sum = sum_runs(&runs, v, w.lo, w.hi);
         if (!mean)
             r->v[i] = ksum_value(sum);
         else if (isfinite(sum.s))
-            r->v[i] = sum.s / (double)(hi - lo) + sum.c / (double)(hi - lo);
+            r->v[i] = sum.s / (double)n + sum.c / (double)n;
         else
-            r->v[i] = mean_values(v + lo, hi - lo);
+            r->v[i] = mean_values(v + w.lo, n);
     }
 }
 

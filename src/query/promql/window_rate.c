@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "base/check.h"
+#include "query/promql/blocks.h"
 #include "query/promql/window.h"
 
 /* ---- start times ---- */
@@ -129,16 +130,6 @@ static bool float_rate(struct window_run *r, const struct window *w, double *v)
     return float_result(r, w, lost, NULL, v);
 }
 
-/* Does any of the BLOCK values from row i on lie below the one before? Without a branch, for the compiler's
- * vectors. */
-#define BLOCK 64
-static bool any_fell(const double *value, size_t i)
-{
-    uint64_t fell = 0;
-    for (size_t k = 0; k < BLOCK; k++) fell |= value[i + k] < value[i + k - 1];
-    return fell;
-}
-
 /* All rows at which the counter began anew. */
 static uint32_t *find_resets(struct window_run *r, size_t *n)
 {
@@ -148,7 +139,7 @@ static uint32_t *find_resets(struct window_run *r, size_t *n)
     *n = 0;
     for (size_t i = 1; r->job->def->is_counter && i < rows->n; i++) {
         if (rows->start_ms) note_overlap(r, i);
-        while (rows->start_ms == NULL && i + BLOCK <= rows->n && !any_fell(rows->value, i)) i += BLOCK;
+        while (rows->start_ms == NULL && i + BLOCK <= rows->n && !block_falls(rows->value + i)) i += BLOCK;
         if (i == rows->n || !float_fell(rows, i)) continue;
         at = arena_grow(r->series, at, *n, &cap, sizeof *at);
         at[(*n)++] = (uint32_t)i;
