@@ -92,23 +92,30 @@ static bool run_moments(struct window_run *r, result_fn *result)
     return true;
 }
 
+/* Around an infinite value nothing has a distance; joining runs may have made an infinity of it. */
+static double variance_of(const struct moments *m)
+{
+    return isfinite(m->y) ? m->yy / m->n : NAN;
+}
+
 static bool variance(const struct window_run *r, const struct moments *m, size_t step, double *v)
 {
     (void)r, (void)step;
-    *v = m->yy / m->n;
+    *v = variance_of(m);
     return true;
 }
 
 static bool deviation(const struct window_run *r, const struct moments *m, size_t step, double *v)
 {
     (void)r, (void)step;
-    *v = sqrt(m->yy / m->n);
+    *v = sqrt(variance_of(m));
     return true;
 }
 
 static double slope_of(const struct moments *m)
 {
-    return m->xy / m->xx; /* yy is not asked whether the line is flat: below 1e-162 it is 0 before its time */
+    /* yy is not asked whether the line is flat: below 1e-162 it is 0 before its time. */
+    return isfinite(m->xy) ? m->xy / m->xx : NAN;
 }
 
 static bool slope(const struct window_run *r, const struct moments *m, size_t step, double *v)
