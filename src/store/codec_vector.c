@@ -146,7 +146,28 @@ size_t vector_divide(const int64_t *whole, double *v, size_t n, double by)
     return can() ? divide_avx2(whole, v, n, by) : 0;
 }
 
+/* ---- rising times ---- */
+
+AVX2 static size_t rises_avx2(const int64_t *v, size_t n)
+{
+    size_t i = 1;
+    for (; i + 4 <= n; i += 4)
+        if (_mm256_movemask_epi8(_mm256_cmpgt_epi64(load(v + i), load(v + i - 1))) != -1) break;
+    return i - 1;
+}
+
+size_t vector_rises(const int64_t *v, size_t n)
+{
+    return can() ? rises_avx2(v, n) : 0;
+}
+
 #else
+
+size_t vector_rises(const int64_t *v, size_t n)
+{
+    (void)v, (void)n;
+    return 0;
+}
 
 size_t vector_unpack(const char *p, uint64_t *v, size_t n, unsigned width)
 {

@@ -22,3 +22,7 @@ size_t vector_sums(uint64_t *u, size_t n, struct vector_sum *);
 
 /* v[i] = (double)whole[i] / by, rounded as C does. */
 size_t vector_divide(const int64_t *whole, double *v, size_t n, double by);
+
+/* How many of the values from v[1] on have been seen to be greater than the one before; stops at the first
+ * that is not. */
+size_t vector_rises(const int64_t *v, size_t n);

@@ -23,6 +23,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "store/codec_bitpack.h"
+#include "store/codec_vector.h"
 #include "store/column.h"
 #include "store/hist_column.h"
 
@@ -223,7 +224,7 @@ void block_builder_finish(struct block_builder *b, struct page_packer *packer, s
 
 void block_view_init(struct block_view *v)
 {
-    *v = (struct block_view){ .decoded = UINT32_MAX };
+    *v = (struct block_view){ 0 };
     v->runs = v->times = v->values = (struct buf)BUF_INIT(PART_BLOCK_RAW_MAX);
 }
 
@@ -234,7 +235,7 @@ void block_view_release(struct block_view *v)
     buf_release(&v->values);
     mem_free(v->run);
     mem_free(v->vector);
-    mem_free(v->time_ms);
+    for (size_t i = 0; i < BLOCK_TIMES; i++) mem_free(v->decoded[i].time_ms);
     mem_free(v->value);
     mem_free(v->hist);
     block_view_init(v);
@@ -341,7 +342,7 @@ static bool walk_all(struct block_view *v, struct walk *w, bool *has_times)
 int block_view_open(struct block_view *v, struct page_unpacker *u, struct str stored, struct err *e)
 {
     v->n_runs = 0;
-    v->decoded = UINT32_MAX;
+    for (size_t i = 0; i < BLOCK_TIMES; i++) v->decoded[i].vector = UINT32_MAX;
     v->has_times = v->has_values = false;
     int rc = page_get(u, &stored, PAGE_RUNS, &v->runs, e);
     if (rc < 0) return rc;
@@ -388,29 +389,53 @@ static int unwrap_once(struct page_unpacker *u, struct str stored, uint8_t kind,
     return OK;
 }
 
-static int vector_get(struct block_view *v, struct page_unpacker *u, uint32_t i, struct err *e)
+/* An evenly spaced vector is what its first, last and count say; any other is known by its number, in its
+ * block only. */
+static bool holds(const struct block_times *d, uint32_t i, const struct block_vector *t)
 {
-    if (v->decoded == i) return OK;
+    if (d->vector == i) return true;
+    return t->bytes == 0 && d->holds.bytes == 0 && d->holds.n == t->n && d->holds.first_ms == t->first_ms &&
+           d->holds.last_ms == t->last_ms;
+}
+
+static int decode_times(struct block_view *v, struct page_unpacker *u, uint32_t i, int64_t *time_ms,
+                        struct err *e)
+{
     const struct block_vector *t = &v->vector[i];
-    if (v->time_cap < t->n + 128u) {
-        mem_free(v->time_ms);
-        v->time_ms = mem_array(v->time_cap = t->n + 128u, sizeof *v->time_ms);
+    int rc = unwrap_once(u, v->stored_times, PAGE_TIMES, &v->times, &v->has_times, e);
+    if (rc < 0) return rc;
+    if (t->at + t->bytes > v->times.n) return err_set(e, ERR_CORRUPT, "times page: too short");
+    struct str in = str_make(v->times.p + t->at, t->bytes);
+    if ((rc = column_get_times(&in, time_ms, t->n, e)) < 0) return rc;
+    bool rises = in.n == 0 && time_ms[0] == t->first_ms && time_ms[t->n - 1] == t->last_ms;
+    for (size_t k = 1 + vector_rises(time_ms, t->n); k < t->n; k++) rises &= time_ms[k] > time_ms[k - 1];
+    if (!rises) return err_set(e, ERR_CORRUPT, "times page: vector %u is not what the directory says", i);
+    return OK;
+}
+
+static int vector_get(struct block_view *v, struct page_unpacker *u, uint32_t i, const int64_t **out,
+                      struct err *e)
+{
+    struct block_times *d = &v->decoded[i % BLOCK_TIMES];
+    const struct block_vector *t = &v->vector[i];
+    if (!holds(d, i, t)) {
+        d->holds.n = 0;
+        d->vector = UINT32_MAX;
+        if (d->cap < t->n + 128u) {
+            mem_free(d->time_ms);
+            d->time_ms = mem_array(d->cap = t->n + 128u, sizeof *d->time_ms);
+        }
+        if (t->bytes == 0) {
+            int64_t step = t->n > 1 ? (t->last_ms - t->first_ms) / (int64_t)(t->n - 1) : 0;
+            for (size_t k = 0; k < t->n; k++) d->time_ms[k] = t->first_ms + (int64_t)k * step;
+        } else {
+            int rc = decode_times(v, u, i, d->time_ms, e);
+            if (rc < 0) return rc;
+        }
+        d->holds = *t;
     }
-    v->decoded = UINT32_MAX;
-    if (t->bytes == 0) {
-        int64_t step = t->n > 1 ? (t->last_ms - t->first_ms) / (int64_t)(t->n - 1) : 0;
-        for (size_t k = 0; k < t->n; k++) v->time_ms[k] = t->first_ms + (int64_t)k * step;
-    } else {
-        int rc = unwrap_once(u, v->stored_times, PAGE_TIMES, &v->times, &v->has_times, e);
-        if (rc < 0) return rc;
-        if (t->at + t->bytes > v->times.n) return err_set(e, ERR_CORRUPT, "times page: too short");
-        struct str in = str_make(v->times.p + t->at, t->bytes);
-        if ((rc = column_get_times(&in, v->time_ms, t->n, e)) < 0) return rc;
-        bool rises = in.n == 0 && v->time_ms[0] == t->first_ms && v->time_ms[t->n - 1] == t->last_ms;
-        for (size_t k = 1; k < t->n; k++) rises &= v->time_ms[k] > v->time_ms[k - 1];
-        if (!rises) return err_set(e, ERR_CORRUPT, "times page: vector %u is not what the directory says", i);
-    }
-    v->decoded = i;
+    d->vector = i;
+    *out = d->time_ms;
     return OK;
 }
 
@@ -459,15 +484,16 @@ int block_view_read(struct block_view *v, struct page_unpacker *u, size_t i, int
     const struct block_run *r = &v->run[i];
     *out = (struct run){ .key = r->head.key, .kind = r->head.kind };
     if (r->head.last_ms < from_ms || r->head.first_ms > to_ms) return OK;
-    int rc = vector_get(v, u, r->vector, e);
+    const int64_t *time_ms;
+    int rc = vector_get(v, u, r->vector, &time_ms, e);
     if (rc < 0) return rc;
-    size_t lo = row_from(v->time_ms, r->head.n, from_ms);
-    size_t hi = to_ms == INT64_MAX ? r->head.n : row_from(v->time_ms, r->head.n, to_ms + 1);
+    size_t lo = row_from(time_ms, r->head.n, from_ms);
+    size_t hi = to_ms == INT64_MAX ? r->head.n : row_from(time_ms, r->head.n, to_ms + 1);
     if (lo >= hi) return OK;
     if ((rc = values_get(v, u, r, a, e)) < 0) return rc;
 
     out->n = hi - lo;
-    out->time_ms = v->time_ms + lo;
+    out->time_ms = time_ms + lo;
     switch (r->head.kind) {
     case ROW_FLOAT: out->value = v->value + lo; break;
     case ROW_START: out->start_ms = (const int64_t *)(const void *)v->value + lo; break;

@@ -37,18 +37,27 @@ struct block_vector {
     uint32_t n, at, bytes; /* bytes 0: evenly spaced */
 };
 
+/* The last few time vectors decoded. Series scraped together come one after the other, each with the same
+ * few. */
+#define BLOCK_TIMES 8
+struct block_times {
+    int64_t *time_ms;
+    size_t cap;
+    uint32_t vector;           /* of this block, UINT32_MAX = of one before */
+    struct block_vector holds; /* n 0: nothing */
+};
+
 struct block_view {
     size_t n_runs, n_vectors, runs_cap, vectors_cap;
     struct block_run *run;
     struct block_vector *vector;
-    struct str stored_times, stored_values; /* pages still wrapped, in the caller's bytes */
-    bool has_times, has_values;             /* unwrapped already */
-    struct buf runs, times, values;         /* unwrapped pages */
-    uint32_t decoded;                       /* the vector in time_ms, UINT32_MAX = none */
-    int64_t *time_ms;
+    struct str stored_times, stored_values;  /* pages still wrapped, in the caller's bytes */
+    bool has_times, has_values;              /* unwrapped already */
+    struct buf runs, times, values;          /* unwrapped pages */
+    struct block_times decoded[BLOCK_TIMES]; /* vector i of a block in i % BLOCK_TIMES */
     double *value;
     struct histogram **hist;
-    size_t time_cap, value_cap, hist_cap;
+    size_t value_cap, hist_cap;
 };
 
 void block_view_init(struct block_view *);

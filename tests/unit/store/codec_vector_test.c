@@ -73,5 +73,22 @@ TEST(whole_numbers_become_the_doubles_that_c_makes_of_them)
     }
 }
 
+TEST(rising_values_are_followed_up_to_the_first_that_does_not_rise)
+{
+    for (size_t n = 0; n < N; n++) {
+        int64_t v[N] = { 0 };
+        for (size_t i = 0; i < n; i++) v[i] = i == 0 ? INT64_MIN : (int64_t)(i * i) - 50;
+        size_t seen = vector_rises(v, n);
+        EXPECT(seen == 0 || seen < n);
+        for (size_t at = 1; at < n; at++) {
+            int64_t was = v[at];
+            v[at] = v[at - 1]; /* equal is not greater */
+            EXPECT(vector_rises(v, n) < at);
+            v[at] = was;
+        }
+    }
+}
+
 TESTS(CASE(values_of_every_width_are_unpacked), CASE(sums_wrap_and_go_on_where_they_stopped),
-      CASE(whole_numbers_become_the_doubles_that_c_makes_of_them))
+      CASE(whole_numbers_become_the_doubles_that_c_makes_of_them),
+      CASE(rising_values_are_followed_up_to_the_first_that_does_not_rise))
