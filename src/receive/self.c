@@ -55,15 +55,22 @@ static void put(const struct reading *r, struct str name, const char *labels, st
     batch_sample(r->batch, r->time_ms, value);
 }
 
+/* A whole bound is written 1.0, as our scraper and Prometheus write it. */
+static struct str bound_text(struct arena *a, double bound)
+{
+    char text[FLOAT_TEXT_MAX];
+    size_t n = float_text(bound, text);
+    bool plain = memchr(text, '.', n) == NULL && memchr(text, 'e', n) == NULL;
+    return arena_printf(a, "%.*s%s", (int)n, text, plain ? ".0" : "");
+}
+
 static void put_histogram(const struct reading *r, const struct stat_view *v)
 {
     struct arena *a = r->batch->arena;
     double total = 0;
     for (size_t i = 0; i <= v->n_bounds; i++) {
-        char le[FLOAT_TEXT_MAX];
         total += (double)v->counts[i];
-        struct str text =
-            i < v->n_bounds ? arena_str(a, str_make(le, float_text(v->bounds[i], le))) : STR("+Inf");
+        struct str text = i < v->n_bounds ? bound_text(a, v->bounds[i]) : STR("+Inf");
         put(r, arena_printf(a, "%s_bucket", v->name), v->labels, text, total);
     }
     put(r, arena_printf(a, "%s_sum", v->name), v->labels, STR(""), v->sum);
