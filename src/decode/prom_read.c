@@ -18,7 +18,8 @@ static int matcher_compile(struct prom_read *out, struct matcher *m, enum matche
 {
     if (op == MATCH_EQ || op == MATCH_NEQ) return matcher_init(m, op, name, value, e);
     if (out->regex_ns > PROM_READ_REGEX_CPU_MS * INT64_C(1000000))
-        return err_set(e, ERR_LIMIT, "the regular expressions before this one took more than %d ms to compile",
+        return err_set(e, ERR_LIMIT,
+                       "the regular expressions before this one took more than %d ms to compile",
                        PROM_READ_REGEX_CPU_MS);
     int64_t begin = clock_cpu_ns();
     int rc = matcher_init(m, op, name, value, e);

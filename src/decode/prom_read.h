@@ -15,7 +15,8 @@
 
 #define PROM_READ_QUERIES_MAX  64
 #define PROM_READ_MATCHERS_MAX 256 /* of one query */
-#define PROM_READ_REGEX_CPU_MS 1000 /* to compile the regular expressions of a request; small ones can be dear */
+#define PROM_READ_REGEX_CPU_MS                                                                               \
+    1000 /* to compile the regular expressions of a request; small ones can be dear */
 
 struct prom_read_query {
     int64_t start_ms, end_ms; /* closed */
@@ -26,7 +27,7 @@ struct prom_read_query {
 struct prom_read {
     struct prom_read_query *queries;
     size_t n;
-    int64_t regex_ns; /* spent on compiling so far */
+    int64_t regex_ns;     /* spent on compiling so far */
     bool accepts_samples; /* it names no types, or SAMPLES among them: else our answer would not be understood
                            */
 };

@@ -16,11 +16,11 @@
 #include "base/err.h"
 #include "base/str.h"
 
-#define UNPACK_MAX        (64u << 20) /* usual ceiling for one body */
-#define UNPACK_SNAPPY_MAX (32u << 20) /* what Prometheus' own receiver allows */
-#define UNPACK_FREE       (8u << 20)
-#define UNPACK_STEEP      (32u << 20)
-#define UNPACK_RATIO      100 /* telemetry packs well, but not better: 5 to 25 is usual */
+#define UNPACK_MAX         (64u << 20) /* usual ceiling for one body */
+#define UNPACK_SNAPPY_MAX  (32u << 20) /* what Prometheus' own receiver allows */
+#define UNPACK_FREE        (8u << 20)
+#define UNPACK_STEEP       (32u << 20)
+#define UNPACK_RATIO       100 /* telemetry packs well, but not better: 5 to 25 is usual */
 #define UNPACK_RATIO_LARGE 30
 
 enum unpack_coding { UNPACK_IDENTITY, UNPACK_GZIP, UNPACK_DEFLATE, UNPACK_ZSTD, UNPACK_SNAPPY };

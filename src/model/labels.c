@@ -326,7 +326,8 @@ enum reject labels_reject(enum labels_spelling spelling, struct str raw)
 {
     struct label pairs[LABELS_MAX];
     size_t n;
-    int rc = spelling == LABELS_PROTO ? proto_pairs(raw, pairs, &n, NULL) : packed_pairs(raw, pairs, &n, NULL);
+    int rc =
+        spelling == LABELS_PROTO ? proto_pairs(raw, pairs, &n, NULL) : packed_pairs(raw, pairs, &n, NULL);
     if (rc < 0) return n == LABELS_MAX ? REJECT_label_limit : REJECT_labels;
     return labels_reject_pairs(pairs, n);
 }

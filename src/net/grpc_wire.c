@@ -4,9 +4,9 @@
 
 #include "base/check.h"
 
-#define DEFLATE_RATIO_MAX 1032 /* a deflate stream cannot expand more: 258 bytes from 2 bits */
-#define GUNZIP_FREE (8u << 20) /* below, any ratio that deflate can make will do */
-#define GUNZIP_RATIO_MAX 100   /* above: telemetry packs well, but not better */
+#define DEFLATE_RATIO_MAX 1032       /* a deflate stream cannot expand more: 258 bytes from 2 bits */
+#define GUNZIP_FREE       (8u << 20) /* below, any ratio that deflate can make will do */
+#define GUNZIP_RATIO_MAX  100        /* above: telemetry packs well, but not better */
 
 static uint32_t u32be(const char *p)
 {

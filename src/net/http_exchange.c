@@ -24,7 +24,7 @@
 #include "net/http_strict.h"
 
 #define ARENA_BUDGET (64u << 20)
-#define BODY_FIRST   (1u << 20)  /* a declared length is believed this far; beyond, bytes must come first */
+#define BODY_FIRST   (1u << 20)   /* a declared length is believed this far; beyond, bytes must come first */
 #define DISCARD_MAX  (128u << 20) /* a refused body is read this far for the sake of a readable answer */
 
 static struct http_exchange *exchange_new(struct http_core *core, struct MHD_Connection *mhd)

@@ -109,7 +109,9 @@ static double ask_connections(void *ctx)
 static const struct {
     int status;
     const char *reason;
-} refusals[HTTP_REFUSALS] = { { 400, "malformed" }, { 404, "path" }, { 405, "method" }, { 413, "body" }, { 503, "inflight" } };
+} refusals[HTTP_REFUSALS] = {
+    { 400, "malformed" }, { 404, "path" }, { 405, "method" }, { 413, "body" }, { 503, "inflight" }
+};
 
 void http_count_refused(struct http_core *core, int status)
 {
@@ -123,8 +125,9 @@ static void stats_start(struct http_server *s)
     for (size_t i = 0; i < HTTP_REFUSALS; i++) {
         char labels[64];
         snprintf(labels, sizeof labels, "reason=\"%s\"", refusals[i].reason);
-        core->refused[i] = stat_counter("vedette_http_refused_total",
-                                        "Requests refused before any handler has seen them, by reason.", labels);
+        core->refused[i] =
+            stat_counter("vedette_http_refused_total",
+                         "Requests refused before any handler has seen them, by reason.", labels);
     }
     core->slow_closed =
         stat_counter("vedette_http_slow_closed_total", "Connections closed for sending too slowly.", NULL);

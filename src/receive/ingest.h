@@ -28,7 +28,8 @@ struct ingest {
     const char *protocol;
     struct stat *samples, *bytes;
     _Atomic(struct stat *) requests[INGEST_CODES]; /* by status; made when first needed */
-    _Atomic(struct stat *) failed[INGEST_ERRORS];  /* whole requests refused, by -code of the error; likewise */
+    _Atomic(struct stat *)
+        failed[INGEST_ERRORS]; /* whole requests refused, by -code of the error; likewise */
 };
 
 struct ingest_request {

@@ -216,6 +216,44 @@ TEST(unpack_stops_bombs_early)
     EXPECT(grown < 40 * MIB);
 }
 
+/* As many bytes of noise as given, the rest zeros: packs to little more than the noise. */
+static void noise_and_zeros(struct buf *packed, size_t noise, size_t size)
+{
+    char *bytes = calloc(1, size);
+    uint64_t x = 88172645463325252u;
+    for (size_t i = 0; i < noise; i++) {
+        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+        bytes[i] = (char)x;
+    }
+    zstd(packed, str_make(bytes, size), true, 0);
+    EXPECT(packed->n >= noise && packed->n < noise + noise / 8 + 4096);
+    free(bytes);
+}
+
+/* The ceilings of unpack.h, from both sides. */
+TEST(unpack_allows_less_packing_the_larger_the_body)
+{
+    static const struct {
+        size_t noise, size;
+        int rc;
+    } bodies[] = {
+        { 1000, 7 * MIB, OK }, /* 7000 times: it is small */
+        { 24 * MIB / 80, 24 * MIB, OK }, { 24 * MIB / 120, 24 * MIB, ERR_LIMIT },
+        { 48 * MIB / 25, 48 * MIB, OK }, { 48 * MIB / 40, 48 * MIB, ERR_LIMIT },
+    };
+    for (size_t i = 0; i < COUNT(bodies); i++) {
+        struct arena a = ARENA_INIT(128 * MIB);
+        struct buf packed = BUF_INIT(64 * MIB);
+        struct str out;
+        struct err e = ERR_INIT;
+        noise_and_zeros(&packed, bodies[i].noise, bodies[i].size);
+        EXPECT(unpack(UNPACK_ZSTD, buf_view(&packed), UNPACK_MAX, &a, &out, &e) == bodies[i].rc);
+        if (bodies[i].rc == OK) EXPECT(out.n == bodies[i].size);
+        buf_release(&packed);
+        arena_release(&a);
+    }
+}
+
 TEST(unpack_does_not_believe_a_declared_size)
 {
     /* snappy: a length of 4 GiB - 1, of 31 MiB, and one of a bit more than the copies can make, each with few
@@ -294,5 +332,5 @@ TESTS(CASE(unpack_knows_the_codings_by_name), CASE(unpack_gives_back_what_was_pa
       CASE(unpack_reads_bare_deflate_and_zstd_without_a_size),
       CASE(unpack_refuses_a_body_cut_off_anywhere_or_followed_by_more),
       CASE(unpack_keeps_to_the_callers_limit_to_the_byte), CASE(unpack_stops_bombs_early),
-      CASE(unpack_does_not_believe_a_declared_size), CASE(unpack_refuses_a_large_zstd_window),
-      CASE(unpack_asks_the_arena_first))
+      CASE(unpack_allows_less_packing_the_larger_the_body), CASE(unpack_does_not_believe_a_declared_size),
+      CASE(unpack_refuses_a_large_zstd_window), CASE(unpack_asks_the_arena_first))

@@ -96,6 +96,35 @@ TEST(labels_ceilings_hold)
     EXPECT(with_labels(2, 10, LABEL_VALUE_MAX) == OK && with_labels(2, 10, LABEL_VALUE_MAX + 1) == ERR_RANGE);
 }
 
+static enum reject reason_of(struct str name, struct str value)
+{
+    struct buf b = BUF_INIT(4 << 20);
+    put_label(&b, STR("__name__"), STR("m"));
+    put_label(&b, name, value);
+    enum reject reason = labels_reject(LABELS_PROTO, buf_view(&b));
+    buf_release(&b);
+    return reason;
+}
+
+TEST(labels_refusals_have_their_reasons)
+{
+    static char many[LABEL_VALUE_MAX + 1];
+    memset(many, 'x', sizeof many);
+    EXPECT_INT(reason_of(STR("__name__"), STR("n")), REJECT_labels); /* twice */
+    EXPECT_INT(reason_of(STR(""), STR("x")), REJECT_labels);
+    EXPECT_INT(reason_of(STR("a"), STR("\xff")), REJECT_utf8);
+    EXPECT_INT(reason_of(STR("\xc3("), STR("x")), REJECT_utf8);
+    EXPECT_INT(reason_of(str_make(many, LABEL_NAME_MAX + 1), STR("x")), REJECT_label_limit);
+    EXPECT_INT(reason_of(STR("a"), str_make(many, sizeof many)), REJECT_label_limit);
+    EXPECT_INT(labels_reject(LABELS_PROTO, STR("")), REJECT_labels);
+    EXPECT_INT(labels_reject(LABELS_PROTO, STR("\x0a\x05")), REJECT_labels); /* cut off */
+
+    struct buf b = BUF_INIT(1 << 20);
+    for (int i = 0; i <= LABELS_MAX; i++) put_label(&b, STR("a"), STR("x"));
+    EXPECT_INT(labels_reject(LABELS_PROTO, buf_view(&b)), REJECT_label_limit);
+    buf_release(&b);
+}
+
 TEST(labels_wire_bytes_are_taken_strictly)
 {
     struct buf b = BUF_INIT(1 << 20);
@@ -232,7 +261,7 @@ TEST(labels_plain_names)
 }
 
 TESTS(CASE(labels_from_the_wire_in_any_order), CASE(labels_refusals_name_metric_and_label),
-      CASE(labels_ceilings_hold), CASE(labels_wire_bytes_are_taken_strictly),
-      CASE(labels_pack_and_unpack_are_inverse), CASE(labels_packed_bytes_are_documented),
-      CASE(labels_damaged_packed_bytes_are_corrupt), CASE(labels_compare_pair_by_pair),
-      CASE(labels_print_as_promql_writes_them), CASE(labels_plain_names))
+      CASE(labels_ceilings_hold), CASE(labels_refusals_have_their_reasons),
+      CASE(labels_wire_bytes_are_taken_strictly), CASE(labels_pack_and_unpack_are_inverse),
+      CASE(labels_packed_bytes_are_documented), CASE(labels_damaged_packed_bytes_are_corrupt),
+      CASE(labels_compare_pair_by_pair), CASE(labels_print_as_promql_writes_them), CASE(labels_plain_names))

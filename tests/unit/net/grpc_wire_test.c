@@ -85,7 +85,14 @@ TEST(gzip_messages_unpack_within_their_ceiling)
     EXPECT_INT(grpc_gunzip_size(buf_view(&b), 1 << 26, &e), ERR_PARSE);
     memcpy(b.p + b.n - 4, "\x00\x00\x01\x00", 4); /* says less than there is: a bomb with a false label */
     EXPECT_INT(grpc_gunzip(buf_view(&b), back, 65536, &e), ERR_PARSE);
+    EXPECT_INT(grpc_gunzip_size(STR("this is no gzip at all"), 1 << 26, &e), ERR_PARSE);
     buf_release(&b);
+
+    char *more = calloc(1, 16 << 20); /* a thousand times its packed size, and much of it */
+    b = gzip(str_make(more, 16 << 20));
+    EXPECT_INT(grpc_gunzip_size(buf_view(&b), 1 << 26, &e), ERR_LIMIT);
+    buf_release(&b);
+    free(more);
 }
 
 TEST(health_requests_name_a_service_or_none)
