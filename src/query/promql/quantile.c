@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 
 /* The zero bucket of a histogram with buckets on one side only holds no values of the other side. */
 static void lean_zero_bucket(struct hbucket *b, const struct histogram *h)
@@ -235,16 +236,62 @@ double fraction_classic(double lower, double upper, struct classic_bucket *b, si
 
 /* ---- plain values ---- */
 
-static int by_value(const void *a, const void *b)
+#define SORT_RUN 8
+
+static void insert_each(double *v, size_t n)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    if (isnan(x) || isnan(y)) return isnan(y) - isnan(x);
-    return (x > y) - (x < y);
+    for (size_t i = 1; i < n; i++) {
+        double x = v[i];
+        size_t k = i;
+        for (; k > 0 && x < v[k - 1]; k--) v[k] = v[k - 1];
+        v[k] = x;
+    }
 }
 
+/* a and b, both sorted, to out; of equals those of a come first. */
+static void merge_runs(const double *a, size_t n_a, const double *b, size_t n_b, double *out)
+{
+    size_t i = 0, j = 0;
+    while (i < n_a && j < n_b) { /* no branch on what is smaller: it comes at random */
+        bool second = b[j] < a[i];
+        *out++ = second ? b[j] : a[i];
+        i += !second;
+        j += second;
+    }
+    memcpy(out, a + i, (n_a - i) * sizeof *a);
+    memcpy(out + (n_a - i), b + j, (n_b - j) * sizeof *b);
+}
+
+static void sort_numbers(double *v, size_t n, double *spare)
+{
+    double *from = v, *to = spare;
+    for (size_t i = 0; i < n; i += SORT_RUN) insert_each(v + i, MIN(n - i, (size_t)SORT_RUN));
+    for (size_t run = SORT_RUN; run < n; run *= 2) {
+        for (size_t i = 0; i < n; i += 2 * run) {
+            size_t mid = MIN(i + run, n), end = MIN(i + 2 * run, n);
+            merge_runs(from + i, mid - i, from + mid, end - mid, to + i);
+        }
+        double *was = from;
+        from = to;
+        to = was;
+    }
+    if (from != v) memcpy(v, from, n * sizeof *v);
+}
+
+/* Those that are not a number come first. */
 void sort_values(double *v, size_t n)
 {
-    qsort(v, n, sizeof *v, by_value);
+    double small[512], *spare = n <= COUNT(small) ? small : mem_alloc(n * sizeof *spare);
+    size_t nans = 0, kept = 0;
+    for (size_t i = 0; i < n; i++) nans += isnan(v[i]);
+    if (nans > 0) {
+        for (size_t i = 0; i < n; i++)
+            if (!isnan(v[i])) spare[kept++] = v[i];
+        for (size_t i = 0; i < nans; i++) v[i] = NAN;
+        memcpy(v + nans, spare, kept * sizeof *v);
+    }
+    sort_numbers(v + nans, n - nans, spare);
+    if (spare != small) mem_free(spare);
 }
 
 double quantile_sorted(double q, const double *v, size_t n)

@@ -341,15 +341,13 @@ static bool step_changes(struct window_run *r, const struct window *w, double *v
     return step_count_of(r, w, has_changed, v);
 }
 
-/* Each row is compared with the one before once; windows then only count. */
-static void run_count_of(struct window_run *r, differs_fn *differs)
+/* Each row is compared with the one before once; windows then only count. before[i]: rows up to i that
+ * differ. */
+static void run_count_of(struct window_run *r, const uint32_t *before)
 {
     const struct window_job *job = r->job;
-    uint32_t *before = arena_array(r->series, r->rows.n + 1, sizeof *before); /* rows up to i that differ */
     struct window w = { 0 };
 
-    before[0] = 0;
-    for (size_t i = 1; i < r->rows.n; i++) before[i] = before[i - 1] + differs(r, i);
     for (size_t i = 0; i < job->ev->n; i++) {
         w.end_ms = job->data_start + (int64_t)i * job->data_step;
         w.start_ms = w.end_ms - job->range_ms;
@@ -361,12 +359,22 @@ static void run_count_of(struct window_run *r, differs_fn *differs)
 
 static void run_resets(struct window_run *r)
 {
-    run_count_of(r, was_reset);
+    uint32_t *before = arena_array(r->series, r->rows.n + 1, sizeof *before);
+    before[0] = 0;
+    for (size_t i = 1; i < r->rows.n; i++) before[i] = before[i - 1] + was_reset(r, i);
+    run_count_of(r, before);
 }
 
 static void run_changes(struct window_run *r)
 {
-    run_count_of(r, has_changed);
+    const double *v = r->rows.value;
+    uint32_t *before = arena_array(r->series, r->rows.n + 1, sizeof *before);
+    before[0] = 0;
+    for (size_t i = 1; i < r->rows.n; i++) {
+        bool both_nan = (v[i] != v[i]) & (v[i - 1] != v[i - 1]);
+        before[i] = before[i - 1] + ((v[i] != v[i - 1]) & !both_nan);
+    }
+    run_count_of(r, before);
 }
 
 /* clang-format off: a table */
