@@ -21,15 +21,20 @@ struct layout {
     uint64_t shift[8];
 };
 
-static struct layout layout_of(unsigned width, bool pairs)
+/* By width. Filled before main, then only read. */
+#define PAIR_WIDTH 28
+#define WIDTHS     58
+static struct layout layouts[WIDTHS];
+
+__attribute__((constructor)) static void layouts_fill(void)
 {
-    struct layout l;
-    for (unsigned i = 0; i < 8; i++) {
-        unsigned word = pairs ? i & ~1u : i;
-        l.byte[i] = word * width / 8;
-        l.shift[i] = word * width % 8 + (i - word) * width;
+    for (unsigned width = 1; width < WIDTHS; width++) {
+        for (unsigned i = 0; i < 8; i++) {
+            unsigned word = width <= PAIR_WIDTH ? i & ~1u : i;
+            layouts[width].byte[i] = word * width / 8;
+            layouts[width].shift[i] = word * width % 8 + (i - word) * width;
+        }
     }
-    return l;
 }
 
 AVX2 static inline __m128i word_at(const char *p)
@@ -56,13 +61,13 @@ AVX2 static inline void store(void *p, __m256i v)
 
 AVX2 static size_t unpack_avx2(const char *p, uint64_t *v, size_t n, unsigned width)
 {
-    const struct layout l = layout_of(width, width <= 28);
-    const __m256i shift[2] = { load(l.shift), load(l.shift + 4) };
+    const struct layout *l = &layouts[width];
+    const __m256i shift[2] = { load(l->shift), load(l->shift + 4) };
     const __m256i mask = _mm256_set1_epi64x((int64_t)((1ull << width) - 1));
     size_t i = 0;
     for (; i + 8 <= n; i += 8, p += width) {
         for (size_t half = 0; half < 2; half++) {
-            __m256i words = words_at(p, l.byte + 4 * half);
+            __m256i words = words_at(p, l->byte + 4 * half);
             store(v + i + 4 * half, _mm256_and_si256(_mm256_srlv_epi64(words, shift[half]), mask));
         }
     }
