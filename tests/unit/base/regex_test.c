@@ -148,6 +148,14 @@ TEST(regex_refuses_with_a_reason)
     EXPECT(regex_new(STR("(?:a{1000}){1000}"), &r, &e) < 0);
     EXPECT(regex_new(STR("((\\pL{100}){100}){9}"), &r, &e) == ERR_PARSE || e.code == ERR_LIMIT);
 
+    struct buf repeats = BUF_INIT(4096); /* RE2 would take it, after 3 s */
+    for (int i = 0; i < 50; i++) buf_cs(&repeats, "a{0,1000}");
+    EXPECT(regex_new(buf_view(&repeats), &r, &e) == ERR_LIMIT && strstr(e.text, "50000 times") != NULL);
+    EXPECT(regex_new(STR("\\{9999}a{3,}b{900}"), &r, &e) == OK && regex_match(r, str_of("nothing of the kind")) == false);
+    regex_free(r);
+    r = NULL;
+    buf_release(&repeats);
+
     char *long_text = mem_alloc(REGEX_TEXT_MAX + 1);
     memset(long_text, '.', REGEX_TEXT_MAX + 1);
     EXPECT(regex_new(str_make(long_text, REGEX_TEXT_MAX + 1), &r, &e) == ERR_LIMIT);
