@@ -7,6 +7,7 @@
 #define PROMQL_DEPTH_MAX    200  /* parentheses, calls and signs within each other */
 #define PROMQL_HEIGHT_MAX   1000 /* of the tree: a or b or c ... is a tree as high as it has operators */
 #define PROMQL_NODES_MAX    20000
+#define PROMQL_LABELS_MAX   1000 /* in one list after by, without, on, ignoring, group_left, group_right */
 #define PROMQL_MATCHERS_MAX 2000 /* in one expression */
 #define PROMQL_REGEX_CPU_MS 1000 /* to compile all its regular expressions; small ones can be dear */
 

@@ -76,6 +76,10 @@ bool parse_grouping(struct parser *p, struct str **out, size_t *n)
     }
     while (p->tok.kind != TOK_RPAREN) {
         struct str label;
+        if (*n == PROMQL_LABELS_MAX) {
+            parse_fail(p, p->tok.pos, "more than %d labels in one list", PROMQL_LABELS_MAX);
+            return false;
+        }
         if (!take_label(p, &label)) return false;
         *out = arena_grow(p->arena, *out, *n, &cap, sizeof **out);
         (*out)[(*n)++] = label;
