@@ -304,6 +304,15 @@ def numerics(ask, tree, ours, theirs):
     return True
 
 
+def regression_overflows(ask, tree, ours, theirs):
+    """deriv, predict_linear of values whose products with time leave the range of a double: NaN or infinite, as the order of sums has it."""
+    points = differing(ours, theirs)
+    if not is_call(tree, "deriv", "predict_linear") or not points:
+        return False
+    return all(not (math.isfinite(a) and math.isfinite(b)) and max(abs(v) for v in values_below(ask, tree, k, t) if math.isfinite(v)) > 1e300
+               for k, t, a, b in points)
+
+
 def deviation_of_no_number(ask, tree, ours, theirs):
     """stddev and stdvar over NaN or Inf are NaN; 2.42 took the first value of a group as without deviation."""
     points = differing(ours, theirs)
@@ -429,5 +438,5 @@ def last_digit_in_a_label(ask, tree, ours, theirs):
 
 
 RULES = [collision_judged_at_the_end, or_below_a_subquery, filtered_matches_count, nobody_to_match, atan2_drops_the_name, timestamp_at_and_offset, gap_capped_before_zero,
-         growth_of_extremes, numerics, deviation_of_no_number, date_of_no_time, hyperbolics_and_logarithms,
+         growth_of_extremes, numerics, regression_overflows, deviation_of_no_number, date_of_no_time, hyperbolics_and_logarithms,
          argument_rounded_otherwise, equally_good, last_digit_in_a_label, range_query_unlike_instant]
