@@ -30,7 +30,7 @@ namespace
 {
 
 constexpr int64_t program_max_bytes = 4 << 20;
-constexpr size_t repeats_max = 5'000; /* of a{n} and a{1,n}, added up */
+constexpr size_t repeats_max = 5'000;       /* of a{n} and a{1,n}, added up */
 constexpr size_t simple_text_max = 1 << 20; /* lists of literals may be long: comparing them costs little */
 constexpr size_t linear_max = 8;            /* up to here a list is searched from the front */
 
@@ -211,8 +211,8 @@ re2::RE2::Options options()
     return o;
 }
 
-/* What the counted repeats a{1,n} of a pattern add up to. Compiling takes time in proportion: 50,000 take seconds. RE2
- * itself bounds what they multiply to. */
+/* What the counted repeats a{1,n} of a pattern add up to. Compiling takes time in proportion: 50,000 take
+ * seconds. RE2 itself bounds what they multiply to. */
 size_t counted_repeats(struct str s)
 {
     size_t sum = 0;
@@ -222,7 +222,8 @@ size_t counted_repeats(struct str s)
         } else if (s.p[i] == '{') {
             size_t count = 0, most = 0;
             while (++i < s.n && ((s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == ',')) {
-                count = s.p[i] == ',' ? 0 : std::min<size_t>(count * 10 + (size_t)(s.p[i] - '0'), repeats_max + 1);
+                size_t longer = count * 10 + (size_t)(s.p[i] - '0');
+                count = s.p[i] == ',' ? 0 : std::min(longer, repeats_max + 1);
                 most = std::max(most, count);
             }
             if (i < s.n && s.p[i] == '}') sum += most;
@@ -237,8 +238,9 @@ int compile(struct regex *r, struct err *e)
         return err_set(e, ERR_LIMIT, "regular expression of %zu bytes; at most %d are allowed", r->text.n,
                        REGEX_TEXT_MAX);
     if (counted_repeats(r->text) > repeats_max)
-        return err_set(e, ERR_LIMIT, "regular expression \"%.*s\" repeats %zu times in all; at most %zu are allowed",
-                       (int)std::min<size_t>(r->text.n, 200), r->text.p, counted_repeats(r->text), repeats_max);
+        return err_set(
+            e, ERR_LIMIT, "regular expression \"%.*s\" repeats %zu times in all; at most %zu are allowed",
+            (int)std::min<size_t>(r->text.n, 200), r->text.p, counted_repeats(r->text), repeats_max);
 
     r->kind = PROGRAM;
     r->program = new (std::nothrow) re2::RE2(re2::StringPiece(r->text.p, r->text.n), options());

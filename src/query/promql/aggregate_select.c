@@ -250,7 +250,8 @@ static int count_series(struct aggregation *a, struct series_index *index, const
     for (size_t i = 0; i < a->ev->n; i++) {
         size_t at;
         if (!has_sample(s, i)) continue;
-        struct labels l = a->hides_label ? g->labels : labels_set(arena, g->labels, a->label, value_text(a, s, i));
+        struct labels l = g->labels;
+        if (!a->hides_label) l = labels_set(arena, l, a->label, value_text(a, s, i));
         int rc = series_index_get(index, l, g->drop_name, &at, e);
         if (rc < 0) return rc;
         double *v = &a->out->at[at].v[i];

@@ -266,9 +266,11 @@ struct pairing { /* where the samples of one many-series go: its result with eac
     size_t out;  /* SIZE_MAX: not made yet */
 };
 
-/* A comparison hands on the labels of the many side, and with them whether their name is dropped in the end. */
-static int emit(struct matching *m, const struct roles *r, struct pairing *p, struct labels many, bool drop_name,
-                struct labels one, size_t step, struct sample x, struct sample y, struct err *e)
+/* A comparison hands on the labels of the many side, and with them whether their name is dropped in the end.
+ */
+static int emit(struct matching *m, const struct roles *r, struct pairing *p, struct labels many,
+                bool drop_name, struct labels one, size_t step, struct sample x, struct sample y,
+                struct err *e)
 {
     struct sample z;
     bool swap = r->many == 1;
@@ -314,8 +316,8 @@ static int match_series(struct matching *m, const struct match *of, const struct
         if (!has_sample(s, i) || (who[i] == NOBODY && !r->fill_one)) continue;
         if ((rc = too_many(m, claimed, i, e)) < 0) break;
         if (who[i] == NOBODY) {
-            rc = emit(m, r, &pairs[n_one], s->labels, s->drop_name, (struct labels){ NULL, 0 }, i, sample_at(s, i),
-                      fill, e);
+            rc = emit(m, r, &pairs[n_one], s->labels, s->drop_name, (struct labels){ NULL, 0 }, i,
+                      sample_at(s, i), fill, e);
         } else {
             const struct mseries *one = &m->in[r->one]->at[of->side[r->one][who[i]]];
             rc = emit(m, r, &pairs[who[i]], s->labels, s->drop_name, one->labels, i, sample_at(s, i),

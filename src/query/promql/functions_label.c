@@ -9,12 +9,15 @@ static int check_name(struct str name, const char *function, struct err *e)
     return err_set(e, ERR_EXEC, "invalid destination label name in %s(): %.*s", function, STR_ARG(name));
 }
 
-/* A name that is written anew is not dropped any more. Labels grow with what the query says, so each is charged. */
-static int set_label(struct eval *ev, struct mseries *s, const struct node *call, const struct buf *text, struct err *e)
+/* A name that is written anew is not dropped any more. Labels grow with what the query says, so each is
+ * charged. */
+static int set_label(struct eval *ev, struct mseries *s, const struct node *call, const struct buf *text,
+                     struct err *e)
 {
     struct str name = node_string(call->args[1]);
     if (text->full)
-        return err_set(e, ERR_LIMIT, "label value longer than %u bytes in %s()", LABEL_VALUE_MAX, call->fn->name);
+        return err_set(e, ERR_LIMIT, "label value longer than %u bytes in %s()", LABEL_VALUE_MAX,
+                       call->fn->name);
     s->labels = labels_set(&ev->q->arena, s->labels, name, arena_str(&ev->q->arena, buf_view(text)));
     if (str_is(name, LABEL_NAME)) s->drop_name = false;
     return eval_check(ev, e);
@@ -52,7 +55,8 @@ int call_label_replace(struct eval *ev, const struct node *call, struct series_m
     return rc;
 }
 
-static int join_in(struct eval *ev, struct mseries *s, const struct node *call, struct buf *text, struct err *e)
+static int join_in(struct eval *ev, struct mseries *s, const struct node *call, struct buf *text,
+                   struct err *e)
 {
     buf_clear(text);
     for (size_t i = 3; i < call->n_args; i++) {

@@ -13,8 +13,8 @@ int call_window(struct eval *ev, const struct node *call, struct series_matrix *
 
 /* ---- absent ---- */
 
-/* The labels a missing series would have. Matchers are gone through in their order: the first equality of a name
- * sets the label, any other matcher of that name takes it away. */
+/* The labels a missing series would have. Matchers are gone through in their order: the first equality of a
+ * name sets the label, any other matcher of that name takes it away. */
 static struct labels demanded_labels(struct eval *ev, const struct node *n)
 {
     struct labels l = { NULL, 0 };

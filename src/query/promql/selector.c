@@ -43,13 +43,14 @@ struct scan {
 
 /* ---- rows without stale markers ---- */
 
+/* A stale marker is not a number, and few blocks have any such. */
 static bool any_stale(const struct series_rows *r)
 {
-    for (size_t i = 0; i < r->n;) {
-        if (i + BLOCK <= r->n && !block_has_nan(r->value + i))
-            i += BLOCK;
-        else if (is_stale(r->value[i++]))
-            return true;
+    for (size_t i = 0, end; i < r->n; i = end) {
+        end = MIN(i + BLOCK, r->n);
+        if (end - i == BLOCK && !block_has_nan(r->value + i)) continue;
+        for (size_t k = i; k < end; k++)
+            if (is_stale(r->value[k])) return true;
     }
     return false;
 }

@@ -130,19 +130,22 @@ static bool float_rate(struct window_run *r, const struct window *w, double *v)
     return float_result(r, w, lost, NULL, v);
 }
 
-/* All rows at which the counter began anew. */
+/* All rows at which the counter began anew. Most blocks have none. */
 static uint32_t *find_resets(struct window_run *r, size_t *n)
 {
     const struct rows *rows = &r->rows;
     uint32_t *at = NULL;
-    size_t cap = 0;
+    size_t cap = 0, end;
     *n = 0;
-    for (size_t i = 1; r->job->def->is_counter && i < rows->n; i++) {
-        if (rows->start_ms) note_overlap(r, i);
-        while (rows->start_ms == NULL && i + BLOCK <= rows->n && !block_falls(rows->value + i)) i += BLOCK;
-        if (i == rows->n || !float_fell(rows, i)) continue;
-        at = arena_grow(r->series, at, *n, &cap, sizeof *at);
-        at[(*n)++] = (uint32_t)i;
+    for (size_t i = 1; r->job->def->is_counter && i < rows->n; i = end) {
+        end = MIN(i + BLOCK, rows->n);
+        if (rows->start_ms == NULL && end - i == BLOCK && !block_falls(rows->value + i)) continue;
+        for (size_t k = i; k < end; k++) {
+            note_overlap(r, k);
+            if (!float_fell(rows, k)) continue;
+            at = arena_grow(r->series, at, *n, &cap, sizeof *at);
+            at[(*n)++] = (uint32_t)k;
+        }
     }
     return at;
 }
