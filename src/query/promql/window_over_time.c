@@ -97,6 +97,10 @@ static void make_runs(struct runs *runs, const double *v, size_t n, struct arena
 static struct ksum sum_runs(const struct runs *runs, const double *v, size_t lo, size_t hi)
 {
     struct ksum sum = { 0, 0 };
+    if (runs->levels == 0) {
+        for (; lo < hi; lo++) ksum_add(&sum, v[lo]);
+        return sum;
+    }
     while (lo < hi) {
         int best = -1;
         for (size_t k = 0, rows = RUN; k < (size_t)runs->levels && lo % rows == 0 && lo + rows <= hi;
