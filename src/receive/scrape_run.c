@@ -92,12 +92,23 @@ static void parse_body(struct run *r, struct batch *b, struct arena *a)
     scrape_cache_end(r->t->cache, r->err.code == OK, put_gone, r);
 }
 
+/* Rows with impossible times go; the store counts its own refusals, these are ours. */
+static void check_times(struct run *r, struct batch *b)
+{
+    struct limit limit = LIMIT_DEFAULT;
+    struct write_result refused = { 0 };
+    limit_times(b, &limit, clock_now_ms(), &refused);
+    if (refused.rejected_total == 0) return;
+    for (int i = 0; i < REJECT_COUNT; i++)
+        if (refused.rejected[i] > 0) reject_count((enum reject)i, refused.rejected[i]);
+    log_warn("scrape", "samples were refused", "target", r->spec->url, "first", refused.why, NULL);
+}
+
 static void write_batch(struct run *r, struct batch *b)
 {
     struct write_result result = { 0 };
-    struct limit limit = LIMIT_DEFAULT;
     struct err e = ERR_INIT;
-    if (r->parse.timed) limit_times(b, &limit, clock_now_ms(), &result);
+    if (r->parse.timed) check_times(r, b);
     if (store_write(r->m->store, b, ACK_MEMORY, &result, NULL, NULL, &e) < 0) {
         scrape_families_forget(r->t->families);
         log_warn("scrape", "a scrape could not be stored", "target", r->spec->url, "error", e.text, NULL);
@@ -149,6 +160,8 @@ static void settle(void *arg)
         .out = &b,
     };
     parse_body(r, &b, &arena);
+    if (r->err.code == ERR_LIMIT && !r->ends) /* as many as were seen; of a body too large, none was */
+        reject_count(REJECT_scrape_limit, MAX(r->parse.scraped, 1));
     put_report(r);
     write_batch(r, &b);
     arena_release(&arena);

@@ -4,11 +4,13 @@ For each refusal: the status code of docs/limits.md, a text that says what and w
 counter of /metrics risen, memory bounded; at the end the server is alive, answers right, and leaves with status 0.
 Mutations are drawn from VEDETTE_SEED (printed), VEDETTE_MUTATIONS of them a door (default 1500).
 """
+import http.server
 import json
 import os
 import random
 import struct
 import sys
+import threading
 import time
 
 import bad_wire as w
@@ -576,6 +578,58 @@ def http_heads(world):
         w.raw_http(world.server.port, random.Random(n).randbytes(300) + b"\r\n\r\n", 2)
 
 
+# ---- targets that answer badly ----
+
+
+def scraped(lab):
+    """What a target sends may be as bad as what is pushed."""
+    far = int(time.time() * 1000) + 3600000
+    answers = {
+        "/future": ("ok 1\nfar 1 %d\n" % far).encode(),
+        "/many": b"".join(b"many{i=\"%d\"} 1\n" % i for i in range(10)),
+        "/large": b"large 1\n" * 10000,
+        "/garbage": b"ok 1\n\xff\xfe{{{\n",
+        "/bomb": w.gzip_bomb(1024 * MIB, b"a 1\n"),
+    }
+
+    class Target(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            if self.path == "/bomb":
+                self.send_header("Content-Encoding", "gzip")
+            self.send_header("Content-Length", str(len(answers[self.path])))
+            self.end_headers()
+            self.wfile.write(answers[self.path])
+
+        def log_message(self, *_):
+            pass
+
+    target = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Target)
+    threading.Thread(target=target.serve_forever, daemon=True).start()
+    limits = {"/many": "sample_limit: 5, ", "/large": "body_size_limit: 1KB, ", "/bomb": "body_size_limit: 1MB, "}
+    jobs = ", ".join('{job_name: %s, metrics_path: %s, %sstatic_configs: [{targets: ["127.0.0.1:%d"]}]}' % (
+        path[1:], path, limits.get(path, ""), target.server_address[1]) for path in answers)
+    server = lab.vedette("--self-metrics=no", "--host-metrics=no", config=lab.write(
+        "bad-targets.yml", "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs: [%s]\n" % jobs))
+    try:
+        with w.Peak(server) as peak:
+            for path in answers:
+                want = 1.0 if path == "/future" else 0.0
+                wait_for(lambda: server.scalar('up{job="%s"}' % path[1:]) == want, 15, what="up of " + path)
+        bounded(peak.grown, 40 * MIB, "a scraped bomb")
+        expect(server.scalar('ok{job="future"}'), 1.0, "the good rest of a scrape")
+        expect(server.query('{job=~"many|large|garbage|bomb",__name__!~"up|scrape_.*"}'), [], "kept of failed scrapes")
+        now = w.counters(server)
+        for reason, least in (("future", 1), ("scrape_limit", 6)):
+            if now[rejected(reason)] < least:
+                raise AssertionError("%s is %g" % (rejected(reason), now[rejected(reason)]))
+        expect(server.stop(), 0, "exit status")
+    finally:
+        target.shutdown()
+        target.server_close()
+
+
 # ---- mutations ----
 
 
@@ -664,6 +718,7 @@ def main():
     case("remote read", lambda: remote_read(world))
     case("query API", lambda: queries(world))
     case("HTTP heads", lambda: http_heads(world))
+    case("scraped targets", lambda: scraped(lab))
     case("bombs", lambda: bombs(world))
     case("200 bombs", lambda: bombs_together(world))
     for i, door in enumerate(world.doors()):
