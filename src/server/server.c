@@ -43,7 +43,10 @@ static void api_components(void *ctx, void (*visit)(const struct component *, vo
 
 static void api_config(void *ctx, struct buf *out)
 {
-    scrape_glue_print(&((struct server *)ctx)->scrape, out);
+    struct server *s = ctx;
+    pthread_mutex_lock(&s->reload_mu);
+    scrape_glue_print(&s->scrape, out);
+    pthread_mutex_unlock(&s->reload_mu);
 }
 
 static int open_config(struct server *s, struct err *e)
@@ -216,6 +219,7 @@ static bool real_arrived(void *ctx)
                                      &s->otlp.grpc };
     double samples = 0;
     for (size_t i = 0; i < COUNT(doors); i++) samples += stat_value(doors[i]->samples);
+    samples += stat_value(stat_gauge("vedette_pushgateway_groups", "Groups of pushed metrics.", NULL));
     return samples > 0 || s->scrape.manager != NULL;
 }
 
@@ -234,6 +238,7 @@ int server_open(struct server *s, struct options *o, struct err *e)
     int rc;
     *s = (struct server){ .options = *o };
     *o = (struct options){ 0 };
+    pthread_mutex_init(&s->reload_mu, NULL);
 
     if ((rc = listeners_check(&s->options, e)) < 0) goto fail;
     if ((rc = read_pem(s->options.tls_cert_file, &s->tls_cert, e)) < 0) goto fail;
@@ -263,7 +268,9 @@ int server_reload(struct server *s, struct err *e)
     int rc = options_read_file(s->options.config, &arena, &file, &text, e);
     if (rc == OK) rc = config_check(file, s->options.config, e);
     if (rc == OK) config_warn_unused(file);
+    pthread_mutex_lock(&s->reload_mu);
     if (rc == OK) rc = scrape_glue_reload(&s->scrape, file, s->options.config, &s->api, e);
+    pthread_mutex_unlock(&s->reload_mu);
     arena_release(&arena);
     return rc;
 }
@@ -286,5 +293,6 @@ void server_close(struct server *s)
     mem_free(s->prefixed);
     mem_free(s->tls_cert);
     mem_free(s->tls_key);
+    pthread_mutex_destroy(&s->reload_mu);
     options_release(&s->options);
 }

@@ -1,7 +1,10 @@
 /* server.h - everything plugged together: opened in the order of the data's way, closed in the opposite one.
  *
- * Threads: server_open, server_reload and server_close from the main thread; the modules bring their own. */
+ * Threads: server_open and server_close from the main thread, server_reload from any; the modules bring their
+ * own. */
 #pragma once
+#include <pthread.h>
+
 #include "net/grpc_server.h"
 #include "receive/demo.h"
 #include "receive/push_otlp.h"
@@ -36,6 +39,7 @@ struct server {
     struct http_route *prefixed; /* prometheus_routes again, below /prometheus */
     char *tls_cert, *tls_key;    /* PEM, or NULL */
     char retention[32];
+    pthread_mutex_t reload_mu; /* SIGHUP and POST /-/reload may come together */
 };
 
 /* o is taken over. On failure everything opened so far is closed again. */

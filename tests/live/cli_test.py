@@ -365,6 +365,34 @@ def hangup_takes_good_files_and_leaves_bad_ones():
     expect(s.stop(), 0)
 
 
+def hangups_and_reloads_together():
+    """From both sides at once, with targets and answers under way."""
+    target = 'global: {external_labels: {n: "%d"}}\nscrape_configs:\n  - job_name: j%d\n    scrape_interval: 1s\n    static_configs: [{targets: ["127.0.0.1:%d"]}]\n'
+    config = lab.write("both.yml", "")
+    s = lab.vedette(*quiet, config=config)
+    failed = []
+
+    def reload():
+        for _ in range(30):
+            if http("POST", s.base + "/-/reload")[0] != 200 or s.get("/api/v1/status/config")[0] != 200 or s.get("/api/v1/targets")[0] != 200:
+                failed.append(1)
+
+    threads = [threading.Thread(target=reload) for _ in range(4)]
+    for n in range(30):
+        with open(config + ".new", "w") as f:
+            f.write(target % (n, n % 3, s.port))
+        os.rename(config + ".new", config)
+        s.process.child.send_signal(1)
+        if n == 0:
+            for t in threads:
+                t.start()
+        time.sleep(0.02)
+    for t in threads:
+        t.join()
+    expect(failed, [])
+    expect(s.stop(), 0)
+
+
 def terminated_under_load_it_ends_in_time():
     """Acknowledged writes are there after the restart; exit status 0 within 10 s."""
     s = lab.vedette(*quiet)
@@ -433,6 +461,10 @@ def demo_ends_when_telemetry_arrives():
     exits(vedette("import", "--server", s.base, "-", stdin=b"mine 1\n"), 0)
     wait_for(lambda: "demo workload ends" in s.process.tail(1 << 20), 15, what="the end of the demo")
     expect(s.stop(), 0)
+    pushed = lab.vedette(*quiet, "--demo")
+    expect(http("POST", pushed.base + "/metrics/job/backup", b"mine 1\n", {"Content-Type": "text/plain"})[0] // 100, 2)
+    wait_for(lambda: "demo workload ends" in pushed.process.tail(1 << 20), 60, what="the end of the demo by a pushed job")
+    expect(pushed.stop(), 0)
 
 
 def no_port_left_open():
@@ -455,7 +487,7 @@ CASES = [help_of_every_command, the_manual_has_every_setting, the_sample_configu
          snapshot_by_server_opens_elsewhere, snapshot_is_refused_where_it_must_be, snapshot_offline_and_fsck, doctor_looks,
          not_open_to_the_network_by_accident, bad_settings_name_their_place, bad_files_name_their_line,
          prometheus_files_work_as_they_are, one_server_a_directory, port_in_use, flag_beats_environment_beats_file,
-         hangup_takes_good_files_and_leaves_bad_ones, terminated_under_load_it_ends_in_time, demo_ends_when_telemetry_arrives,
+         hangup_takes_good_files_and_leaves_bad_ones, hangups_and_reloads_together, terminated_under_load_it_ends_in_time, demo_ends_when_telemetry_arrives,
          no_port_left_open]
 for case in CASES:
     lab.case(case.__name__, case)
