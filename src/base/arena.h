@@ -1,7 +1,8 @@
 /* arena.h - memory of one request, query or batch: take it, and forget it all at once.
  *
- * The budget is soft: an allocation never fails, but once `used` has passed `budget` arena_over() says so, and
- * the work in progress must stop with ERR_LIMIT. Before a large allocation ask arena_fits(). One thread. */
+ * The budget is soft: an allocation never fails, but once `used` has passed `budget` arena_over() says so,
+ * and the work in progress must stop with ERR_LIMIT. Before a large allocation ask arena_fits(). One thread.
+ */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,13 +16,16 @@ struct arena {
     size_t used, budget; /* bytes taken from the heap; what this owner may take */
 };
 
-#define ARENA_INIT(budget_bytes) { NULL, NULL, NULL, 0, (budget_bytes) }
+#define ARENA_INIT(budget_bytes)                                                                             \
+    {                                                                                                        \
+        NULL, NULL, NULL, 0, (budget_bytes)                                                                  \
+    }
 
 void arena_release(struct arena *a);
 void arena_reset(struct arena *a); /* forgets everything; keeps the newest chunk for reuse */
 
-void *arena_alloc(struct arena *a, size_t n);       /* 16-byte aligned, not zeroed */
-void *arena_zero(struct arena *a, size_t n);        /* zeroed */
+void *arena_alloc(struct arena *a, size_t n);              /* 16-byte aligned, not zeroed */
+void *arena_zero(struct arena *a, size_t n);               /* zeroed */
 void *arena_array(struct arena *a, size_t n, size_t size); /* not zeroed; product checked */
 struct str arena_str(struct arena *a, struct str s);       /* a copy; terminated too */
 struct str arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

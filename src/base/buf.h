@@ -15,7 +15,10 @@ struct buf {
     bool full;
 };
 
-#define BUF_INIT(max_bytes) { NULL, 0, 0, (max_bytes), false }
+#define BUF_INIT(max_bytes)                                                                                  \
+    {                                                                                                        \
+        NULL, 0, 0, (max_bytes), false                                                                       \
+    }
 
 void buf_release(struct buf *b); /* frees, and leaves an empty buf with the same ceiling */
 void buf_clear(struct buf *b);   /* n = 0, memory kept */

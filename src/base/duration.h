@@ -1,4 +1,5 @@
-/* duration.h - Prometheus durations as text: 1y2w3d4h5m6s7ms, units in falling order, each at most once; "0". */
+/* duration.h - Prometheus durations as text: 1y2w3d4h5m6s7ms, units in falling order, each at most once; "0".
+ */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,21 +1,22 @@
-/* err.h - the world went wrong: a negative code for the program, a sentence for the person who must fix it. */
+/* err.h - the world went wrong: a negative code for the program, a sentence for the person who must fix it.
+ */
 #pragma once
 
 enum {
     OK = 0,
-    ERR_IO = -1,      /* the disk or the network said no */
-    ERR_PARSE = -2,   /* bytes that are not what they should be */
-    ERR_LIMIT = -3,   /* a ceiling: size, count, depth, memory */
-    ERR_RANGE = -4,   /* well formed, but not allowed here */
-    ERR_FIND = -5,    /* no such thing */
-    ERR_ORDER = -6,   /* out of order */
-    ERR_BUSY = -7,    /* try again later: a queue is full, a writer is behind */
-    ERR_TIMEOUT = -8, /* the deadline has passed */
-    ERR_CANCEL = -9,  /* nobody waits for the answer any more */
+    ERR_IO = -1,       /* the disk or the network said no */
+    ERR_PARSE = -2,    /* bytes that are not what they should be */
+    ERR_LIMIT = -3,    /* a ceiling: size, count, depth, memory */
+    ERR_RANGE = -4,    /* well formed, but not allowed here */
+    ERR_FIND = -5,     /* no such thing */
+    ERR_ORDER = -6,    /* out of order */
+    ERR_BUSY = -7,     /* try again later: a queue is full, a writer is behind */
+    ERR_TIMEOUT = -8,  /* the deadline has passed */
+    ERR_CANCEL = -9,   /* nobody waits for the answer any more */
     ERR_CORRUPT = -10, /* our own bytes on disk are damaged */
     ERR_UNSUPPORTED = -11,
-    ERR_EXEC = -12,   /* a query that parses but cannot be evaluated */
-    ERR_FULL = -13,   /* no space left for writes; reads go on */
+    ERR_EXEC = -12, /* a query that parses but cannot be evaluated */
+    ERR_FULL = -13, /* no space left for writes; reads go on */
 };
 
 struct err {
@@ -23,7 +24,10 @@ struct err {
     char text[768]; /* always terminated; cut when longer */
 };
 
-#define ERR_INIT { 0 }
+#define ERR_INIT                                                                                             \
+    {                                                                                                        \
+        0                                                                                                    \
+    }
 
 /* Fill e (may be NULL) and return code, so that `return err_set(e, ERR_PARSE, "...")` reads well. */
 int err_set(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

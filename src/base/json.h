@@ -1,6 +1,7 @@
 /* json.h - a pull reader (strict RFC 8259, bounded depth) and a writer.
  *
- * The reader never copies what it need not: strings without escapes point into the text, others into the arena.
+ * The reader never copies what it need not: strings without escapes point into the text, others into the
+ * arena.
  *
  *     struct json_reader r;
  *     json_open(&r, text, &arena);
@@ -10,9 +11,11 @@
  *         if (str_is(key, "name")) json_string(&r, &name);
  *         else json_skip(&r);
  *     }
- *     if (json_close(&r, e) < 0) return e->code;         // syntax errors, wrong kinds, trailing bytes: "line 3, column 7: ..."
+ *     if (json_close(&r, e) < 0) return e->code;         // syntax errors, wrong kinds, trailing bytes: "line
+ * 3, column 7: ..."
  *
- * Errors are sticky: after the first one every call returns false, so a decoder reads straight down and looks once. */
+ * Errors are sticky: after the first one every call returns false, so a decoder reads straight down and looks
+ * once. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,20 +43,20 @@ int json_close(struct json_reader *, struct err *); /* OK when all was read and 
 
 enum json_kind json_peek(struct json_reader *); /* kind of the next value; JSON_NOTHING after an error */
 
-bool json_object(struct json_reader *);                 /* enter; then json_key until false (the end is consumed) */
+bool json_object(struct json_reader *); /* enter; then json_key until false (the end is consumed) */
 bool json_key(struct json_reader *, struct str *key);
-bool json_array(struct json_reader *);                  /* enter; then json_next until false */
+bool json_array(struct json_reader *); /* enter; then json_next until false */
 bool json_next(struct json_reader *);
 
 bool json_string(struct json_reader *, struct str *out);
 bool json_bool(struct json_reader *, bool *out);
 bool json_null(struct json_reader *);
-bool json_double(struct json_reader *, double *out);    /* a number, not a string */
+bool json_double(struct json_reader *, double *out);          /* a number, not a string */
 bool json_number_text(struct json_reader *, struct str *out); /* the digits as they stand */
-bool json_i64(struct json_reader *, int64_t *out);      /* an integral number within range */
-bool json_skip(struct json_reader *);                   /* one whole value */
-bool json_raw(struct json_reader *, struct str *out);   /* one whole value as it stands in the text */
-void json_fail(struct json_reader *, const char *why);  /* the decoder's own objection, at this place */
+bool json_i64(struct json_reader *, int64_t *out);            /* an integral number within range */
+bool json_skip(struct json_reader *);                         /* one whole value */
+bool json_raw(struct json_reader *, struct str *out);         /* one whole value as it stands in the text */
+void json_fail(struct json_reader *, const char *why);        /* the decoder's own objection, at this place */
 
 /* Writing: commas are put by the writer. Strings are escaped; invalid UTF-8 becomes U+FFFD. */
 struct json_writer {

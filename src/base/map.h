@@ -1,5 +1,6 @@
-/* map.h - an open-addressing table from a 64-bit hash to a 64-bit value. The caller keeps the keys: equal hashes are
- * told apart by its `same` callback. Small, cache-friendly (16 bytes a slot), no deletion of single entries. */
+/* map.h - an open-addressing table from a 64-bit hash to a 64-bit value. The caller keeps the keys: equal
+ * hashes are told apart by its `same` callback. Small, cache-friendly (16 bytes a slot), no deletion of
+ * single entries. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

@@ -14,8 +14,8 @@ void work_stop(struct work_pool *); /* runs what is queued, then joins; NULL is 
 /* false when the queue is full: the caller answers "try again later". */
 bool work_post(struct work_pool *, void (*job)(void *), void *arg);
 
-/* job(ctx, i) for i in [0, n), on the caller's thread and on whatever pool threads are free; returns when all are done.
- * pool NULL: all on the caller's thread. */
+/* job(ctx, i) for i in [0, n), on the caller's thread and on whatever pool threads are free; returns when all
+ * are done. pool NULL: all on the caller's thread. */
 void work_parallel(struct work_pool *, size_t n, void (*job)(void *ctx, size_t i), void *ctx);
 
 size_t work_threads(const struct work_pool *);

@@ -11,10 +11,11 @@ struct matcher {
     struct regex *re; /* for RE and NRE; yours */
 };
 
-int matcher_init(struct matcher *, enum matcher_op, struct str name, struct str value, struct err *); /* borrows name and value */
+int matcher_init(struct matcher *, enum matcher_op, struct str name, struct str value,
+                 struct err *); /* borrows name and value */
 void matcher_release(struct matcher *);
 
 bool matcher_matches(const struct matcher *, struct str value);
 bool matcher_matches_empty(const struct matcher *);
 bool matchers_match(const struct matcher *, size_t n, struct labels); /* all of them */
-const char *matcher_op_text(enum matcher_op);                          /* "=", "!=", "=~", "!~" */
+const char *matcher_op_text(enum matcher_op);                         /* "=", "!=", "=~", "!~" */

@@ -1,25 +1,26 @@
-/* reject.h - every reason for which telemetry is refused or dropped, as counted in vedette_rejected_total{reason}. */
+/* reject.h - every reason for which telemetry is refused or dropped, as counted in
+ * vedette_rejected_total{reason}. */
 #pragma once
 
-#define REJECT_REASONS(X)                                             \
-    X(future, "time stamp too far in the future")                     \
-    X(too_old, "older than the retention")                            \
-    X(labels, "label set not valid: empty, unsorted or duplicate")    \
-    X(utf8, "label or name is not UTF-8")                             \
-    X(label_limit, "too many labels, or one too long")                \
-    X(series_limit, "too many series")                                \
-    X(histogram, "native histogram not well formed")                  \
-    X(exemplar, "exemplar not well formed")                           \
-    X(temporality, "temporality not supported for this metric")       \
-    X(name, "no usable metric name")                                  \
-    X(value, "value missing or not a number")                         \
+#define REJECT_REASONS(X)                                                                                    \
+    X(future, "time stamp too far in the future")                                                            \
+    X(too_old, "older than the retention")                                                                   \
+    X(labels, "label set not valid: empty, unsorted or duplicate")                                           \
+    X(utf8, "label or name is not UTF-8")                                                                    \
+    X(label_limit, "too many labels, or one too long")                                                       \
+    X(series_limit, "too many series")                                                                       \
+    X(histogram, "native histogram not well formed")                                                         \
+    X(exemplar, "exemplar not well formed")                                                                  \
+    X(temporality, "temporality not supported for this metric")                                              \
+    X(name, "no usable metric name")                                                                         \
+    X(value, "value missing or not a number")                                                                \
     X(scrape_limit, "scrape exceeded its sample, label or body limit")
 
 enum reject {
 #define X(name, text) REJECT_##name,
     REJECT_REASONS(X)
 #undef X
-    REJECT_COUNT
+        REJECT_COUNT
 };
 
 const char *reject_name(enum reject); /* "future" */

@@ -1,13 +1,14 @@
 /* store.h - the waist: everything above (receive, derive, query, judge, tell) knows a store only by this.
  *
- * An embedded engine (store/), ClickHouse (clickhouse/) and a test's toy implement struct store_ops; callers use the
- * store_* and view_* wrappers. Fixed by the interface, not by the engine:
+ * An embedded engine (store/), ClickHouse (clickhouse/) and a test's toy implement struct store_ops; callers
+ * use the store_* and view_* wrappers. Fixed by the interface, not by the engine:
  *   1. Times are Unix milliseconds. Ranges are closed: [from_ms, to_ms].
  *   2. After store_write has returned OK its rows are seen by every view opened later.
  *   3. Of rows with equal (series, time) the one written last wins.
  *   4. Rows of a series come in rising time, one per time. Stale markers are ordinary rows.
  *   5. A view sees one moment: nothing written, merged or dropped after it was opened.
- *   6. Every reading call keeps to its struct call: ERR_TIMEOUT, ERR_CANCEL, ERR_LIMIT, never a partial answer said to be whole.
+ *   6. Every reading call keeps to its struct call: ERR_TIMEOUT, ERR_CANCEL, ERR_LIMIT, never a partial
+ * answer said to be whole.
  *
  * Threads: store_* from any thread. A view may be scanned by many threads at once. */
 #pragma once
@@ -21,53 +22,56 @@
 #include "model/matcher.h"
 #include "model/reject.h"
 
-/* What every reading call carries. One thread at a time uses a struct call; parallel parts each have their own arena. */
+/* What every reading call carries. One thread at a time uses a struct call; parallel parts each have their
+ * own arena. */
 struct call {
-    int64_t deadline_ns;         /* clock_mono_ns(); 0 = none */
+    int64_t deadline_ns;          /* clock_mono_ns(); 0 = none */
     const atomic_bool *cancelled; /* NULL = never */
-    struct arena *arena;         /* results and scratch; its budget is the memory limit */
-    struct str tenant;           /* empty = the only one */
+    struct arena *arena;          /* results and scratch; its budget is the memory limit */
+    struct str tenant;            /* empty = the only one */
 };
 
-int call_check(const struct call *, struct err *); /* OK, ERR_TIMEOUT, ERR_CANCEL or ERR_LIMIT; cheap, call it often */
+int call_check(const struct call *,
+               struct err *); /* OK, ERR_TIMEOUT, ERR_CANCEL or ERR_LIMIT; cheap, call it often */
 
 /* ---- writing ---- */
 
 enum store_ack {
-    ACK_MEMORY,   /* at once; durable within the sync interval */
-    ACK_DURABLE,  /* when fdatasync'ed */
+    ACK_MEMORY,  /* at once; durable within the sync interval */
+    ACK_DURABLE, /* when fdatasync'ed */
 };
 
 struct write_result {
     uint64_t samples, histograms, exemplars, metadata; /* kept */
-    uint64_t rejected[REJECT_COUNT];                    /* rows refused, by reason */
+    uint64_t rejected[REJECT_COUNT];                   /* rows refused, by reason */
     uint64_t rejected_total;
-    char why[256];                                      /* of the first refusal, naming the series */
+    char why[256]; /* of the first refusal, naming the series */
 };
 
-/* Once per accepted write, perhaps on the committer's thread, perhaps before store_write returns. OK, or ERR_IO/ERR_FULL. */
+/* Once per accepted write, perhaps on the committer's thread, perhaps before store_write returns. OK, or
+ * ERR_IO/ERR_FULL. */
 typedef void store_done(void *ctx, int rc);
 
 /* ---- reading ---- */
 
 struct series_ref {
-    uint64_t id;           /* means something to this view only */
-    struct labels labels;  /* borrowed from the call's arena */
+    uint64_t id;          /* means something to this view only */
+    struct labels labels; /* borrowed from the call's arena */
 };
 
 struct series_set {
     struct series_ref *at; /* in no particular order; call's arena */
     size_t n;
-    bool truncated;        /* limit reached */
+    bool truncated; /* limit reached */
 };
 
 struct series_rows { /* one series in a window; borrowed until the sink returns */
-    size_t series;         /* index into the refs given to view_scan */
-    size_t n;              /* may be 0: nothing in the window (such series are delivered too) */
+    size_t series;   /* index into the refs given to view_scan */
+    size_t n;        /* may be 0: nothing in the window (such series are delivered too) */
     const int64_t *time_ms;
-    const double *value;                 /* of a histogram: its sum */
-    struct histogram *const *hist;       /* NULL: floats only */
-    const int64_t *start_ms;             /* NULL: none known; 0: unknown */
+    const double *value;           /* of a histogram: its sum */
+    struct histogram *const *hist; /* NULL: floats only */
+    const int64_t *start_ms;       /* NULL: none known; 0: unknown */
 };
 
 /* Return OK to go on, anything negative to stop (view_scan returns it). */
@@ -84,7 +88,8 @@ struct metadata {
 };
 
 struct store_status {
-    uint64_t series_active, samples_ingested, parts, rows_on_disk, bytes_on_disk, wal_bytes, head_rows, head_bytes;
+    uint64_t series_active, samples_ingested, parts, rows_on_disk, bytes_on_disk, wal_bytes, head_rows,
+        head_bytes;
     int64_t min_time_ms, max_time_ms; /* INT64_MAX, INT64_MIN when empty */
     bool read_only;                   /* disk full or failing: queries go on */
 };
@@ -109,17 +114,25 @@ struct store_view;
 struct store_ops {
     uint64_t (*caps)(struct store *);
     void (*close)(struct store *);
-    int (*write)(struct store *, const struct batch *, enum store_ack, struct write_result *, store_done *, void *ctx, struct err *);
+    int (*write)(struct store *, const struct batch *, enum store_ack, struct write_result *, store_done *,
+                 void *ctx, struct err *);
     int (*view_open)(struct store *, int64_t from_ms, int64_t to_ms, struct store_view **, struct err *);
     void (*view_close)(struct store_view *);
-    int (*series)(struct store_view *, struct call *, const struct matcher *, size_t n, size_t limit, struct series_set *, struct err *);
-    int (*scan)(struct store_view *, struct call *, const struct series_ref *, size_t n, int64_t from_ms, int64_t to_ms, series_sink *, void *ctx, struct err *);
-    int (*label_names)(struct store_view *, struct call *, const struct matcher *, size_t n, size_t limit, struct str **out, size_t *n_out, struct err *);
-    int (*label_values)(struct store_view *, struct call *, struct str name, const struct matcher *, size_t n, size_t limit, struct str **out, size_t *n_out, struct err *);
-    int (*exemplars)(struct store_view *, struct call *, const struct matcher *, size_t n, struct exemplar **out, size_t *n_out, struct err *);
-    int (*metadata)(struct store *, struct call *, struct str family, size_t limit, struct metadata **out, size_t *n_out, struct err *);
+    int (*series)(struct store_view *, struct call *, const struct matcher *, size_t n, size_t limit,
+                  struct series_set *, struct err *);
+    int (*scan)(struct store_view *, struct call *, const struct series_ref *, size_t n, int64_t from_ms,
+                int64_t to_ms, series_sink *, void *ctx, struct err *);
+    int (*label_names)(struct store_view *, struct call *, const struct matcher *, size_t n, size_t limit,
+                       struct str **out, size_t *n_out, struct err *);
+    int (*label_values)(struct store_view *, struct call *, struct str name, const struct matcher *, size_t n,
+                        size_t limit, struct str **out, size_t *n_out, struct err *);
+    int (*exemplars)(struct store_view *, struct call *, const struct matcher *, size_t n,
+                     struct exemplar **out, size_t *n_out, struct err *);
+    int (*metadata)(struct store *, struct call *, struct str family, size_t limit, struct metadata **out,
+                    size_t *n_out, struct err *);
     void (*status)(struct store *, struct store_status *);
-    int (*top)(struct store *, struct call *, const char *what, size_t limit, struct name_count **out, size_t *n_out, struct err *);
+    int (*top)(struct store *, struct call *, const char *what, size_t limit, struct name_count **out,
+               size_t *n_out, struct err *);
     int (*admin)(struct store *, enum store_admin, const void *arg, struct err *);
 };
 
@@ -132,27 +145,37 @@ struct store_view { /* likewise */
 
 void store_close(struct store *); /* flushes what must be, then frees; NULL is fine */
 
-/* Rows are seen when this returns OK; `done` (may be NULL) is then called exactly once. On a negative return nothing was
- * kept and done is not called: ERR_BUSY (memory or WAL behind: 429), ERR_FULL (507), ERR_IO. Refused rows are in result. */
-int store_write(struct store *, const struct batch *, enum store_ack, struct write_result *, store_done *done, void *ctx, struct err *);
+/* Rows are seen when this returns OK; `done` (may be NULL) is then called exactly once. On a negative return
+ * nothing was kept and done is not called: ERR_BUSY (memory or WAL behind: 429), ERR_FULL (507), ERR_IO.
+ * Refused rows are in result. */
+int store_write(struct store *, const struct batch *, enum store_ack, struct write_result *, store_done *done,
+                void *ctx, struct err *);
 
 /* Pins what overlaps [from_ms, to_ms]. Close it soon: it keeps dropped parts alive. */
 int store_view_open(struct store *, int64_t from_ms, int64_t to_ms, struct store_view **out, struct err *);
 void store_view_close(struct store_view *); /* NULL is fine */
 
-/* Series with at least one matching label set in the view's days. limit 0 = none. ERR_LIMIT when the arena is full. */
-int view_series(struct store_view *, struct call *, const struct matcher *, size_t n, size_t limit, struct series_set *out, struct err *);
+/* Series with at least one matching label set in the view's days. limit 0 = none. ERR_LIMIT when the arena is
+ * full. */
+int view_series(struct store_view *, struct call *, const struct matcher *, size_t n, size_t limit,
+                struct series_set *out, struct err *);
 
 /* Each given series once, in the given order. Cheapest when refs are in the order view_series gave them. */
-int view_scan(struct store_view *, struct call *, const struct series_ref *, size_t n, int64_t from_ms, int64_t to_ms, series_sink *, void *ctx, struct err *);
+int view_scan(struct store_view *, struct call *, const struct series_ref *, size_t n, int64_t from_ms,
+              int64_t to_ms, series_sink *, void *ctx, struct err *);
 
 /* Sorted, unique. n matchers may be 0: everything. */
-int view_label_names(struct store_view *, struct call *, const struct matcher *, size_t n, size_t limit, struct str **out, size_t *n_out, struct err *);
-int view_label_values(struct store_view *, struct call *, struct str name, const struct matcher *, size_t n, size_t limit, struct str **out, size_t *n_out, struct err *);
-int view_exemplars(struct store_view *, struct call *, const struct matcher *, size_t n, struct exemplar **out, size_t *n_out, struct err *);
+int view_label_names(struct store_view *, struct call *, const struct matcher *, size_t n, size_t limit,
+                     struct str **out, size_t *n_out, struct err *);
+int view_label_values(struct store_view *, struct call *, struct str name, const struct matcher *, size_t n,
+                      size_t limit, struct str **out, size_t *n_out, struct err *);
+int view_exemplars(struct store_view *, struct call *, const struct matcher *, size_t n,
+                   struct exemplar **out, size_t *n_out, struct err *);
 
-int store_metadata(struct store *, struct call *, struct str family /* empty = all */, size_t limit, struct metadata **out, size_t *n_out, struct err *);
+int store_metadata(struct store *, struct call *, struct str family /* empty = all */, size_t limit,
+                   struct metadata **out, size_t *n_out, struct err *);
 void store_status(struct store *, struct store_status *);
 /* what: "series_by_metric", "values_by_label", "bytes_by_label", "series_by_pair". Largest first. */
-int store_top(struct store *, struct call *, const char *what, size_t limit, struct name_count **out, size_t *n_out, struct err *);
+int store_top(struct store *, struct call *, const char *what, size_t limit, struct name_count **out,
+              size_t *n_out, struct err *);
 int store_admin(struct store *, enum store_admin, const void *arg, struct err *);

@@ -1,7 +1,8 @@
 /* catalog.c - see catalog.h.
  *
- * Always true: every file in a version is in the manifest, or was when the version was made; `edit` (the mutex) is held
- * from building a version to swapping it, so versions never lose each other's changes; `mu` guards only the pointer. */
+ * Always true: every file in a version is in the manifest, or was when the version was made; `edit` (the
+ * mutex) is held from building a version to swapping it, so versions never lose each other's changes; `mu`
+ * guards only the pointer. */
 #include "store/catalog.h"
 
 #include <stdlib.h>
@@ -64,7 +65,8 @@ void store_file_unref(struct store_file *f)
     if (f->index != NULL) day_index_close(f->index);
 
     struct err e = ERR_INIT;
-    if (atomic_load(&f->is_doomed) && file_unlink(f->path, &e) < 0 && e.code != ERR_FIND) /* the next start does it */
+    if (atomic_load(&f->is_doomed) && file_unlink(f->path, &e) < 0 &&
+        e.code != ERR_FIND) /* the next start does it */
         log_warn("catalog", "a dropped file stays", "why", e.text, NULL);
     mem_free(f->path);
     mem_free(f);
@@ -95,8 +97,10 @@ size_t version_from(const struct version *v, uint32_t day)
     size_t low = 0, high = v->n;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        if (v->at[mid]->id.day < day) low = mid + 1;
-        else high = mid;
+        if (v->at[mid]->id.day < day)
+            low = mid + 1;
+        else
+            high = mid;
     }
     return low;
 }
@@ -135,13 +139,13 @@ static struct version *version_make(const struct version *old, const struct cata
 
 struct catalog {
     pthread_mutex_t edit, mu;
-    struct version *current;    /* mu */
-    struct manifest *manifest;  /* edit; NULL when read-only */
+    struct version *current;   /* mu */
+    struct manifest *manifest; /* edit; NULL when read-only */
     _Atomic uint64_t sequence;
 };
 
-int catalog_open(const char *dir, struct manifest_state *s, struct store_file **files, size_t n, bool read_only, struct catalog **out,
-                 struct err *e)
+int catalog_open(const char *dir, struct manifest_state *s, struct store_file **files, size_t n,
+                 bool read_only, struct catalog **out, struct err *e)
 {
     struct catalog *c = mem_alloc_zero(sizeof *c);
     pthread_mutex_init(&c->edit, NULL);
@@ -201,8 +205,10 @@ static struct file_id *ids_of(struct store_file *const *files, size_t n)
 static int log_change(struct catalog *c, const struct catalog_change *x, struct err *e)
 {
     struct file_id *add = ids_of(x->add, x->n_add), *drop = ids_of(x->drop, x->n_drop);
-    int rc = manifest_apply(c->manifest, &(struct manifest_edit){ add, drop, x->n_add, x->n_drop, x->wal_floor,
-                                                                 x->next_series_no, x->next_metric_no }, e);
+    int rc = manifest_apply(c->manifest,
+                            &(struct manifest_edit){ add, drop, x->n_add, x->n_drop, x->wal_floor,
+                                                     x->next_series_no, x->next_metric_no },
+                            e);
     mem_free(add);
     mem_free(drop);
     return rc;

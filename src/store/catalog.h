@@ -1,8 +1,9 @@
 /* catalog.h - the files that are the store right now, as an immutable list that readers pin.
  *
- * A change makes the manifest durable first, then swaps the list. A file that was dropped is closed and unlinked when the
- * last version that lists it is let go. `catalog_lock` is the store's state lock: whoever must see files and heads in one
- * moment (a view) or change both at once (the end of a flush) holds it for that instant.
+ * A change makes the manifest durable first, then swaps the list. A file that was dropped is closed and
+ * unlinked when the last version that lists it is let go. `catalog_lock` is the store's state lock: whoever
+ * must see files and heads in one moment (a view) or change both at once (the end of a flush) holds it for
+ * that instant.
  *
  * Threads: any. Changes are serialised inside. */
 #pragma once
@@ -22,7 +23,7 @@ struct store_file {
     struct day_index *index; /* FILE_INDEX */
     struct part_info info;   /* FILE_PART */
     uint64_t bytes;
-    int64_t since_ms;        /* wall clock when it was opened or made */
+    int64_t since_ms; /* wall clock when it was opened or made */
 };
 
 /* Opens the file that id names under dir. One reference, yours. */
@@ -37,16 +38,17 @@ struct version {
 };
 struct version *version_ref(struct version *);
 void version_unref(struct version *);
-/* Files of one kind in the days [first, last]: *n of them from the result on (parts and indexes of a day lie apart:
- * ask for one day at a time). */
+/* Files of one kind in the days [first, last]: *n of them from the result on (parts and indexes of a day lie
+ * apart: ask for one day at a time). */
 struct store_file *const *version_day(const struct version *, uint32_t day, enum file_kind, size_t *n);
 /* Index of the first file of `day` or later. */
 size_t version_from(const struct version *, uint32_t day);
 
 struct catalog;
-/* files: those of the state, opened; their references are taken over when it works. The state is taken over in any case. */
-int catalog_open(const char *dir, struct manifest_state *, struct store_file **files, size_t n, bool read_only, struct catalog **out,
-                 struct err *);
+/* files: those of the state, opened; their references are taken over when it works. The state is taken over
+ * in any case. */
+int catalog_open(const char *dir, struct manifest_state *, struct store_file **files, size_t n,
+                 bool read_only, struct catalog **out, struct err *);
 void catalog_close(struct catalog *);
 
 void catalog_lock(struct catalog *);
@@ -62,7 +64,8 @@ struct catalog_change {
     void (*swapped)(void *ctx); /* called under the lock, in the instant of the change; may be NULL */
     void *ctx;
 };
-/* On an error the list is as it was, but the disk may know the change: keep the files until catalog_settle answers OK. */
+/* On an error the list is as it was, but the disk may know the change: keep the files until catalog_settle
+ * answers OK. */
 int catalog_apply(struct catalog *, const struct catalog_change *, struct err *);
 int catalog_settle(struct catalog *, struct err *);
 

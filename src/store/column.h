@@ -2,11 +2,12 @@
  *
  *     times    constant step, else delta of delta in patched bit-packed miniblocks of 128
  *     integers constant, frame of reference, delta or delta of delta, whichever is smallest
- *     doubles  constant; decimal-scaled to integers (smallest exponent that fits all but a few, those kept by their bits);
- *              else XOR with the value before, byte-shuffled
+ *     doubles  constant; decimal-scaled to integers (smallest exponent that fits all but a few, those kept by
+ * their bits); else XOR with the value before, byte-shuffled
  *
- * Lossless to the bit, NaN payloads and -0.0 included. Encoders append to a buf; decoders write n values and trust nothing:
- * ERR_CORRUPT for bytes that are not ours. Bytes: docs/format-part.md. Pure functions, any thread. */
+ * Lossless to the bit, NaN payloads and -0.0 included. Encoders append to a buf; decoders write n values and
+ * trust nothing: ERR_CORRUPT for bytes that are not ours. Bytes: docs/format-part.md. Pure functions, any
+ * thread. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

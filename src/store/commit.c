@@ -1,9 +1,10 @@
-/* commit.c - the committer: takes what writers have left, makes frames of it, writes and syncs, and tells those who wait.
+/* commit.c - the committer: takes what writers have left, makes frames of it, writes and syncs, and tells
+ * those who wait.
  *
  * Always true:
  *   1. A waiter hears OK only after an fdatasync that followed the write of its frames and did not fail.
- *   2. `unsynced` holds every frame written (or meant to be) since the last good sync; nothing else would bring
- *      them back, since the head's rows name series whose labels may be in one of these frames only.
+ *   2. `unsynced` holds every frame written (or meant to be) since the last good sync; nothing else would
+ * bring them back, since the head's rows name series whose labels may be in one of these frames only.
  *   3. Segment numbers and frame numbers only go up. A frame written twice has the same number both times.
  *   4. A segment is synced before the next one is begun.
  *
@@ -21,12 +22,15 @@
 #include "store/wal_frame.h"
 #include "store/wal_impl.h"
 
-#define FRAME_RAW (256u << 10)    /* raw bytes a frame aims at: what one flipped bit can cost */
-#define WRITE_AFTER_NS 50000000ll /* unawaited records reach the page cache this soon: a kill loses little */
+#define FRAME_RAW (256u << 10) /* raw bytes a frame aims at: what one flipped bit can cost */
+#define WRITE_AFTER_NS                                                                                       \
+    50000000ll /* unawaited records reach the page cache this soon: a kill loses little                      \
+                */
 
 /* ---- the segment file ---- */
 
-static int segment_fill(int fd, const char *path, uint64_t number, uint64_t bytes, const char *dir, struct err *e)
+static int segment_fill(int fd, const char *path, uint64_t number, uint64_t bytes, const char *dir,
+                        struct err *e)
 {
     char head[WAL_SEGMENT_HEAD];
     int rc;
@@ -147,7 +151,9 @@ static void fail(struct wal *w, int rc, const struct err *e)
     snprintf(w->why, sizeof w->why, "%.*s", (int)sizeof w->why - 1, e->text);
     pthread_cond_broadcast(&w->turned);
     pthread_mutex_unlock(&w->mu);
-    if (is_news) log_error("wal", "the log cannot be written: writes are refused, trying again every second", "why", e->text, NULL);
+    if (is_news)
+        log_error("wal", "the log cannot be written: writes are refused, trying again every second", "why",
+                  e->text, NULL);
     wal_release_waiters(w, rc);
 }
 
@@ -198,7 +204,8 @@ static void group_free(struct group *g)
     mem_free(g);
 }
 
-/* One turn: all groups that had gathered. Keeps on to the end even when the disk refuses: the frames must be kept (2). */
+/* One turn: all groups that had gathered. Keeps on to the end even when the disk refuses: the frames must be
+ * kept (2). */
 static void turn(struct wal *w, struct group *g, bool may_try)
 {
     struct err e = ERR_INIT;
@@ -218,8 +225,10 @@ static void turn(struct wal *w, struct group *g, bool may_try)
         group_free(g);
     }
     if (may_try && rc == OK) rc = commit(w, sync, &e);
-    if (rc < 0) fail(w, rc, &e);
-    else if (!may_try) wal_release_waiters(w, w->verdict);
+    if (rc < 0)
+        fail(w, rc, &e);
+    else if (!may_try)
+        wal_release_waiters(w, w->verdict);
     w->sync_now = false;
 }
 
@@ -227,11 +236,14 @@ static void turn(struct wal *w, struct group *g, bool may_try)
 static int64_t due_ns(const struct wal *w)
 {
     int64_t due = INT64_MAX;
-    if (w->verdict != OK && (w->unsynced.n > 0 || w->first != NULL)) due = w->retry_ns;
-    else if (w->unsynced.n > 0) due = w->unsynced_since_ns + w->sync_interval_ns;
+    if (w->verdict != OK && (w->unsynced.n > 0 || w->first != NULL))
+        due = w->retry_ns;
+    else if (w->unsynced.n > 0)
+        due = w->unsynced_since_ns + w->sync_interval_ns;
     for (const struct group *g = w->first; g != NULL; g = g->next) {
         if (g->durable || g->cut != 0 || w->pending > WAL_PENDING_MAX / 16) return 0;
-        if (g->raw.n > 0 || g->n_waiters > 0) due = MIN(due, g->since_ns + MIN(WRITE_AFTER_NS, w->sync_interval_ns));
+        if (g->raw.n > 0 || g->n_waiters > 0)
+            due = MIN(due, g->since_ns + MIN(WRITE_AFTER_NS, w->sync_interval_ns));
     }
     return due;
 }
@@ -261,7 +273,8 @@ void *wal_committer(void *arg)
         w->first = w->last = NULL;
         w->pending = 0;
         bool may_try = w->verdict == OK || last_turn || now >= w->retry_ns;
-        w->sync_now = last_turn || w->verdict != OK || (w->unsynced.n > 0 && now >= w->unsynced_since_ns + w->sync_interval_ns);
+        w->sync_now = last_turn || w->verdict != OK ||
+                      (w->unsynced.n > 0 && now >= w->unsynced_since_ns + w->sync_interval_ns);
         pthread_mutex_unlock(&w->mu);
 
         turn(w, g, may_try);

@@ -1,12 +1,13 @@
 /* compact.c - which files of a day to join, and when. Joining itself: part_merge, day_index_merge.
  *
- * Of equal rows the part with the higher sequence wins, so only neighbours in sequence are joined, and the result takes the highest
- * sequence of its sources with a higher level: its place among the others stays right.
+ * Of equal rows the part with the higher sequence wins, so only neighbours in sequence are joined, and the
+ * result takes the highest sequence of its sources with a higher level: its place among the others stays
+ * right.
  *
- *     busy day     from 8 parts on, the run of neighbours with the best (sum of sizes / largest); at least 1.7, so that a
- *                  row is rewritten few times; beyond 12 parts the best run there is
- *     closed day   an hour after its end all that is there becomes one part, packed tighter; late crumbs wait until they
- *                  are worth it, or a day old
+ *     busy day     from 8 parts on, the run of neighbours with the best (sum of sizes / largest); at
+ * least 1.7, so that a row is rewritten few times; beyond 12 parts the best run there is closed day   an hour
+ * after its end all that is there becomes one part, packed tighter; late crumbs wait until they are worth it,
+ * or a day old
  *
  * Threads: one merge at a time (merge_mu). */
 #include <stdio.h>
@@ -19,14 +20,14 @@
 #include "base/stat.h"
 #include "store/engine.h"
 
-#define FAN_IN 16
-#define PARTS_BUSY 8
-#define PARTS_MAX 12
-#define RATIO_LEAST 1.7
-#define CRUMBS 16 /* late rows below 1/16 of the day wait */
-#define HOUR_MS (3600 * 1000ll)
-#define ZSTD_BUSY 1
-#define ZSTD_FINAL 3
+#define FAN_IN       16
+#define PARTS_BUSY   8
+#define PARTS_MAX    12
+#define RATIO_LEAST  1.7
+#define CRUMBS       16 /* late rows below 1/16 of the day wait */
+#define HOUR_MS      (3600 * 1000ll)
+#define ZSTD_BUSY    1
+#define ZSTD_FINAL   3
 #define SPACE_FACTOR 1.2
 
 struct plan {
@@ -112,12 +113,14 @@ static int has_space(struct engine *s, const struct plan *p, struct err *e)
     return (double)bytes < need ? err_set(e, ERR_FULL, "a merge needs %.0f bytes of free space", need) : OK;
 }
 
-static int join_parts(struct engine *s, const struct plan *p, const struct file_id *id, const char *path, struct err *e)
+static int join_parts(struct engine *s, const struct plan *p, const struct file_id *id, const char *path,
+                      struct err *e)
 {
     struct part *sources[FAN_IN];
     struct part_info info;
     for (size_t i = 0; i < p->n; i++) sources[i] = p->files[i]->part;
-    return part_merge(sources, p->n, path, id->level, id->sequence, p->is_final ? ZSTD_FINAL : ZSTD_BUSY, NULL, may_go_on, s, &info, e);
+    return part_merge(sources, p->n, path, id->level, id->sequence, p->is_final ? ZSTD_FINAL : ZSTD_BUSY,
+                      NULL, may_go_on, s, &info, e);
 }
 
 static int join_indexes(const struct plan *p, const char *path, struct err *e)
@@ -140,8 +143,8 @@ static struct file_id id_of(const struct plan *p)
     return id;
 }
 
-/* Let go of a result that is not in the catalog. Its name may be in a manifest record that failed half-way: only when the
- * manifest is settled may the file go; else the next start decides. */
+/* Let go of a result that is not in the catalog. Its name may be in a manifest record that failed half-way:
+ * only when the manifest is settled may the file go; else the next start decides. */
 static void discard(struct engine *s, struct store_file *f)
 {
     if (f == NULL) return;
@@ -149,7 +152,8 @@ static void discard(struct engine *s, struct store_file *f)
     store_file_unref(f);
 }
 
-static int make(struct engine *s, const struct plan *p, const struct file_id *id, struct store_file **out, struct err *e)
+static int make(struct engine *s, const struct plan *p, const struct file_id *id, struct store_file **out,
+                struct err *e)
 {
     char path[4200], dir[4096];
     file_id_path(path, sizeof path, s->dir, id);
@@ -167,12 +171,16 @@ static int run(struct engine *s, const struct plan *p, struct err *e)
     struct file_id id = id_of(p);
     int64_t t0 = clock_mono_ns();
     int rc = has_space(s, p, e);
-    if (rc == OK) rc = catalog_settle(s->catalog, e); /* nothing unsure may bear the name we are about to write */
+    if (rc == OK)
+        rc = catalog_settle(s->catalog, e); /* nothing unsure may bear the name we are about to write */
     if (rc == OK) rc = make(s, p, &id, &joined, e);
     uint64_t bytes = joined ? joined->bytes : 0;
     struct store_file **drop = mem_array(p->n, sizeof *drop);
     for (size_t i = 0; i < p->n; i++) drop[i] = p->files[i];
-    if (rc == OK) rc = catalog_apply(s->catalog, &(struct catalog_change){ .add = &joined, .n_add = 1, .drop = drop, .n_drop = p->n }, e);
+    if (rc == OK)
+        rc = catalog_apply(
+            s->catalog, &(struct catalog_change){ .add = &joined, .n_add = 1, .drop = drop, .n_drop = p->n },
+            e);
     mem_free(drop);
     if (rc < 0) {
         discard(s, joined);

@@ -1,8 +1,9 @@
 /* days.c - which UTC days the registry answers for.
  *
- * A day is opened by the first row that arrives for it and closed when its rows and series are all in files and nobody has
- * written to it for a while; today and yesterday stay open. A closed day costs no memory: its index files answer for it.
- * When late rows open it again the registry knows only some of its series, and both are asked (is_whole is false).
+ * A day is opened by the first row that arrives for it and closed when its rows and series are all in files
+ * and nobody has written to it for a while; today and yesterday stay open. A closed day costs no memory: its
+ * index files answer for it. When late rows open it again the registry knows only some of its series, and
+ * both are asked (is_whole is false).
  *
  * Threads: opening under write_mu; reading under days_lock. Closing takes write_mu, then days_lock. */
 #include <string.h>
@@ -18,8 +19,10 @@ static size_t place_of(const struct engine *s, uint32_t day, bool *is_there)
     size_t low = 0, high = s->n_open;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        if (s->open_days[mid].day < day) low = mid + 1;
-        else high = mid;
+        if (s->open_days[mid].day < day)
+            low = mid + 1;
+        else
+            high = mid;
     }
     *is_there = low < s->n_open && s->open_days[low].day == day;
     return low;

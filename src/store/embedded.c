@@ -1,4 +1,5 @@
-/* embedded.c - the engine's life and its table of operations; the work is in the files that engine.h lists. */
+/* embedded.c - the engine's life and its table of operations; the work is in the files that engine.h lists.
+ */
 #include "store/embedded.h"
 
 #include <stdio.h>
@@ -66,10 +67,12 @@ static void engine_status(struct store *store, struct store_status *out)
     out->series_active = size.series;
     out->samples_ingested = atomic_load(&s->samples_ingested);
     out->wal_bytes = s->wal ? wal_bytes(s->wal) : 0;
-    out->read_only = s->wal == NULL || atomic_load(&s->refusal) != OK || wal_ready(s->wal, NULL) == ERR_IO || wal_ready(s->wal, NULL) == ERR_FULL;
+    out->read_only = s->wal == NULL || atomic_load(&s->refusal) != OK || wal_ready(s->wal, NULL) == ERR_IO ||
+                     wal_ready(s->wal, NULL) == ERR_FULL;
 }
 
-static int engine_top(struct store *store, struct call *call, const char *what, size_t limit, struct name_count **out, size_t *n_out, struct err *e)
+static int engine_top(struct store *store, struct call *call, const char *what, size_t limit,
+                      struct name_count **out, size_t *n_out, struct err *e)
 {
     return registry_top(engine_of(store)->registry, call, what, limit, out, n_out, e);
 }
@@ -121,7 +124,8 @@ static void engine_close(struct store *store)
     engine_stop_threads(s);
     int rc = s->wal ? engine_flush(s, &e) : OK;
     if (rc == OK && s->wal != NULL) rc = extras_save(s, &e);
-    if (rc < 0) log_warn("store", "not flushed at the end; the next start reads the log", "why", e.text, NULL);
+    if (rc < 0)
+        log_warn("store", "not flushed at the end; the next start reads the log", "why", e.text, NULL);
     engine_free(s);
 }
 
@@ -147,15 +151,20 @@ static void stats_init(struct engine_stats *t)
     static const double bounds[] = { 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30 };
     t->samples = stat_counter("vedette_store_samples_total", "Samples kept.", NULL);
     t->histograms = stat_counter("vedette_store_histograms_total", "Native histogram samples kept.", NULL);
-    t->new_series = stat_counter("vedette_store_series_created_total", "Series seen for the first time.", NULL);
+    t->new_series =
+        stat_counter("vedette_store_series_created_total", "Series seen for the first time.", NULL);
     t->flushes = stat_counter("vedette_store_flushes_total", "Heads written to parts.", NULL);
-    t->flush_seconds = stat_histogram("vedette_store_flush_seconds", "Duration of a flush.", NULL, bounds, COUNT(bounds));
-    t->flush_bytes = stat_counter("vedette_store_flush_written_bytes_total", "Bytes of parts written by flushes.", NULL);
+    t->flush_seconds =
+        stat_histogram("vedette_store_flush_seconds", "Duration of a flush.", NULL, bounds, COUNT(bounds));
+    t->flush_bytes =
+        stat_counter("vedette_store_flush_written_bytes_total", "Bytes of parts written by flushes.", NULL);
     t->merges = stat_counter("vedette_store_merges_total", "Files made by merges.", NULL);
     t->merge_seconds = stat_counter("vedette_store_merge_seconds_total", "Time spent in merges.", NULL);
-    t->merge_bytes = stat_counter("vedette_store_merge_written_bytes_total", "Bytes written by merges.", NULL);
+    t->merge_bytes =
+        stat_counter("vedette_store_merge_written_bytes_total", "Bytes written by merges.", NULL);
     t->scanned = stat_counter("vedette_store_rows_scanned_total", "Rows handed to queries.", NULL);
-    t->files_set_aside = stat_counter("vedette_store_files_set_aside_total", "Files found missing or damaged at the start.", NULL);
+    t->files_set_aside = stat_counter("vedette_store_files_set_aside_total",
+                                      "Files found missing or damaged at the start.", NULL);
 }
 
 static void conf_init(struct engine *s, const struct embedded_conf *conf)
@@ -216,7 +225,8 @@ static int make_directories(struct engine *s, struct err *e)
 static int take_directory(struct engine *s, struct err *e)
 {
     char path[4200];
-    if (s->conf.read_only) return file_exists(s->dir) ? OK : err_set(e, ERR_FIND, "data directory %s is not there", s->dir);
+    if (s->conf.read_only)
+        return file_exists(s->dir) ? OK : err_set(e, ERR_FIND, "data directory %s is not there", s->dir);
     int rc = file_mkdirs(s->dir, e);
     if (rc < 0) return rc;
     snprintf(path, sizeof path, "%s/lock", s->dir);

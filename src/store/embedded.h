@@ -5,20 +5,23 @@
 
 struct embedded_conf {
     const char *dir;
-    int64_t retention_ms;       /* 0 = for ever */
-    uint64_t retention_bytes;   /* 0 = no limit */
-    size_t head_bytes;          /* memory for rows not yet in files: half of it fills while the other is flushed; 0 = 32 MiB */
-    int64_t head_age_ms;        /* flush when older; 0 = 5 min */
-    int64_t sync_interval_ms;   /* of ACK_MEMORY writes; 0 = 1000 */
-    uint64_t max_series;        /* active series; 0 = 10 M */
-    uint64_t min_free_bytes;    /* writes are refused below; 0 = 64 MiB */
-    bool read_only;             /* fsck, query --data: no lock, no writes */
+    int64_t retention_ms;     /* 0 = for ever */
+    uint64_t retention_bytes; /* 0 = no limit */
+    size_t head_bytes;   /* memory for rows not yet in files: half of it fills while the other is flushed; 0 =
+                            32 MiB */
+    int64_t head_age_ms; /* flush when older; 0 = 5 min */
+    int64_t sync_interval_ms; /* of ACK_MEMORY writes; 0 = 1000 */
+    uint64_t max_series;      /* active series; 0 = 10 M */
+    uint64_t min_free_bytes;  /* writes are refused below; 0 = 64 MiB */
+    bool read_only;           /* fsck, query --data: no lock, no writes */
 };
 
 int embedded_open(const struct embedded_conf *, struct store **out, struct err *);
 
-/* Verify every checksum and every promise of the format. Calls line() once per finding and once per file checked. */
+/* Verify every checksum and every promise of the format. Calls line() once per finding and once per file
+ * checked. */
 struct fsck_report {
     uint64_t files, bytes, parts, rows, damaged;
 };
-int embedded_fsck(const char *dir, void (*line)(void *ctx, const char *text), void *ctx, struct fsck_report *, struct err *);
+int embedded_fsck(const char *dir, void (*line)(void *ctx, const char *text), void *ctx, struct fsck_report *,
+                  struct err *);

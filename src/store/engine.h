@@ -8,13 +8,16 @@
  *     extras.c    exemplars and metadata                   any thread
  *     retention.c, recover.c, snapshot.c, fsck.c             as their names say
  *
- * Locks, in the order in which they may be taken: flush_mu, write_mu, days_lock, catalog_lock, then those inside registry, head
- * and WAL. No disk is touched under write_mu or catalog_lock.
+ * Locks, in the order in which they may be taken: flush_mu, write_mu, days_lock, catalog_lock, then those
+ * inside registry, head and WAL. No disk is touched under write_mu or catalog_lock.
  *
  * Always true:
- *   1. A published row is in `head`, in `flushing`, or in a part of the current version: in that order, never in none.
- *   2. A series number met in a row is in the WAL from the floor on, or in an index file, before the row is acknowledged.
- *   3. A day is open (in `open_days`) from the first row that arrives for it until its rows and series are in files. */
+ *   1. A published row is in `head`, in `flushing`, or in a part of the current version: in that order, never
+ * in none.
+ *   2. A series number met in a row is in the WAL from the floor on, or in an index file, before the row is
+ * acknowledged.
+ *   3. A day is open (in `open_days`) from the first row that arrives for it until its rows and series are in
+ * files. */
 #pragma once
 #include <pthread.h>
 #include <stdatomic.h>
@@ -53,32 +56,32 @@ struct flush_job {
 };
 
 struct engine_stats {
-    struct stat *samples, *histograms, *new_series, *flushes, *flush_seconds, *flush_bytes, *merges, *merge_seconds, *merge_bytes,
-        *scanned, *files_set_aside;
+    struct stat *samples, *histograms, *new_series, *flushes, *flush_seconds, *flush_bytes, *merges,
+        *merge_seconds, *merge_bytes, *scanned, *files_set_aside;
 };
 
 struct engine {
     struct store store; /* first: this is a struct store */
     struct embedded_conf conf;
     char *dir;
-    size_t flush_bytes;       /* the head is flushed beyond */
+    size_t flush_bytes; /* the head is flushed beyond */
     int lock_fd;
 
     struct registry *registry;
-    struct wal *wal;          /* NULL when read-only */
+    struct wal *wal; /* NULL when read-only */
     struct catalog *catalog;
     struct exemplar_store *exemplars;
     struct metadata_store *metadata;
-    uint64_t replaying;       /* recovery: the WAL segment being read, which no flush may drop */
+    uint64_t replaying; /* recovery: the WAL segment being read, which no flush may drop */
 
     pthread_mutex_t write_mu;
-    struct arena scratch;     /* write_mu */
-    struct buf records;       /* write_mu: series, exemplars and metadata that are news */
-    uint32_t day_seen;        /* write_mu: the day whose openness was checked last */
+    struct arena scratch; /* write_mu */
+    struct buf records;   /* write_mu: series, exemplars and metadata that are news */
+    uint32_t day_seen;    /* write_mu: the day whose openness was checked last */
     _Atomic uint64_t samples_ingested;
 
-    struct head *head;        /* catalog_lock; changed under write_mu too */
-    struct head *flushing;    /* catalog_lock */
+    struct head *head;     /* catalog_lock; changed under write_mu too */
+    struct head *flushing; /* catalog_lock */
 
     pthread_rwlock_t days_lock;
     struct open_day *open_days; /* sorted */
@@ -91,12 +94,12 @@ struct engine {
     /* Background threads. */
     pthread_mutex_t idle_mu;
     pthread_cond_t idle;
-    bool stop;                /* idle_mu */
-    bool want_flush;          /* idle_mu */
+    bool stop;       /* idle_mu */
+    bool want_flush; /* idle_mu */
     bool has_threads;
     pthread_t keeper, merger;
     atomic_bool stopping;
-    atomic_int refusal;       /* ERR_FULL: too little free space */
+    atomic_int refusal; /* ERR_FULL: too little free space */
 
     struct engine_stats stats;
 };
@@ -111,19 +114,23 @@ static inline uint32_t day_of_ms(int64_t time_ms)
 }
 
 /* write.c */
-int engine_write(struct store *, const struct batch *, enum store_ack, struct write_result *, store_done *, void *ctx, struct err *);
+int engine_write(struct store *, const struct batch *, enum store_ack, struct write_result *, store_done *,
+                 void *ctx, struct err *);
 
 /* extras.c */
 #define EXEMPLARS_FILE "exemplars"
-#define METADATA_FILE "metadata"
+#define METADATA_FILE  "metadata"
 void extras_load(struct engine *);
 int extras_save(struct engine *, struct err *);
 void extras_release(struct engine *);
-void extras_write(struct engine *, const struct batch *, const series_key *keys, struct buf *records, struct write_result *);
+void extras_write(struct engine *, const struct batch *, const series_key *keys, struct buf *records,
+                  struct write_result *);
 void extras_replay_exemplar(struct engine *, const struct wal_exemplar *);
 void extras_replay_metadata(struct engine *, const struct wal_metadata *);
-int view_do_exemplars(struct store_view *, struct call *, const struct matcher *, size_t n, struct exemplar **out, size_t *n_out, struct err *);
-int engine_metadata(struct store *, struct call *, struct str family, size_t limit, struct metadata **out, size_t *n_out, struct err *);
+int view_do_exemplars(struct store_view *, struct call *, const struct matcher *, size_t n,
+                      struct exemplar **out, size_t *n_out, struct err *);
+int engine_metadata(struct store *, struct call *, struct str family, size_t limit, struct metadata **out,
+                    size_t *n_out, struct err *);
 
 /* days.c */
 void days_open(struct engine *, uint32_t day);      /* write_mu; on the first row of a series in a day */
@@ -137,7 +144,8 @@ int engine_flush(struct engine *, struct err *); /* everything written before th
 void flush_job_release(struct flush_job *);
 
 /* compact.c */
-int engine_merge(struct engine *, bool all, struct err *); /* one merge, if one is due; all: until there is none. > 0: did something */
+int engine_merge(struct engine *, bool all,
+                 struct err *); /* one merge, if one is due; all: until there is none. > 0: did something */
 
 /* retention.c */
 int64_t engine_oldest_ms(const struct engine *); /* rows before are refused */
@@ -158,10 +166,11 @@ void engine_wake(struct engine *);
 /* view.c, scan.c, labels.c */
 int view_do_open(struct store *, int64_t from_ms, int64_t to_ms, struct store_view **, struct err *);
 void view_do_close(struct store_view *);
-int view_do_series(struct store_view *, struct call *, const struct matcher *, size_t n, size_t limit, struct series_set *, struct err *);
-int view_do_scan(struct store_view *, struct call *, const struct series_ref *, size_t n, int64_t from_ms, int64_t to_ms, series_sink *,
-                 void *ctx, struct err *);
-int view_do_label_names(struct store_view *, struct call *, const struct matcher *, size_t n, size_t limit, struct str **out, size_t *n_out,
-                        struct err *);
-int view_do_label_values(struct store_view *, struct call *, struct str name, const struct matcher *, size_t n, size_t limit, struct str **out,
-                         size_t *n_out, struct err *);
+int view_do_series(struct store_view *, struct call *, const struct matcher *, size_t n, size_t limit,
+                   struct series_set *, struct err *);
+int view_do_scan(struct store_view *, struct call *, const struct series_ref *, size_t n, int64_t from_ms,
+                 int64_t to_ms, series_sink *, void *ctx, struct err *);
+int view_do_label_names(struct store_view *, struct call *, const struct matcher *, size_t n, size_t limit,
+                        struct str **out, size_t *n_out, struct err *);
+int view_do_label_values(struct store_view *, struct call *, struct str name, const struct matcher *,
+                         size_t n, size_t limit, struct str **out, size_t *n_out, struct err *);

@@ -10,7 +10,7 @@
 #include "model/store.h"
 #include "store/part.h"
 
-#define EXEMPLARS_PER_SERIES 10
+#define EXEMPLARS_PER_SERIES      10
 #define EXEMPLAR_LABELS_BYTES_MAX 1024 /* packed; OpenMetrics allows 128 characters */
 
 struct exemplar_store;
@@ -38,8 +38,8 @@ int exemplar_store_load(struct exemplar_store *, const char *path, struct err *)
 void exemplar_store_drop_before(struct exemplar_store *, int64_t time_ms); /* retention */
 
 struct exemplar_stats {
-    uint64_t kept;                          /* now */
-    uint64_t added, duplicates, too_old;    /* since start */
-    uint64_t replaced, evicted;             /* dropped for a newer one of the series; of any series */
+    uint64_t kept;                       /* now */
+    uint64_t added, duplicates, too_old; /* since start */
+    uint64_t replaced, evicted;          /* dropped for a newer one of the series; of any series */
 };
 void exemplar_store_stats(struct exemplar_store *, struct exemplar_stats *);

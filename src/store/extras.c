@@ -1,7 +1,9 @@
-/* extras.c - exemplars and metadata: small things beside the samples, kept in memory, in two files and in the WAL.
+/* extras.c - exemplars and metadata: small things beside the samples, kept in memory, in two files and in the
+ * WAL.
  *
- * What is new of them goes into the WAL with its batch; at every flush both are saved whole before segments are dropped.
- * A file that is damaged gives what is sound of it: they are hints and help texts, and no reason not to start. */
+ * What is new of them goes into the WAL with its batch; at every flush both are saved whole before segments
+ * are dropped. A file that is damaged gives what is sound of it: they are hints and help texts, and no reason
+ * not to start. */
 #include <stdio.h>
 
 #include "base/file.h"
@@ -57,7 +59,8 @@ static void refuse_exemplar(struct write_result *r, const char *text)
     reject_count(REJECT_exemplar, 1);
 }
 
-void extras_write(struct engine *s, const struct batch *b, const series_key *keys, struct buf *records, struct write_result *r)
+void extras_write(struct engine *s, const struct batch *b, const series_key *keys, struct buf *records,
+                  struct write_result *r)
 {
     for (size_t i = 0; i < b->n_exemplars; i++) {
         const struct batch_exemplar *x = &b->exemplars[i];
@@ -65,15 +68,19 @@ void extras_write(struct engine *s, const struct batch *b, const series_key *key
         struct err e = ERR_INIT;
         if (record.key == 0) continue; /* its series was refused, and counted */
         int rc = exemplar_store_add(s->exemplars, record.key, x->time_ms, x->value, x->labels, &e);
-        if (rc < 0) refuse_exemplar(r, e.text);
-        else r->exemplars++;
+        if (rc < 0)
+            refuse_exemplar(r, e.text);
+        else
+            r->exemplars++;
         if (rc > 0) wal_put_exemplars(records, &record, 1);
     }
     for (size_t i = 0; i < b->n_metadata; i++) {
         const struct batch_metadata *m = &b->metadata[i];
-        int rc = metadata_store_put(s->metadata, &(struct metadata){ m->family, m->type, m->help, m->unit }, NULL);
+        int rc =
+            metadata_store_put(s->metadata, &(struct metadata){ m->family, m->type, m->help, m->unit }, NULL);
         r->metadata += rc >= 0; /* refused ones are counted in the store of metadata */
-        if (rc > 0) wal_put_metadata(records, &(struct wal_metadata){ m->family, m->type, m->help, m->unit }, 1);
+        if (rc > 0)
+            wal_put_metadata(records, &(struct wal_metadata){ m->family, m->type, m->help, m->unit }, 1);
     }
 }
 
@@ -106,17 +113,19 @@ static struct labels name_of(void *ctx, series_key key, struct arena *a)
     return l;
 }
 
-int view_do_exemplars(struct store_view *base, struct call *call, const struct matcher *m, size_t n, struct exemplar **out, size_t *n_out,
-                      struct err *e)
+int view_do_exemplars(struct store_view *base, struct call *call, const struct matcher *m, size_t n,
+                      struct exemplar **out, size_t *n_out, struct err *e)
 {
     struct view *v = view_of(base);
     struct naming naming = { v->s, catalog_pin(v->s->catalog) };
-    int rc = exemplar_store_query(v->s->exemplars, name_of, &naming, m, n, v->from_ms, v->to_ms, call, out, n_out, e);
+    int rc = exemplar_store_query(v->s->exemplars, name_of, &naming, m, n, v->from_ms, v->to_ms, call, out,
+                                  n_out, e);
     version_unref((struct version *)naming.now);
     return rc;
 }
 
-int engine_metadata(struct store *store, struct call *call, struct str family, size_t limit, struct metadata **out, size_t *n_out, struct err *e)
+int engine_metadata(struct store *store, struct call *call, struct str family, size_t limit,
+                    struct metadata **out, size_t *n_out, struct err *e)
 {
     return metadata_store_query(engine_of(store)->metadata, call, family, limit, out, n_out, e);
 }

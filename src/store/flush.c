@@ -1,13 +1,16 @@
-/* flush.c - the head to files: for each of its days one part, and one index file with the series that are new in the day.
+/* flush.c - the head to files: for each of its days one part, and one index file with the series that are new
+ * in the day.
  *
  *     1. under the write lock: a fresh head takes the writes, the WAL is cut, the days' new series are noted
- *     2. for each day: rows of all slabs in order of (key, kind, time) into a part; its series into an index file
- *     3. exemplars and metadata are saved, then one manifest edit lists all files and moves the WAL floor to the cut
+ *     2. for each day: rows of all slabs in order of (key, kind, time) into a part; its series into an index
+ * file
+ *     3. exemplars and metadata are saved, then one manifest edit lists all files and moves the WAL floor to
+ * the cut
  *     4. in the instant in which the files become visible the old head stops being so
  *     5. segments below the floor go
  *
- * When the disk refuses, the job is kept with what was built, and the next call goes on with it: until then the old head
- * answers reads, and the WAL keeps its rows. Threads: one at a time (flush_mu). */
+ * When the disk refuses, the job is kept with what was built, and the next call goes on with it: until then
+ * the old head answers reads, and the WAL keeps its rows. Threads: one at a time (flush_mu). */
 #include <malloc.h>
 #include <stdio.h>
 
@@ -20,8 +23,8 @@
 #include "store/engine.h"
 #include "store/gather.h"
 
-#define KINDS 3
-#define ZSTD_FLUSH 1
+#define KINDS         3
+#define ZSTD_FLUSH    1
 #define LABELS_BUDGET (1u << 20)
 
 /* ---- 1: what is to be flushed ---- */
@@ -147,7 +150,8 @@ static int write_runs(struct day_rows *d, struct part_writer *w, struct err *e)
     return OK;
 }
 
-static int write_part(struct engine *s, struct head *head, const struct file_id *id, const char *path, struct err *e)
+static int write_part(struct engine *s, struct head *head, const struct file_id *id, const char *path,
+                      struct err *e)
 {
     struct part_writer *w;
     struct part_info info;
@@ -157,8 +161,10 @@ static int write_part(struct engine *s, struct head *head, const struct file_id 
 
     day_rows_init(&rows, head, id->day);
     rc = write_runs(&rows, w, e);
-    if (rc == OK) rc = part_writer_finish(w, &info, e);
-    else part_writer_abandon(w);
+    if (rc == OK)
+        rc = part_writer_finish(w, &info, e);
+    else
+        part_writer_abandon(w);
     day_rows_release(&rows);
     if (rc == OK) stat_add(s->stats.flush_bytes, info.bytes);
     return rc;
@@ -234,10 +240,15 @@ static void head_gone(void *ctx)
 static int install(struct engine *s, uint64_t floor, struct err *e)
 {
     struct flush_job *job = &s->job;
-    int rc = catalog_apply(s->catalog, &(struct catalog_change){ .add = job->files, .n_add = job->n_files, .wal_floor = floor,
-                                                                 .next_series_no = job->next_series_no,
-                                                                 .next_metric_no = job->next_metric_no,
-                                                                 .swapped = head_gone, .ctx = s }, e);
+    int rc = catalog_apply(s->catalog,
+                           &(struct catalog_change){ .add = job->files,
+                                                     .n_add = job->n_files,
+                                                     .wal_floor = floor,
+                                                     .next_series_no = job->next_series_no,
+                                                     .next_metric_no = job->next_metric_no,
+                                                     .swapped = head_gone,
+                                                     .ctx = s },
+                           e);
     if (rc == OK) job->n_files = 0; /* the catalog's now */
     return rc;
 }
@@ -276,7 +287,8 @@ static int run(struct engine *s, struct err *e)
     double seconds = (double)(clock_mono_ns() - t0) / 1e9;
     stat_add(s->stats.flushes, 1);
     stat_observe(s->stats.flush_seconds, seconds);
-    log_debug("store", "head flushed", "rows", log_num((int64_t)rows), "ms", log_num((int64_t)(seconds * 1000)), NULL);
+    log_debug("store", "head flushed", "rows", log_num((int64_t)rows), "ms",
+              log_num((int64_t)(seconds * 1000)), NULL);
     return OK;
 }
 

@@ -61,9 +61,12 @@ static void check_file(struct fsck *f, const struct file_id *id)
     struct err e = ERR_INIT;
     file_id_path(path, sizeof path, f->dir, id);
     f->found = 0;
-    int64_t n = id->kind == FILE_PART ? part_verify(path, finding, f, &e) : day_index_verify(path, finding, f, &e);
-    if (n < 0) finding(f, e.text);
-    else f->found = MAX(f->found, (uint64_t)n);
+    int64_t n =
+        id->kind == FILE_PART ? part_verify(path, finding, f, &e) : day_index_verify(path, finding, f, &e);
+    if (n < 0)
+        finding(f, e.text);
+    else
+        f->found = MAX(f->found, (uint64_t)n);
     count_bytes(f, path);
     if (id->kind == FILE_PART) count_part(f, path);
     verdict(f, path);
@@ -84,7 +87,8 @@ static int look_at(const char *name, bool is_dir, void *ctx)
     struct file_id id;
     char text[4400];
     if (is_dir || (file_id_parse(f->day_name, name, &id) && is_listed(&f->state, &id))) return 0;
-    snprintf(text, sizeof text, "%s/metrics/%s/%s: not listed in the manifest; the next start deals with it", f->dir, f->day_name, name);
+    snprintf(text, sizeof text, "%s/metrics/%s/%s: not listed in the manifest; the next start deals with it",
+             f->dir, f->day_name, name);
     say(f, text);
     return 0;
 }
@@ -106,7 +110,8 @@ static int any_series(void *ctx, series_key key, struct str packed)
     (void)ctx, (void)key, (void)packed;
     return OK;
 }
-static int any_row(void *ctx, enum row_kind kind, series_key key, int64_t time_ms, uint64_t bits, struct str histogram)
+static int any_row(void *ctx, enum row_kind kind, series_key key, int64_t time_ms, uint64_t bits,
+                   struct str histogram)
 {
     (void)kind, (void)key, (void)time_ms, (void)bits, (void)histogram;
     ((struct fsck *)ctx)->report->rows++;
@@ -131,27 +136,33 @@ static int check_wal(struct fsck *f)
 {
     char dir[4096], text[256];
     struct wal_report r;
-    struct wal_reader reader = { { any_series, any_row, any_exemplar, any_metadata, f }, NULL, wal_text, false };
+    struct wal_reader reader = {
+        { any_series, any_row, any_exemplar, any_metadata, f }, NULL, wal_text, false
+    };
     snprintf(dir, sizeof dir, "%s/wal", f->dir);
     int rc = wal_replay(dir, f->state.wal_floor, &reader, &r, f->e);
     if (rc < 0) return rc;
     f->report->files += r.segments;
     f->report->bytes += r.bytes;
     f->report->damaged += r.holes > 0 || r.missing > 0;
-    snprintf(text, sizeof text, "write-ahead log: %llu segments, %llu frames, %llu damaged places, %llu frames missing, %llu unfinished ends",
-             (unsigned long long)r.segments, (unsigned long long)r.frames, (unsigned long long)r.holes, (unsigned long long)r.missing,
-             (unsigned long long)r.torn);
+    snprintf(text, sizeof text,
+             "write-ahead log: %llu segments, %llu frames, %llu damaged places, %llu frames missing, %llu "
+             "unfinished ends",
+             (unsigned long long)r.segments, (unsigned long long)r.frames, (unsigned long long)r.holes,
+             (unsigned long long)r.missing, (unsigned long long)r.torn);
     say(f, text);
     return OK;
 }
 
-int embedded_fsck(const char *dir, void (*line)(void *ctx, const char *text), void *ctx, struct fsck_report *report, struct err *e)
+int embedded_fsck(const char *dir, void (*line)(void *ctx, const char *text), void *ctx,
+                  struct fsck_report *report, struct err *e)
 {
     struct fsck f = { .dir = dir, .line = line, .ctx = ctx, .report = report, .e = e };
     char path[4200];
     *report = (struct fsck_report){ 0 };
     snprintf(path, sizeof path, "%s/MANIFEST", dir);
-    if (!file_exists(path)) return err_set(e, ERR_FIND, "%s: no MANIFEST here, so this is no data directory", dir);
+    if (!file_exists(path))
+        return err_set(e, ERR_FIND, "%s: no MANIFEST here, so this is no data directory", dir);
 
     int rc = manifest_load(dir, &f.state, e);
     if (rc < 0) return rc;

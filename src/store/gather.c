@@ -1,4 +1,5 @@
-/* gather.c - see gather.h. Overlapping pieces are merged two neighbours at a time, so older and newer stay what they are. */
+/* gather.c - see gather.h. Overlapping pieces are merged two neighbours at a time, so older and newer stay
+ * what they are. */
 #include "store/gather.h"
 
 #include <string.h>
@@ -57,11 +58,14 @@ static size_t merge_two(struct gather *g, size_t a, size_t b, size_t c, size_t o
     while (i < b || j < c) {
         bool take_newer = i == b || (j < c && g->time_ms[j] <= g->time_ms[i]);
         size_t from = take_newer ? j : i;
-        if (take_newer && i < b && g->time_ms[i] == g->time_ms[j]) i++; /* the older one of the same time is gone */
+        if (take_newer && i < b && g->time_ms[i] == g->time_ms[j])
+            i++; /* the older one of the same time is gone */
         g->time_spare[out] = g->time_ms[from];
         g->bits_spare[out++] = g->bits[from];
-        if (take_newer) j++;
-        else i++;
+        if (take_newer)
+            j++;
+        else
+            i++;
     }
     return out;
 }

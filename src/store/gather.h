@@ -1,10 +1,10 @@
 /* gather.h - rows of one series and kind from several sources, joined into one rising run.
  *
- * Add pieces in the order in which they were written: of equal times the piece added last wins. Pieces that follow one
- * another in time, the usual case, are simply laid end to end. One thread. */
+ * Add pieces in the order in which they were written: of equal times the piece added last wins. Pieces that
+ * follow one another in time, the usual case, are simply laid end to end. One thread. */
 #pragma once
-#include <stddef.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct gather {

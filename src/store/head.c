@@ -1,10 +1,12 @@
 /* head.c - see head.h.
  *
  * Always true:
- *   1. The last slab of a (day, kind) is the only one that may have room. Its predecessors are full and published
- *      at the latest with the batch that filled them.
- *   2. A slab in the list is replaced only by its sorted twin, only when full and published, and only under mu.
- *   3. Slabs of a day double in size, from 256 rows to 64 Ki: a stray late row costs kilobytes, a busy day few slabs. */
+ *   1. The last slab of a (day, kind) is the only one that may have room. Its predecessors are full and
+ * published at the latest with the batch that filled them.
+ *   2. A slab in the list is replaced only by its sorted twin, only when full and published, and only under
+ * mu.
+ *   3. Slabs of a day double in size, from 256 rows to 64 Ki: a stray late row costs kilobytes, a busy day
+ * few slabs. */
 #include "store/head.h"
 
 #include <stdlib.h>
@@ -15,7 +17,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 
-#define KINDS 3
+#define KINDS           3
 #define SLAB_ROWS_FIRST 256u
 
 struct slab_list {
@@ -43,11 +45,11 @@ struct head {
     int64_t since_ns;
 
     /* The writer's. */
-    struct map by_day;      /* day -> index in days */
+    struct map by_day; /* day -> index in days */
     struct head_day *latest;
     struct slab **touched;
     size_t n_touched, cap_touched;
-    struct arena arena;     /* histograms */
+    struct arena arena; /* histograms */
     _Atomic size_t arena_bytes;
 };
 
@@ -246,7 +248,7 @@ void head_sort_full(struct head *h)
         struct slab **entry, *unneeded = sorted;
         pthread_mutex_lock(&h->mu);
         entry = &h->days[day]->kind[kind].at[index];
-        if (*entry == s) { /* else another thread was quicker */
+        if (*entry == s) {   /* else another thread was quicker */
             *entry = sorted; /* (2); our reference moves into the list, the list's becomes ours */
             h->slab_bytes += slab_bytes(sorted) - slab_bytes(s);
             unneeded = s;

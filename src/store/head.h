@@ -1,10 +1,12 @@
 /* head.h - the newest rows, in memory, until they go to a part: slabs (slab.h) grouped by UTC day and kind.
  *
- * A store has one head that takes rows; when it is flushed a fresh one takes its place, and the old one stays readable
- * until its parts are in the catalog. Every day has its own slabs, so late rows need no option: they only start small.
+ * A store has one head that takes rows; when it is flushed a fresh one takes its place, and the old one stays
+ * readable until its parts are in the catalog. Every day has its own slabs, so late rows need no option: they
+ * only start small.
  *
- * Threads: head_add, head_keep, head_each_fresh and head_publish by the writer (the store's write lock). The rest by any
- * thread with a reference. Inside, `mu` is held for a few instructions when slabs are added, published, pinned or replaced. */
+ * Threads: head_add, head_keep, head_each_fresh and head_publish by the writer (the store's write lock). The
+ * rest by any thread with a reference. Inside, `mu` is held for a few instructions when slabs are added,
+ * published, pinned or replaced. */
 #pragma once
 #include "store/slab.h"
 
@@ -21,7 +23,7 @@ uint64_t head_keep(struct head *, const struct histogram *); /* a copy that live
 void head_each_fresh(struct head *, void (*visit)(void *ctx, const struct slab *, uint32_t from), void *ctx);
 void head_publish(struct head *);
 
-size_t head_bytes(struct head *);  /* memory taken */
+size_t head_bytes(struct head *); /* memory taken */
 uint64_t head_rows(struct head *);
 void head_times(struct head *, int64_t *min_ms, int64_t *max_ms); /* INT64_MAX, INT64_MIN when empty */
 int64_t head_since_ns(struct head *); /* clock_mono_ns of the first row; 0: empty */
@@ -35,7 +37,7 @@ struct head_piece {
     uint32_t rows;
 };
 struct head_pin {
-    struct head *head; /* a reference */
+    struct head *head;     /* a reference */
     struct head_piece *at; /* by day, kind, then in order of arrival */
     size_t n;
 };

@@ -1,7 +1,8 @@
 /* keeper.c - the two background threads of a store.
  *
- * The keeper wakes every second, and when a writer says that the head is full: it watches the free space, sorts full slabs, flushes,
- * applies the retention, closes idle days. The merger joins parts at the lowest priority, one merge at a time. */
+ * The keeper wakes every second, and when a writer says that the head is full: it watches the free space,
+ * sorts full slabs, flushes, applies the retention, closes idle days. The merger joins parts at the lowest
+ * priority, one merge at a time. */
 #include <errno.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -11,9 +12,9 @@
 #include "base/log.h"
 #include "store/engine.h"
 
-#define TICK_MS 1000
+#define TICK_MS         1000
 #define RETAIN_EVERY_NS (60 * 1000000000ll)
-#define WAL_BYTES_MAX (512ull << 20) /* a restart must not take longer than reading this much */
+#define WAL_BYTES_MAX   (512ull << 20) /* a restart must not take longer than reading this much */
 
 void engine_wake(struct engine *s)
 {
@@ -65,13 +66,15 @@ static void *keep(void *arg)
         struct err e = ERR_INIT;
         engine_check_space(s);
         if (flush_is_due(s)) {
-            if (engine_flush(s, &e) < 0) log_error("store", "the head cannot be flushed; trying again", "why", e.text, NULL);
+            if (engine_flush(s, &e) < 0)
+                log_error("store", "the head cannot be flushed; trying again", "why", e.text, NULL);
         } else {
             sort_full_slabs(s);
         }
         if (clock_mono_ns() - retained > RETAIN_EVERY_NS) {
             retained = clock_mono_ns();
-            if (engine_retain(s, &e) < 0) log_error("store", "old days cannot be dropped", "why", e.text, NULL);
+            if (engine_retain(s, &e) < 0)
+                log_error("store", "old days cannot be dropped", "why", e.text, NULL);
             days_close_idle(s);
         }
     } while (rest(s, TICK_MS, true));

@@ -27,7 +27,7 @@ struct label_pool {
     struct pool_chunk *chunk; /* texts */
     char *at, *end;
     size_t text_bytes, list_bytes;
-    uint64_t seed;            /* of the hashes: nobody outside can choose values that collide */
+    uint64_t seed; /* of the hashes: nobody outside can choose values that collide */
     struct paged names, pairs;
     uint32_t n_names, n_pairs;
     struct id_table name_ids, pair_ids;

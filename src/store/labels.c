@@ -1,6 +1,7 @@
 /* labels.c - label names and values of a view: sorted, unique, over all its days.
  *
- * Without matchers the indexes know the answer; with matchers the matching series are looked up and their labels read. */
+ * Without matchers the indexes know the answer; with matchers the matching series are looked up and their
+ * labels read. */
 #include <stdlib.h>
 
 #include "base/hash.h"
@@ -44,7 +45,8 @@ static int by_bytes(const void *a, const void *b)
 
 /* ---- without matchers: the indexes' own lists. name.p == NULL: names ---- */
 
-static int add_registry(struct collected *c, const struct view *v, uint32_t day, struct str name, struct err *e)
+static int add_registry(struct collected *c, const struct view *v, uint32_t day, struct str name,
+                        struct err *e)
 {
     struct str *found;
     size_t n;
@@ -58,12 +60,14 @@ static int add_index(struct collected *c, const struct day_index *x, struct str 
 {
     struct str *found;
     size_t n;
-    int rc = name.p ? day_index_label_values(x, name, c->call, &found, &n, e) : day_index_label_names(x, c->call, &found, &n, e);
+    int rc = name.p ? day_index_label_values(x, name, c->call, &found, &n, e)
+                    : day_index_label_names(x, c->call, &found, &n, e);
     for (size_t i = 0; rc == OK && i < n; i++) add(c, found[i]);
     return rc;
 }
 
-static int collect_days(struct collected *c, const struct view *v, const struct version *now, struct str name, struct err *e)
+static int collect_days(struct collected *c, const struct view *v, const struct version *now, struct str name,
+                        struct err *e)
 {
     uint32_t *days;
     size_t n = view_days(v, c->call->arena, &days);
@@ -90,7 +94,8 @@ static int collect_all(struct collected *c, struct view *v, struct str name, str
 
 /* ---- with matchers ---- */
 
-static int collect_matching(struct collected *c, struct view *v, struct str name, const struct matcher *m, size_t n, struct err *e)
+static int collect_matching(struct collected *c, struct view *v, struct str name, const struct matcher *m,
+                            size_t n, struct err *e)
 {
     struct series_set set;
     int rc = view_do_series(&v->base, c->call, m, n, 0, &set, e);
@@ -104,11 +109,12 @@ static int collect_matching(struct collected *c, struct view *v, struct str name
     return rc;
 }
 
-static int collect(struct store_view *base, struct call *call, struct str name, const struct matcher *m, size_t n, size_t limit,
-                   struct str **out, size_t *n_out, struct err *e)
+static int collect(struct store_view *base, struct call *call, struct str name, const struct matcher *m,
+                   size_t n, size_t limit, struct str **out, size_t *n_out, struct err *e)
 {
     struct collected c = { .call = call };
-    int rc = n > 0 ? collect_matching(&c, view_of(base), name, m, n, e) : collect_all(&c, view_of(base), name, e);
+    int rc =
+        n > 0 ? collect_matching(&c, view_of(base), name, m, n, e) : collect_all(&c, view_of(base), name, e);
     map_release(&c.seen);
     if (rc == OK) rc = call_check(call, e);
     if (rc < 0) return rc;
@@ -118,14 +124,14 @@ static int collect(struct store_view *base, struct call *call, struct str name, 
     return OK;
 }
 
-int view_do_label_names(struct store_view *v, struct call *call, const struct matcher *m, size_t n, size_t limit, struct str **out,
-                        size_t *n_out, struct err *e)
+int view_do_label_names(struct store_view *v, struct call *call, const struct matcher *m, size_t n,
+                        size_t limit, struct str **out, size_t *n_out, struct err *e)
 {
     return collect(v, call, (struct str){ NULL, 0 }, m, n, limit, out, n_out, e);
 }
 
-int view_do_label_values(struct store_view *v, struct call *call, struct str name, const struct matcher *m, size_t n, size_t limit,
-                         struct str **out, size_t *n_out, struct err *e)
+int view_do_label_values(struct store_view *v, struct call *call, struct str name, const struct matcher *m,
+                         size_t n, size_t limit, struct str **out, size_t *n_out, struct err *e)
 {
     if (name.n == 0) name = STR("");
     return collect(v, call, name, m, n, limit, out, n_out, e);

@@ -3,8 +3,8 @@
  *     "VDMANIF1" | record ...        record: | length u32 | crc32c u32 | ops, `length` bytes |
  *     op: kind u8, then fixed fields by kind: see `enum op`
  *
- * Always true: what `state` says was applied, in order, from records that were synced; `is_torn` is set from the
- * moment an append fails until a whole new file has taken the old one's place. */
+ * Always true: what `state` says was applied, in order, from records that were synced; `is_torn` is set from
+ * the moment an append fails until a whole new file has taken the old one's place. */
 #include "store/manifest.h"
 
 #include <errno.h>
@@ -20,17 +20,17 @@
 #include "store/bytes.h"
 #include "store/crc32c.h"
 
-#define MAGIC "VDMANIF1"
+#define MAGIC              "VDMANIF1"
 #define MANIFEST_BYTES_MAX (256u << 20)
-#define REWRITE_LEAST (64u << 10)
-#define RECORD_HEAD 8
-#define ADD_BYTES 19 /* of one file in a record */
+#define REWRITE_LEAST      (64u << 10)
+#define RECORD_HEAD        8
+#define ADD_BYTES          19 /* of one file in a record */
 
 enum op {
-    OP_ADD = 1,     /* file, is_final u8 */
-    OP_DROP = 2,    /* file */
-    OP_FLOOR = 3,   /* segment u64 */
-    OP_NUMBERS = 4, /* next series u32, next metric u32 */
+    OP_ADD = 1,      /* file, is_final u8 */
+    OP_DROP = 2,     /* file */
+    OP_FLOOR = 3,    /* segment u64 */
+    OP_NUMBERS = 4,  /* next series u32, next metric u32 */
     OP_SEQUENCE = 5, /* next u64 */
 };                   /* file: kind u8, day u32, level u32, sequence u64 */
 
@@ -48,14 +48,17 @@ void file_id_path(char *out, size_t cap, const char *dir, const struct file_id *
 {
     char day_dir[4096];
     day_dir_path(day_dir, sizeof day_dir, dir, f->day);
-    snprintf(out, cap, "%s/%u-%llu.%s", day_dir, f->level, (unsigned long long)f->sequence, f->kind == FILE_PART ? "part" : "idx");
+    snprintf(out, cap, "%s/%u-%llu.%s", day_dir, f->level, (unsigned long long)f->sequence,
+             f->kind == FILE_PART ? "part" : "idx");
 }
 
 static bool parse_day(const char *text, uint32_t *day)
 {
     uint64_t v;
     if (strlen(text) < 8 || !str_to_u64(str_of(text), &v) || v < 19700101) return false;
-    struct tm tm = { .tm_year = (int)(v / 10000) - 1900, .tm_mon = (int)(v / 100 % 100) - 1, .tm_mday = (int)(v % 100) };
+    struct tm tm = { .tm_year = (int)(v / 10000) - 1900,
+                     .tm_mon = (int)(v / 100 % 100) - 1,
+                     .tm_mday = (int)(v % 100) };
     time_t t = timegm(&tm);
     if (t < 0 || t / 86400 > UINT32_MAX) return false;
     *day = (uint32_t)(t / 86400);
@@ -99,8 +102,10 @@ static size_t place_of(const struct manifest_state *s, const struct file_id *f, 
     size_t low = 0, high = s->n;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        if (file_id_cmp(&s->files[mid], f) < 0) low = mid + 1;
-        else high = mid;
+        if (file_id_cmp(&s->files[mid], f) < 0)
+            low = mid + 1;
+        else
+            high = mid;
     }
     *is_there = low < s->n && file_id_cmp(&s->files[low], f) == 0;
     return low;
@@ -265,8 +270,11 @@ static void put_record(struct buf *out, const struct manifest_edit *x, uint64_t 
 
 static void put_whole(struct buf *out, const struct manifest_state *s)
 {
-    struct manifest_edit all = { .add = s->files, .n_add = s->n, .wal_floor = s->wal_floor,
-                                 .next_series_no = s->next_series_no, .next_metric_no = s->next_metric_no };
+    struct manifest_edit all = { .add = s->files,
+                                 .n_add = s->n,
+                                 .wal_floor = s->wal_floor,
+                                 .next_series_no = s->next_series_no,
+                                 .next_metric_no = s->next_metric_no };
     buf_cs(out, MAGIC);
     put_record(out, &all, s->next_sequence);
 }
@@ -296,7 +304,8 @@ static int rewrite(struct manifest *m, struct err *e)
 {
     char path[4096];
     snprintf(path, sizeof path, "%s/MANIFEST", m->dir);
-    m->is_torn = true; /* until all of this has worked: after a rename that half failed, fd may be the old file */
+    m->is_torn =
+        true; /* until all of this has worked: after a rename that half failed, fd may be the old file */
     if (!m->state.is_damaged) keep_previous(m->dir);
     int rc = manifest_write(m->dir, &m->state, e);
     if (rc < 0) return rc;

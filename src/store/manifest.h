@@ -1,8 +1,9 @@
 /* manifest.h - which files make up the store: an append-only list of edits, each whole or not there.
  *
- * An edit adds and drops files, moves the WAL floor and remembers the series numbers given out, all in one record with a
- * checksum. Loading replays the records up to the first bad one. When the file has grown to four times what is alive it
- * is written anew beside itself and renamed; the one before stays as MANIFEST.prev. Bytes: docs/format-manifest.md.
+ * An edit adds and drops files, moves the WAL floor and remembers the series numbers given out, all in one
+ * record with a checksum. Loading replays the records up to the first bad one. When the file has grown to
+ * four times what is alive it is written anew beside itself and renamed; the one before stays as
+ * MANIFEST.prev. Bytes: docs/format-manifest.md.
  *
  * Threads: loading is pure; an open manifest belongs to one thread at a time (catalog.c has the lock). */
 #pragma once
@@ -23,18 +24,21 @@ struct file_id {
     bool is_final; /* the one part of a closed day, packed as small as it gets */
 };
 void file_id_path(char *out, size_t cap, const char *dir, const struct file_id *);
-bool file_id_parse(const char *day_dir, const char *name, struct file_id *); /* from the two last parts of the path */
-int file_id_cmp(const struct file_id *, const struct file_id *);             /* by day, kind, sequence, level; is_final ignored */
+bool file_id_parse(const char *day_dir, const char *name,
+                   struct file_id *); /* from the two last parts of the path */
+int file_id_cmp(const struct file_id *,
+                const struct file_id *); /* by day, kind, sequence, level; is_final ignored */
 void day_dir_path(char *out, size_t cap, const char *dir, uint32_t day);
 
 struct manifest_state {
     struct file_id *files; /* sorted */
     size_t n, cap;
-    uint64_t wal_floor;                    /* segments below are not needed */
+    uint64_t wal_floor;                      /* segments below are not needed */
     uint32_t next_series_no, next_metric_no; /* at least these were given out */
     uint64_t next_sequence;
-    bool is_damaged;  /* a record was unreadable, or the file is not there: the list may lack files that exist */
-    uint64_t bytes;   /* read up to here */
+    bool is_damaged; /* a record was unreadable, or the file is not there: the list may lack files that exist
+                      */
+    uint64_t bytes;  /* read up to here */
 };
 void manifest_state_release(struct manifest_state *);
 
@@ -51,13 +55,14 @@ void manifest_parse(struct str bytes, struct manifest_state *);
 int manifest_load(const char *dir, struct manifest_state *, struct err *);
 
 struct manifest;
-/* Takes the state over (it is released with the manifest). A damaged or missing file is written anew at once. */
+/* Takes the state over (it is released with the manifest). A damaged or missing file is written anew at once.
+ */
 int manifest_open(const char *dir, struct manifest_state *, struct manifest **out, struct err *);
 void manifest_close(struct manifest *);
 const struct manifest_state *manifest_state(const struct manifest *);
 
-/* Durable when OK. After an error nobody can know whether the disk has the edit: files named in it must stay until
- * manifest_settle (or the next apply) has answered OK. */
+/* Durable when OK. After an error nobody can know whether the disk has the edit: files named in it must stay
+ * until manifest_settle (or the next apply) has answered OK. */
 int manifest_apply(struct manifest *, const struct manifest_edit *, struct err *);
 /* The file says what manifest_state says, and nothing else. Cheap when nothing had failed. */
 int manifest_settle(struct manifest *, struct err *);

@@ -10,9 +10,9 @@
 #include "model/store.h"
 
 #define METADATA_FAMILY_MAX 1024
-#define METADATA_TYPE_MAX 32
-#define METADATA_HELP_MAX 4096
-#define METADATA_UNIT_MAX 256
+#define METADATA_TYPE_MAX   32
+#define METADATA_HELP_MAX   4096
+#define METADATA_UNIT_MAX   256
 
 struct metadata_store;
 

@@ -1,7 +1,8 @@
 /* part.h - an immutable file of metric samples: runs in (key, kind) order, rows of a run in rising time.
  *
- * A run is all that one part has of one series and one kind of row. Many short runs share a block (<= PART_BLOCK_ROWS rows),
- * a long run spans several. Bytes: docs/format-part.md. Written once, front to back, then only read: no locks. */
+ * A run is all that one part has of one series and one kind of row. Many short runs share a block (<=
+ * PART_BLOCK_ROWS rows), a long run spans several. Bytes: docs/format-part.md. Written once, front to back,
+ * then only read: no locks. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,7 +17,7 @@
 enum row_kind {
     ROW_FLOAT,     /* value column */
     ROW_HISTOGRAM, /* histogram column */
-    ROW_START,     /* start times: value is the start time in ms of the sample at the same time (as an int64) */
+    ROW_START, /* start times: value is the start time in ms of the sample at the same time (as an int64) */
 };
 
 /* metric_no << 32 | series_no: series of one metric lie side by side. */
@@ -27,33 +28,39 @@ struct run {
     enum row_kind kind;
     size_t n;
     const int64_t *time_ms;
-    const double *value;                /* ROW_FLOAT */
-    const int64_t *start_ms;            /* ROW_START */
-    struct histogram *const *hist;      /* ROW_HISTOGRAM */
+    const double *value;           /* ROW_FLOAT */
+    const int64_t *start_ms;       /* ROW_START */
+    struct histogram *const *hist; /* ROW_HISTOGRAM */
 };
 
 struct part_info {
-    uint64_t rows, runs, blocks, bytes; /* a long run counts as several: it is cut into pieces of about 1000 rows */
+    uint64_t rows, runs, blocks,
+        bytes; /* a long run counts as several: it is cut into pieces of about 1000 rows */
     int64_t min_time_ms, max_time_ms;
     series_key min_key, max_key;
-    uint32_t level;        /* 0 = from the head; a merge writes 1 + the highest of its sources */
-    uint64_t sequence;     /* of equal (key, kind, time) rows, the part with the higher sequence wins */
+    uint32_t level;    /* 0 = from the head; a merge writes 1 + the highest of its sources */
+    uint64_t sequence; /* of equal (key, kind, time) rows, the part with the higher sequence wins */
 };
 
 /* ---- writing ---- */
 
 struct part_writer;
-/* Creates path (which must not exist). zstd_level 1 for flushes and small merges, 3-6 for the final merge of a day. */
-int part_writer_open(const char *path, uint32_t level, uint64_t sequence, int zstd_level, struct part_writer **out, struct err *);
-/* Runs with rising (key, kind); rows with rising time, one per time. The same (key, kind) may come again if its times go on rising. */
+/* Creates path (which must not exist). zstd_level 1 for flushes and small merges, 3-6 for the final merge of
+ * a day. */
+int part_writer_open(const char *path, uint32_t level, uint64_t sequence, int zstd_level,
+                     struct part_writer **out, struct err *);
+/* Runs with rising (key, kind); rows with rising time, one per time. The same (key, kind) may come again if
+ * its times go on rising. */
 int part_writer_run(struct part_writer *, const struct run *, struct err *);
-int part_writer_finish(struct part_writer *, struct part_info *, struct err *); /* footer, fdatasync, close; frees the writer either way */
-void part_writer_abandon(struct part_writer *);                                 /* closes, unlinks, frees */
+int part_writer_finish(struct part_writer *, struct part_info *,
+                       struct err *);           /* footer, fdatasync, close; frees the writer either way */
+void part_writer_abandon(struct part_writer *); /* closes, unlinks, frees */
 
 /* ---- reading ---- */
 
 struct part;
-int part_open(const char *path, struct part **out, struct err *); /* checks header, footer and index; ERR_CORRUPT names the place */
+int part_open(const char *path, struct part **out,
+              struct err *); /* checks header, footer and index; ERR_CORRUPT names the place */
 void part_close(struct part *);
 const struct part_info *part_info(const struct part *);
 
@@ -71,21 +78,25 @@ struct run_head {
     size_t n;
     int64_t first_ms, last_ms;
 };
-/* The run (or the piece of it in this block) under the cursor without decoding it; 1 = here it is, 0 = end of part, < 0 error. */
+/* The run (or the piece of it in this block) under the cursor without decoding it; 1 = here it is, 0 = end of
+ * part, < 0 error. */
 int part_cursor_peek(struct part_cursor *, struct run_head *, struct err *);
-/* Decode it, at least the rows within [from_ms, to_ms], and step on. Arrays live until the next call; histograms in the arena
- * (rows of one layout share their spans and bounds: read only). The arena may be NULL when no histogram can come.
- * out->n == 0 when nothing of it is in the range. */
-int part_cursor_read(struct part_cursor *, int64_t from_ms, int64_t to_ms, struct arena *, struct run *out, struct err *);
+/* Decode it, at least the rows within [from_ms, to_ms], and step on. Arrays live until the next call;
+ * histograms in the arena (rows of one layout share their spans and bounds: read only). The arena may be NULL
+ * when no histogram can come. out->n == 0 when nothing of it is in the range. */
+int part_cursor_read(struct part_cursor *, int64_t from_ms, int64_t to_ms, struct arena *, struct run *out,
+                     struct err *);
 int part_cursor_skip(struct part_cursor *, struct err *);
 
-/* Every page's checksum and every promise of the format; report() is called for each violation. Returns how many. */
+/* Every page's checksum and every promise of the format; report() is called for each violation. Returns how
+ * many. */
 int64_t part_verify(const char *path, void (*report)(void *ctx, const char *text), void *ctx, struct err *);
 
 /* ---- merging ---- */
 
-/* Join n parts into one, newest sequence winning on equal rows. `drop` (may be NULL) says which keys to leave out.
- * Blocks whose keys overlap no other source are copied without decoding. throttle() (may be NULL) is called now and then;
- * a negative answer abandons the merge and is returned. */
-int part_merge(struct part *const *sources, size_t n, const char *path, uint32_t level, uint64_t sequence, int zstd_level,
-               bool (*drop)(void *ctx, series_key), int (*throttle)(void *ctx), void *ctx, struct part_info *, struct err *);
+/* Join n parts into one, newest sequence winning on equal rows. `drop` (may be NULL) says which keys to leave
+ * out. Blocks whose keys overlap no other source are copied without decoding. throttle() (may be NULL) is
+ * called now and then; a negative answer abandons the merge and is returned. */
+int part_merge(struct part *const *sources, size_t n, const char *path, uint32_t level, uint64_t sequence,
+               int zstd_level, bool (*drop)(void *ctx, series_key), int (*throttle)(void *ctx), void *ctx,
+               struct part_info *, struct err *);

@@ -1,8 +1,8 @@
 /* recover.c - from a directory to a running engine, whatever state the last run left it in.
  *
  *     1. MANIFEST up to its last good record
- *     2. files it does not list go; unless the manifest was damaged: then every readable one is taken in, since a row
- *        found twice does no harm and a row lost does
+ *     2. files it does not list go; unless the manifest was damaged: then every readable one is taken in,
+ * since a row found twice does no harm and a row lost does
  *     3. listed files are opened; a damaged one is renamed to NAME.damaged and left out
  *     4. the registry learns the series of today and yesterday from their index files
  *     5. the WAL from the floor on goes into the head, which is flushed on the way as in normal running
@@ -42,8 +42,10 @@ static bool is_listed(const struct recovery *r, const struct file_id *id)
         size_t mid = low + (high - low) / 2;
         int c = file_id_cmp(&m->files[mid], id);
         if (c == 0) return true;
-        if (c < 0) low = mid + 1;
-        else high = mid;
+        if (c < 0)
+            low = mid + 1;
+        else
+            high = mid;
     }
     return false;
 }
@@ -73,7 +75,8 @@ static int walk_file(const char *name, bool is_dir, void *ctx)
 
     bool is_ours = file_id_parse(r->day_name, name, &id);
     if (is_ours && is_listed(r, &id)) return 0;
-    if (is_ours) r->state.next_sequence = MAX(r->state.next_sequence, id.sequence + 1); /* its name may stay taken */
+    if (is_ours)
+        r->state.next_sequence = MAX(r->state.next_sequence, id.sequence + 1); /* its name may stay taken */
     if (is_ours && r->state.is_damaged && is_readable(r->s->dir, &id)) {
         log_warn("store", "a file that the damaged manifest does not list is taken in", "path", path, NULL);
         adopt(r, &id);
@@ -147,7 +150,8 @@ static int open_catalog(struct recovery *r)
     bool read_only = r->s->conf.read_only;
     int rc = manifest_load(r->s->dir, &r->state, r->e);
     if (rc == OK && r->state.is_damaged && r->state.bytes > 0)
-        log_warn("store", "the manifest is damaged: what follows its last good record is cut off", "bytes", log_num((int64_t)r->state.bytes), NULL);
+        log_warn("store", "the manifest is damaged: what follows its last good record is cut off", "bytes",
+                 log_num((int64_t)r->state.bytes), NULL);
     if (rc == OK && !read_only) rc = walk(r);
     if (rc == OK) rc = open_listed(r);
     if (rc < 0) return rc;
@@ -221,7 +225,9 @@ static bool find_elsewhere(struct recovery *r, series_key key)
     struct version *v = catalog_pin(r->s->catalog);
     for (size_t i = v->n; i-- > 0 && !found;) {
         struct labels l;
-        if (v->at[i]->id.kind != FILE_INDEX || day_index_labels(v->at[i]->index, key, &r->arena, &l, NULL) < 0) continue;
+        if (v->at[i]->id.kind != FILE_INDEX ||
+            day_index_labels(v->at[i]->index, key, &r->arena, &l, NULL) < 0)
+            continue;
         struct buf packed = BUF_INIT(64u << 20);
         labels_pack(&packed, l);
         found = learn(r, key, buf_view(&packed));
@@ -246,7 +252,8 @@ static int keep_memory_bounded(struct recovery *r)
     return engine_flush(s, r->e);
 }
 
-static int on_row(void *ctx, enum row_kind kind, series_key key, int64_t time_ms, uint64_t bits, struct str packed)
+static int on_row(void *ctx, enum row_kind kind, series_key key, int64_t time_ms, uint64_t bits,
+                  struct str packed)
 {
     struct recovery *r = ctx;
     struct engine *s = r->s;
@@ -285,7 +292,9 @@ static int on_metadata(void *ctx, const struct wal_metadata *m)
 
 struct kept_segments { /* for wal_adopt, once there is a WAL */
     struct recovery r;
-    struct { uint64_t number, bytes; } *at;
+    struct {
+        uint64_t number, bytes;
+    } * at;
     size_t n, cap;
 };
 
@@ -309,8 +318,11 @@ static int open_wal(struct kept_segments *k, const char *dir, const struct wal_r
 {
     struct engine *s = k->r.s;
     uint64_t next = MAX(report->last_segment + 1, s->replaying);
-    int rc = wal_open(&(struct wal_conf){ .dir = dir, .sync_interval_ms = s->conf.sync_interval_ms, .next_segment = next,
-                                          .next_lsn = report->next_lsn }, &s->wal, e);
+    int rc = wal_open(&(struct wal_conf){ .dir = dir,
+                                          .sync_interval_ms = s->conf.sync_interval_ms,
+                                          .next_segment = next,
+                                          .next_lsn = report->next_lsn },
+                      &s->wal, e);
     for (size_t i = 0; rc == OK && i < k->n; i++) wal_adopt(s->wal, k->at[i].number, k->at[i].bytes);
     return rc;
 }
@@ -333,7 +345,9 @@ static int replay(struct kept_segments *k)
     struct wal_report report;
     char dir[4096];
     snprintf(dir, sizeof dir, "%s/wal", s->dir);
-    struct wal_reader reader = { { on_series, on_row, on_exemplar, on_metadata, k }, on_segment, on_text, !s->conf.read_only };
+    struct wal_reader reader = {
+        { on_series, on_row, on_exemplar, on_metadata, k }, on_segment, on_text, !s->conf.read_only
+    };
 
     int64_t t0 = clock_mono_ns();
     if (!s->conf.read_only) file_list(dir, drop_segment, r, NULL);
@@ -341,8 +355,9 @@ static int replay(struct kept_segments *k)
     head_publish(s->head);
     if (rc < 0) return rc;
     if (report.frames > 0 || r->lost_rows > 0)
-        log_info("store", "write-ahead log read", "rows", log_num((int64_t)r->rows), "frames", log_num((int64_t)report.frames), "damaged places",
-                 log_num((int64_t)report.holes), "missing frames", log_num((int64_t)report.missing), "rows without a series",
+        log_info("store", "write-ahead log read", "rows", log_num((int64_t)r->rows), "frames",
+                 log_num((int64_t)report.frames), "damaged places", log_num((int64_t)report.holes),
+                 "missing frames", log_num((int64_t)report.missing), "rows without a series",
                  log_num((int64_t)r->lost_rows), "ms", log_num((clock_mono_ns() - t0) / 1000000), NULL);
     return s->conf.read_only ? OK : open_wal(k, dir, &report, r->e);
 }

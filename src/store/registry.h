@@ -1,10 +1,11 @@
 /* registry.h - the series that are alive: labels to a number, a number to labels, a condition to numbers.
  *
- * Numbers (series_no, metric_no) are given out once, rise for ever, and are what parts and WAL rows carry. The registry holds
- * the series seen in the open days; older days have their own index files (day_index.h). Label pairs are interned, so a
- * series costs 4 bytes a pair plus its hash slots and postings.
+ * Numbers (series_no, metric_no) are given out once, rise for ever, and are what parts and WAL rows carry.
+ * The registry holds the series seen in the open days; older days have their own index files (day_index.h).
+ * Label pairs are interned, so a series costs 4 bytes a pair plus its hash slots and postings.
  *
- * Threads: one writer at a time (the store's write lock); readers on any thread take the registry's read lock inside. */
+ * Threads: one writer at a time (the store's write lock); readers on any thread take the registry's read lock
+ * inside. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,34 +29,45 @@ void registry_prefetch(const struct registry *, struct hash128 spelling_key);
 bool registry_find(const struct registry *, struct hash128 spelling_key, series_key *out);
 
 enum registry_added { REGISTRY_KNOWN, REGISTRY_NEW };
-/* Slow path: check and normalise raw, find the series or make it, remember the spelling. *packed (arena) is set for a new
- * series: it must reach the WAL before its first row. ERR_RANGE (labels), ERR_LIMIT (label or series limit). Writer only. */
-int registry_resolve(struct registry *, struct hash128 spelling_key, enum labels_spelling, struct str raw, struct arena *scratch,
-                     series_key *out, enum registry_added *added, struct str *packed, struct err *);
-/* Recovery: a series under its old number. ERR_CORRUPT when the number is taken by other labels. Writer only. */
+/* Slow path: check and normalise raw, find the series or make it, remember the spelling. *packed (arena) is
+ * set for a new series: it must reach the WAL before its first row. ERR_RANGE (labels), ERR_LIMIT (label or
+ * series limit). Writer only. */
+int registry_resolve(struct registry *, struct hash128 spelling_key, enum labels_spelling, struct str raw,
+                     struct arena *scratch, series_key *out, enum registry_added *added, struct str *packed,
+                     struct err *);
+/* Recovery: a series under its old number. ERR_CORRUPT when the number is taken by other labels. Writer only.
+ */
 int registry_restore(struct registry *, series_key key, struct str packed, struct err *);
 
-/* Recovery: numbers below these are taken, though no series here has them (days served by their index files alone). Writer only. */
+/* Recovery: numbers below these are taken, though no series here has them (days served by their index files
+ * alone). Writer only. */
 void registry_reserve(struct registry *, uint32_t next_series_no, uint32_t next_metric_no);
 
-/* Presence: the series has a row in this UTC day (days since 1970). True when that is news. Writer only, called for each row: quick. */
+/* Presence: the series has a row in this UTC day (days since 1970). True when that is news. Writer only,
+ * called for each row: quick. */
 bool registry_mark(struct registry *, uint32_t day, series_key key);
-/* Series marked in this day since the last call that said `commit`, sorted by key: what the next index file must hold. Writer only.
- * A flush that may fail asks without commit and calls registry_mark_indexed for what it has written. */
+/* Series marked in this day since the last call that said `commit`, sorted by key: what the next index file
+ * must hold. Writer only. A flush that may fail asks without commit and calls registry_mark_indexed for what
+ * it has written. */
 size_t registry_fresh(struct registry *, uint32_t day, series_key **out /* yours */, bool commit);
 /* A series is in an index file on disk already (recovery). */
 void registry_mark_indexed(struct registry *, uint32_t day, series_key key);
-void registry_forget_day(struct registry *, uint32_t day); /* retention, or the day is served by its index file alone */
+void registry_forget_day(struct registry *,
+                         uint32_t day); /* retention, or the day is served by its index file alone */
 /* Drop series not present in any remembered day; numbers are not reused. Writer only. */
 void registry_collect(struct registry *);
 
 /* Readers. */
-struct str registry_packed(const struct registry *, series_key key, struct arena *); /* labels; empty when unknown */
+struct str registry_packed(const struct registry *, series_key key,
+                           struct arena *); /* labels; empty when unknown */
 struct labels registry_labels(const struct registry *, series_key key, struct arena *);
 /* Series of this day that match, sorted by key, in the arena. */
-int registry_select(const struct registry *, uint32_t day, const struct matcher *, size_t n, struct call *, series_key **out, size_t *n_out, struct err *);
-int registry_label_names(const struct registry *, uint32_t day, struct call *, struct str **out, size_t *n_out, struct err *);  /* sorted */
-int registry_label_values(const struct registry *, uint32_t day, struct str name, struct call *, struct str **out, size_t *n_out, struct err *);
+int registry_select(const struct registry *, uint32_t day, const struct matcher *, size_t n, struct call *,
+                    series_key **out, size_t *n_out, struct err *);
+int registry_label_names(const struct registry *, uint32_t day, struct call *, struct str **out,
+                         size_t *n_out, struct err *); /* sorted */
+int registry_label_values(const struct registry *, uint32_t day, struct str name, struct call *,
+                          struct str **out, size_t *n_out, struct err *);
 
 struct registry_size {
     uint64_t series, pairs, metrics, bytes;
@@ -63,4 +75,5 @@ struct registry_size {
 };
 void registry_size(const struct registry *, struct registry_size *);
 /* See store_top. */
-int registry_top(const struct registry *, struct call *, const char *what, size_t limit, struct name_count **out, size_t *n_out, struct err *);
+int registry_top(const struct registry *, struct call *, const char *what, size_t limit,
+                 struct name_count **out, size_t *n_out, struct err *);

@@ -1,5 +1,6 @@
-/* retention.c - forgetting on purpose: whole days that are too old, or too many for the space allowed; and refusing
- * writes while the disk is nearly full. A dropped day is one manifest edit; its files go when the last view lets go. */
+/* retention.c - forgetting on purpose: whole days that are too old, or too many for the space allowed; and
+ * refusing writes while the disk is nearly full. A dropped day is one manifest edit; its files go when the
+ * last view lets go. */
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -42,7 +43,9 @@ int engine_retain(struct engine *s, struct err *e)
     if (n > 0) {
         uint32_t oldest = v->at[0]->id.day;
         rc = catalog_apply(s->catalog, &(struct catalog_change){ .drop = v->at, .n_drop = n }, e);
-        if (rc == OK) log_info("store", "old days dropped", "files", log_num((int64_t)n), "oldest day", log_num(oldest), NULL);
+        if (rc == OK)
+            log_info("store", "old days dropped", "files", log_num((int64_t)n), "oldest day", log_num(oldest),
+                     NULL);
     }
     version_unref(v);
     pthread_mutex_unlock(&s->merge_mu);
@@ -57,6 +60,8 @@ void engine_check_space(struct engine *s)
     if (bytes < 0) return; /* not known: the disk will say */
     int now = (uint64_t)bytes < s->conf.min_free_bytes ? ERR_FULL : OK;
     int before = atomic_exchange(&s->refusal, now);
-    if (now != OK && before == OK) log_error("store", "the disk is nearly full: writes are refused", "free", log_num(bytes), NULL);
-    if (now == OK && before != OK) log_info("store", "there is space again: writes are welcome", "free", log_num(bytes), NULL);
+    if (now != OK && before == OK)
+        log_error("store", "the disk is nearly full: writes are refused", "free", log_num(bytes), NULL);
+    if (now == OK && before != OK)
+        log_info("store", "there is space again: writes are welcome", "free", log_num(bytes), NULL);
 }

@@ -1,9 +1,9 @@
 /* scan.c - the rows of series, out of all parts and slabs of a view.
  *
- * Sources stand in the order in which they were written: parts by day and sequence, then the head being flushed, then the
- * head. Series come by rising key, so each source is read forwards; a source that stands beyond the key is not even asked.
- * Pieces of several sources are joined by gather.c (later sources win). A scanner holds one thread's cursors and is kept by the
- * view for the next call. */
+ * Sources stand in the order in which they were written: parts by day and sequence, then the head being
+ * flushed, then the head. Series come by rising key, so each source is read forwards; a source that stands
+ * beyond the key is not even asked. Pieces of several sources are joined by gather.c (later sources win). A
+ * scanner holds one thread's cursors and is kept by the view for the next call. */
 #include <string.h>
 
 #include "base/check.h"
@@ -11,18 +11,18 @@
 #include "base/stat.h"
 #include "store/view.h"
 
-#define KINDS 3
+#define KINDS       3
 #define CHECK_EVERY 32
 
 struct source {
-    const struct part *part;     /* a part: */
-    struct part_cursor *cursor;  /* made when first needed */
-    struct run_head at;          /* the run under the cursor */
+    const struct part *part;    /* a part: */
+    struct part_cursor *cursor; /* made when first needed */
+    struct run_head at;         /* the run under the cursor */
     bool is_placed, is_at_end;
-    series_key sought;           /* the cursor was sent to the first run with this key or a higher one */
+    series_key sought; /* the cursor was sent to the first run with this key or a higher one */
 
-    struct slab *slab;           /* or a sorted slab: a reference */
-    uint32_t row;                /* all rows before have keys below `sought` */
+    struct slab *slab; /* or a sorted slab: a reference */
+    uint32_t row;      /* all rows before have keys below `sought` */
 
     int64_t min_ms, max_ms;
     bool is_in_window;
@@ -33,7 +33,7 @@ struct scanner {
     struct source *sources;
     size_t n;
     struct gather rows[KINDS];
-    struct arena arena; /* histograms of one series */
+    struct arena arena;          /* histograms of one series */
     int64_t *time_ms, *start_ms; /* joined columns */
     double *value;
     struct histogram **hist;
@@ -44,7 +44,8 @@ struct scanner {
 
 static void add_part(struct scanner *c, const struct store_file *f)
 {
-    c->sources[c->n++] = (struct source){ .part = f->part, .min_ms = f->info.min_time_ms, .max_ms = f->info.max_time_ms };
+    c->sources[c->n++] =
+        (struct source){ .part = f->part, .min_ms = f->info.min_time_ms, .max_ms = f->info.max_time_ms };
 }
 
 static void add_slabs(struct scanner *c, const struct head_pin *pin)
@@ -61,7 +62,8 @@ static struct scanner *scanner_new(const struct view *v)
     uint32_t last = day_of_ms(v->to_ms);
     c->sources = mem_array(v->version->n + v->flushing.n + v->head.n, sizeof c->sources[0]);
     c->arena = (struct arena)ARENA_INIT(SIZE_MAX);
-    for (size_t i = version_from(v->version, day_of_ms(v->from_ms)); i < v->version->n && v->version->at[i]->id.day <= last; i++)
+    for (size_t i = version_from(v->version, day_of_ms(v->from_ms));
+         i < v->version->n && v->version->at[i]->id.day <= last; i++)
         if (v->version->at[i]->part != NULL) add_part(c, v->version->at[i]);
     add_slabs(c, &v->flushing);
     add_slabs(c, &v->head);
@@ -107,23 +109,28 @@ static void scanner_give_back(struct view *v, struct scanner *c)
 /* ---- pieces ---- */
 
 /* The rows of [time, time + n) that lie in the window go to g. */
-static void add_piece(struct gather *g, const int64_t *time_ms, const void *bits, size_t n, int64_t from_ms, int64_t to_ms)
+static void add_piece(struct gather *g, const int64_t *time_ms, const void *bits, size_t n, int64_t from_ms,
+                      int64_t to_ms)
 {
     size_t first = 0, end = n;
     if (n > 0 && time_ms[0] < from_ms) { /* first row not before */
         size_t high = n;
         while (first < high) {
             size_t mid = first + (high - first) / 2;
-            if (time_ms[mid] < from_ms) first = mid + 1;
-            else high = mid;
+            if (time_ms[mid] < from_ms)
+                first = mid + 1;
+            else
+                high = mid;
         }
     }
     if (first < n && time_ms[n - 1] > to_ms) { /* first row behind */
         size_t low = first;
         while (low < end) {
             size_t mid = low + (end - low) / 2;
-            if (time_ms[mid] <= to_ms) low = mid + 1;
-            else end = mid;
+            if (time_ms[mid] <= to_ms)
+                low = mid + 1;
+            else
+                end = mid;
         }
     }
     if (first < end) gather_add(g, time_ms + first, (const char *)bits + first * 8, end - first);
@@ -156,7 +163,8 @@ static const void *column_of(const struct run *r)
     return r->hist;
 }
 
-static int part_rows(struct scanner *c, struct source *s, series_key key, int64_t from_ms, int64_t to_ms, struct err *e)
+static int part_rows(struct scanner *c, struct source *s, series_key key, int64_t from_ms, int64_t to_ms,
+                     struct err *e)
 {
     int rc = place(s, key, e);
     while (rc == OK && !s->is_at_end && s->at.key == key) {
@@ -165,7 +173,8 @@ static int part_rows(struct scanner *c, struct source *s, series_key key, int64_
         } else {
             struct run run;
             rc = part_cursor_read(s->cursor, from_ms, to_ms, &c->arena, &run, e);
-            if (rc >= 0 && run.n > 0) add_piece(&c->rows[run.kind], run.time_ms, column_of(&run), run.n, from_ms, to_ms);
+            if (rc >= 0 && run.n > 0)
+                add_piece(&c->rows[run.kind], run.time_ms, column_of(&run), run.n, from_ms, to_ms);
         }
         rc = rc < 0 ? rc : step(s, e);
     }
@@ -181,7 +190,8 @@ static void slab_rows(struct scanner *c, struct source *s, series_key key, int64
     s->sought = key;
     if (begin == s->slab->n || s->slab->key[begin] != key) return;
     uint32_t end = slab_run_end(s->slab, begin);
-    add_piece(&c->rows[s->slab->kind], s->slab->time_ms + begin, s->slab->bits + begin, end - begin, from_ms, to_ms);
+    add_piece(&c->rows[s->slab->kind], s->slab->time_ms + begin, s->slab->bits + begin, end - begin, from_ms,
+              to_ms);
 }
 
 static int gather_key(struct scanner *c, series_key key, int64_t from_ms, int64_t to_ms, struct err *e)
@@ -190,8 +200,10 @@ static int gather_key(struct scanner *c, series_key key, int64_t from_ms, int64_
     for (size_t i = 0; rc == OK && i < c->n; i++) {
         struct source *s = &c->sources[i];
         if (!s->is_in_window) continue;
-        if (s->slab != NULL) slab_rows(c, s, key, from_ms, to_ms);
-        else rc = part_rows(c, s, key, from_ms, to_ms, e);
+        if (s->slab != NULL)
+            slab_rows(c, s, key, from_ms, to_ms);
+        else
+            rc = part_rows(c, s, key, from_ms, to_ms, e);
     }
     return rc;
 }
@@ -208,7 +220,8 @@ static void reserve(struct scanner *c, size_t n)
     c->hist = mem_realloc(c->hist, c->cap * sizeof c->hist[0]);
 }
 
-/* Floats and histograms into one run by time. A series that changed its kind at the very same millisecond keeps the histogram. */
+/* Floats and histograms into one run by time. A series that changed its kind at the very same millisecond
+ * keeps the histogram. */
 static size_t join_kinds(struct scanner *c)
 {
     const struct gather *f = &c->rows[ROW_FLOAT], *h = &c->rows[ROW_HISTOGRAM];
@@ -219,8 +232,10 @@ static size_t join_kinds(struct scanner *c)
         c->time_ms[n] = is_hist ? h->time_ms[j] : f->time_ms[i];
         c->hist[n] = is_hist ? (struct histogram *)(uintptr_t)h->bits[j] : NULL;
         c->value[n] = is_hist ? c->hist[n]->sum : double_of(f->bits[i]);
-        if (is_hist) j++;
-        else i++;
+        if (is_hist)
+            j++;
+        else
+            i++;
     }
     return n;
 }
@@ -268,8 +283,8 @@ static struct key_list keys_of(struct view *v, const struct series_ref *ref, ser
     return list;
 }
 
-static int scan_series(struct view *v, struct scanner *c, const struct series_ref *ref, int64_t from_ms, int64_t to_ms,
-                       struct series_rows *out, struct err *e)
+static int scan_series(struct view *v, struct scanner *c, const struct series_ref *ref, int64_t from_ms,
+                       int64_t to_ms, struct series_rows *out, struct err *e)
 {
     series_key one;
     struct key_list keys = keys_of(v, ref, &one);
@@ -283,11 +298,12 @@ static int scan_series(struct view *v, struct scanner *c, const struct series_re
 
 static void choose_sources(struct scanner *c, int64_t from_ms, int64_t to_ms)
 {
-    for (size_t i = 0; i < c->n; i++) c->sources[i].is_in_window = c->sources[i].min_ms <= to_ms && c->sources[i].max_ms >= from_ms;
+    for (size_t i = 0; i < c->n; i++)
+        c->sources[i].is_in_window = c->sources[i].min_ms <= to_ms && c->sources[i].max_ms >= from_ms;
 }
 
-int view_do_scan(struct store_view *base, struct call *call, const struct series_ref *refs, size_t n, int64_t from_ms, int64_t to_ms,
-                 series_sink *sink, void *ctx, struct err *e)
+int view_do_scan(struct store_view *base, struct call *call, const struct series_ref *refs, size_t n,
+                 int64_t from_ms, int64_t to_ms, series_sink *sink, void *ctx, struct err *e)
 {
     struct view *v = view_of(base);
     struct scanner *c = scanner_take(v);

@@ -1,5 +1,6 @@
-/* slab.c - see slab.h. Sorting: least significant digit first over words of (squeezed key, row number), which is stable;
- * only when some series turns out to run backwards in time are the rows put in order of time before that. */
+/* slab.c - see slab.h. Sorting: least significant digit first over words of (squeezed key, row number), which
+ * is stable; only when some series turns out to run backwards in time are the rows put in order of time
+ * before that. */
 #include "store/slab.h"
 
 #include <stdlib.h>
@@ -9,10 +10,10 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-#define ROW_BITS 16 /* a row number in a slab */
-#define DIGIT_BITS 11
-#define DIGITS (1u << DIGIT_BITS)
-#define ROW_BYTES 24
+#define ROW_BITS     16 /* a row number in a slab */
+#define DIGIT_BITS   11
+#define DIGITS       (1u << DIGIT_BITS)
+#define ROW_BYTES    24
 #define MAPPED_LEAST (128u << 10)
 
 /* Large columns come from the kernel and go back to it: a flush must not leave the heap swollen. */
@@ -26,8 +27,10 @@ static char *columns_new(size_t bytes)
 
 static void columns_free(void *p, size_t bytes)
 {
-    if (bytes < MAPPED_LEAST) mem_free(p);
-    else munmap(p, bytes);
+    if (bytes < MAPPED_LEAST)
+        mem_free(p);
+    else
+        munmap(p, bytes);
 }
 
 struct slab *slab_new(uint32_t day, enum row_kind kind, uint32_t cap)
@@ -93,7 +96,8 @@ static uint64_t *radix_sort(uint64_t *words, uint64_t *other, uint32_t n, unsign
     return words;
 }
 
-/* How keys are squeezed: metric and series numbers count from their minima and take as few bits as they need. */
+/* How keys are squeezed: metric and series numbers count from their minima and take as few bits as they need.
+ */
 struct squeeze {
     uint32_t metric0, series0;
     unsigned series_bits, bits;
@@ -118,7 +122,8 @@ static uint64_t squeezed(const struct squeeze *q, series_key key)
     return (uint64_t)((uint32_t)(key >> 32) - q->metric0) << q->series_bits | ((uint32_t)key - q->series0);
 }
 
-/* Keys too far apart for a word: numbers of metrics and series are dense, so this is for the tests of the theory. */
+/* Keys too far apart for a word: numbers of metrics and series are dense, so this is for the tests of the
+ * theory. */
 static int by_key_then_row(const void *a, const void *b, void *ctx)
 {
     const struct slab *s = ctx;
@@ -169,7 +174,8 @@ static struct slab *gather(const struct slab *s, const uint64_t *words, uint32_t
     t->max_ms = INT64_MIN;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t row = words[i] & (SLAB_ROWS_MAX - 1);
-        if (t->n > 0 && t->key[t->n - 1] == s->key[row] && t->time_ms[t->n - 1] == s->time_ms[row]) t->n--; /* last wins */
+        if (t->n > 0 && t->key[t->n - 1] == s->key[row] && t->time_ms[t->n - 1] == s->time_ms[row])
+            t->n--; /* last wins */
         slab_add(t, s->key[row], s->time_ms[row], s->bits[row]);
         t->min_ms = MIN(t->min_ms, s->time_ms[row]);
         t->max_ms = MAX(t->max_ms, s->time_ms[row]);
@@ -222,8 +228,10 @@ uint32_t slab_find(const struct slab *s, uint32_t from, series_key key)
             low++;
             while (low < high) {
                 uint32_t mid = low + (high - low) / 2;
-                if (s->key[mid] < key) low = mid + 1;
-                else high = mid;
+                if (s->key[mid] < key)
+                    low = mid + 1;
+                else
+                    high = mid;
             }
             return low;
         }

@@ -1,8 +1,8 @@
 /* slab.h - up to 64 Ki rows of one UTC day and one kind, as three parallel arrays.
  *
- * Born empty and appended to by the writer; once full (or asked for by a reader) a sorted twin is made, in (key, time)
- * order, one row per time, the row that arrived last winning. Rows never change after they were published, so a
- * reader that holds a reference and a row count needs no lock.
+ * Born empty and appended to by the writer; once full (or asked for by a reader) a sorted twin is made, in
+ * (key, time) order, one row per time, the row that arrived last winning. Rows never change after they were
+ * published, so a reader that holds a reference and a row count needs no lock.
  *
  * Threads: slab_add by the writer; everything else by any thread that holds a reference. */
 #pragma once
@@ -14,23 +14,23 @@
 #include "store/part.h"
 
 #define SLAB_ROWS_MAX 65536u
-#define DAY_MS 86400000ll
+#define DAY_MS        86400000ll
 
 struct slab {
     atomic_uint refs;
     enum row_kind kind;
     uint32_t day;
     bool is_sorted;
-    bool is_touched;         /* has rows that are not published yet (head.c) */
-    uint32_t n, cap;         /* n: the writer's */
-    uint32_t published;      /* head.c, its lock */
-    int64_t min_ms, max_ms;  /* sorted slabs only */
+    bool is_touched;        /* has rows that are not published yet (head.c) */
+    uint32_t n, cap;        /* n: the writer's */
+    uint32_t published;     /* head.c, its lock */
+    int64_t min_ms, max_ms; /* sorted slabs only */
     series_key *key;
     int64_t *time_ms;
-    uint64_t *bits;          /* a double, a start time, or a pointer to struct histogram in the head's arena */
+    uint64_t *bits; /* a double, a start time, or a pointer to struct histogram in the head's arena */
 
-    pthread_mutex_t mu;      /* guards twin */
-    struct slab *twin;       /* sorted copy of the first twin_rows rows */
+    pthread_mutex_t mu; /* guards twin */
+    struct slab *twin;  /* sorted copy of the first twin_rows rows */
     uint32_t twin_rows;
 };
 
@@ -52,7 +52,8 @@ static inline void slab_add(struct slab *s, series_key key, int64_t time_ms, uin
     s->bits[i] = bits;
 }
 
-/* A sorted slab with the first n rows of s: s itself when it is sorted, else a copy kept for the next who asks. Yours to unref. */
+/* A sorted slab with the first n rows of s: s itself when it is sorted, else a copy kept for the next who
+ * asks. Yours to unref. */
 struct slab *slab_sorted(struct slab *s, uint32_t n);
 
 /* In a sorted slab: first row at or after `from` whose key is >= key. Quick when it is near `from`. */

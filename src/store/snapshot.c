@@ -1,6 +1,8 @@
-/* snapshot.c - a copy of the store that costs no copying: a flush, then hard links to all files and a manifest of its own.
+/* snapshot.c - a copy of the store that costs no copying: a flush, then hard links to all files and a
+ * manifest of its own.
  *
- * The directory appears under its name when it is complete. It must lie on the same file system as the data. */
+ * The directory appears under its name when it is complete. It must lie on the same file system as the data.
+ */
 #include <stdio.h>
 
 #include "base/file.h"
@@ -43,8 +45,12 @@ static int write_manifest(struct engine *s, const char *dir, const struct versio
 {
     struct registry_size size;
     registry_size(s->registry, &size);
-    struct manifest_state state = { .n = v->n, .cap = v->n, .wal_floor = 1, .next_series_no = size.next_series_no,
-                                    .next_metric_no = size.next_metric_no, .next_sequence = catalog_sequence(s->catalog) };
+    struct manifest_state state = { .n = v->n,
+                                    .cap = v->n,
+                                    .wal_floor = 1,
+                                    .next_series_no = size.next_series_no,
+                                    .next_metric_no = size.next_metric_no,
+                                    .next_sequence = catalog_sequence(s->catalog) };
     state.files = mem_array(v->n, sizeof state.files[0]);
     for (size_t i = 0; i < v->n; i++) state.files[i] = v->at[i]->id;
     int rc = manifest_write(dir, &state, e);
@@ -71,7 +77,8 @@ int engine_snapshot(struct engine *s, const char *dir, struct err *e)
     char partial[4200];
     if (file_exists(dir)) return err_set(e, ERR_RANGE, "snapshot: %s exists already", dir);
     snprintf(partial, sizeof partial, "%s.partial", dir);
-    if (file_exists(partial)) return err_set(e, ERR_RANGE, "snapshot: %s is left from an attempt that failed; remove it", partial);
+    if (file_exists(partial))
+        return err_set(e, ERR_RANGE, "snapshot: %s is left from an attempt that failed; remove it", partial);
 
     int rc = engine_flush(s, e);
     if (rc == OK) rc = extras_save(s, e);

@@ -1,8 +1,9 @@
 /* view.c - a moment of the store, and which series it has.
  *
- * Opening pins the version of the catalog and the published rows of both heads in one instant under the catalog's lock.
- * Series are looked up day by day: in the registry for open days, in index files for the others, in both for a day that
- * late rows have opened again. A number means one label set for ever, so keys are united first and labels after. */
+ * Opening pins the version of the catalog and the published rows of both heads in one instant under the
+ * catalog's lock. Series are looked up day by day: in the registry for open days, in index files for the
+ * others, in both for a day that late rows have opened again. A number means one label set for ever, so keys
+ * are united first and labels after. */
 #include "store/view.h"
 
 #include <stdlib.h>
@@ -78,7 +79,8 @@ size_t view_days(const struct view *v, struct arena *a, uint32_t **out)
     uint32_t last = day_of_ms(v->to_ms);
     size_t n = 0;
     uint32_t *days = arena_array(a, v->version->n + v->flushing.n + v->head.n, sizeof days[0]);
-    for (size_t i = version_from(v->version, day_of_ms(v->from_ms)); i < v->version->n && v->version->at[i]->id.day <= last; i++)
+    for (size_t i = version_from(v->version, day_of_ms(v->from_ms));
+         i < v->version->n && v->version->at[i]->id.day <= last; i++)
         days[n++] = v->version->at[i]->id.day;
     for (size_t i = 0; i < v->flushing.n; i++) days[n++] = v->flushing.at[i].slab->day;
     for (size_t i = 0; i < v->head.n; i++) days[n++] = v->head.at[i].slab->day;
@@ -93,7 +95,8 @@ static bool has_index(const struct day_sources *d, const struct day_index *x)
     return false;
 }
 
-void view_day_sources(const struct view *v, const struct version *now, uint32_t day, struct arena *a, struct day_sources *out)
+void view_day_sources(const struct view *v, const struct version *now, uint32_t day, struct arena *a,
+                      struct day_sources *out)
 {
     *out = (struct day_sources){ .ask_registry = days_are_open(v->s, day) };
     if (days_are_whole(v->s, day)) return;
@@ -123,7 +126,7 @@ struct search {
     size_t n, cap;
     struct series_set *out;
     size_t cap_out, limit;
-    struct map by_labels; /* hash -> index in out */
+    struct map by_labels;  /* hash -> index in out */
     struct key_list *keys; /* by index in out; at: arena */
     size_t cap_keys;
 };
@@ -235,8 +238,10 @@ static int name_series(struct search *x, struct err *e)
     for (size_t i = 0; i < x->n && !x->out->truncated; i++) {
         struct labels l = { 0 };
         int rc = i % CHECK_EVERY == 0 ? call_check(x->call, e) : OK;
-        if (rc == OK && x->at[i].index == NULL) l = registry_labels(x->v->s->registry, x->at[i].key, x->call->arena);
-        else if (rc == OK) rc = day_index_labels(x->at[i].index, x->at[i].key, x->call->arena, &l, e);
+        if (rc == OK && x->at[i].index == NULL)
+            l = registry_labels(x->v->s->registry, x->at[i].key, x->call->arena);
+        else if (rc == OK)
+            rc = day_index_labels(x->at[i].index, x->at[i].key, x->call->arena, &l, e);
         if (rc < 0) return rc;
         if (l.n > 0) add_series(x, x->at[i].key, l);
     }
@@ -251,7 +256,8 @@ static void number_series(struct search *x)
         if (x->keys[i].n == 1) continue;
         pthread_mutex_lock(&v->mu);
         v->lists = mem_grow(v->lists, v->n_lists, &v->cap_lists, sizeof v->lists[0]);
-        v->lists[v->n_lists] = (struct key_list){ mem_copy(x->keys[i].at, x->keys[i].n * sizeof(series_key)), x->keys[i].n };
+        v->lists[v->n_lists] =
+            (struct key_list){ mem_copy(x->keys[i].at, x->keys[i].n * sizeof(series_key)), x->keys[i].n };
         x->out->at[i].id = SERIES_HAS_LIST | v->n_lists++;
         pthread_mutex_unlock(&v->mu);
     }
@@ -271,8 +277,8 @@ static int search(struct search *x, const struct version *now, struct err *e)
     return rc;
 }
 
-int view_do_series(struct store_view *base, struct call *call, const struct matcher *m, size_t n, size_t limit, struct series_set *out,
-                   struct err *e)
+int view_do_series(struct store_view *base, struct call *call, const struct matcher *m, size_t n,
+                   size_t limit, struct series_set *out, struct err *e)
 {
     struct view *v = view_of(base);
     struct search x = { .v = v, .call = call, .matchers = m, .n_matchers = n, .out = out, .limit = limit };

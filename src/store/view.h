@@ -1,4 +1,5 @@
-/* view.h - the inside of a view, shared by view.c (which series), labels.c (names and values) and scan.c (rows). */
+/* view.h - the inside of a view, shared by view.c (which series), labels.c (names and values) and scan.c
+ * (rows). */
 #pragma once
 #include "store/engine.h"
 #include "store/gather.h"
@@ -32,15 +33,17 @@ static inline struct view *view_of(struct store_view *v)
 
 /* Days with rows in the view, sorted; arena. */
 size_t view_days(const struct view *, struct arena *, uint32_t **out);
-/* The indexes that a day of this view needs beside the registry (which is asked when *ask_registry): those of the version
- * pinned and those of now, since the series of a pinned head may have gone to a file meanwhile. Call with days_lock held;
- * hold it until the indexes have been used. `now` keeps them open: unref it afterwards. */
+/* The indexes that a day of this view needs beside the registry (which is asked when *ask_registry): those of
+ * the version pinned and those of now, since the series of a pinned head may have gone to a file meanwhile.
+ * Call with days_lock held; hold it until the indexes have been used. `now` keeps them open: unref it
+ * afterwards. */
 struct day_sources {
     bool ask_registry;
     struct day_index **at; /* arena */
     size_t n;
 };
-void view_day_sources(const struct view *, const struct version *now, uint32_t day, struct arena *, struct day_sources *);
+void view_day_sources(const struct view *, const struct version *now, uint32_t day, struct arena *,
+                      struct day_sources *);
 
 /* scan.c */
 void scanner_free(struct scanner *);

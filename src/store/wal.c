@@ -1,4 +1,5 @@
-/* wal.c - the writers' side of the log: the queue, its groups and cuts, names of segments, life. See wal.h and commit.c. */
+/* wal.c - the writers' side of the log: the queue, its groups and cuts, names of segments, life. See wal.h
+ * and commit.c. */
 #include <pthread.h>
 #include <stdio.h>
 
@@ -11,7 +12,7 @@
 #include "store/wal_impl.h"
 
 #define SEGMENT_BYTES (64ull << 20)
-#define BUF_MAX (1ull << 30)
+#define BUF_MAX       (1ull << 30)
 
 /* ---- names and headers ---- */
 
@@ -86,7 +87,8 @@ int wal_ready(struct wal *w, struct err *e)
     pthread_mutex_lock(&w->mu);
     int rc = refuse(w, e);
     if (rc == OK && w->pending > WAL_PENDING_MAX)
-        rc = err_set(e, ERR_BUSY, "%zu bytes wait for the disk, the limit is %u", w->pending, WAL_PENDING_MAX);
+        rc =
+            err_set(e, ERR_BUSY, "%zu bytes wait for the disk, the limit is %u", w->pending, WAL_PENDING_MAX);
     pthread_mutex_unlock(&w->mu);
     return rc;
 }
@@ -123,7 +125,8 @@ int wal_cut_wait(struct wal *w, uint64_t cut, uint64_t *segment, struct err *e)
 {
     int rc = OK;
     pthread_mutex_lock(&w->mu);
-    while (w->cuts_done < cut) pthread_cond_wait(&w->turned, &w->mu); /* a cut happens even on a refusing disk */
+    while (w->cuts_done < cut)
+        pthread_cond_wait(&w->turned, &w->mu); /* a cut happens even on a refusing disk */
     rc = refuse(w, e); /* the frames before the cut may still be in memory only, and will go behind it */
     *segment = w->cut_segment;
     pthread_mutex_unlock(&w->mu);
@@ -159,7 +162,8 @@ void wal_drop_below(struct wal *w, uint64_t below)
         char path[4096];
         struct err e = ERR_INIT;
         wal_segment_path(path, sizeof path, w->dir, number);
-        if (file_unlink(path, &e) < 0 && e.code != ERR_FIND) /* the next start does it: it is below the floor */
+        if (file_unlink(path, &e) < 0 &&
+            e.code != ERR_FIND) /* the next start does it: it is below the floor */
             log_warn("wal", "a segment no longer needed stays", "why", e.text, NULL);
     }
 }
@@ -178,10 +182,15 @@ uint64_t wal_bytes(struct wal *w)
 static void stats_init(struct wal *w)
 {
     static const double bounds[] = { 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5 };
-    w->bytes_total = stat_counter("vedette_store_wal_written_bytes_total", "Bytes written to the write-ahead log.", NULL);
-    w->syncs_total = stat_counter("vedette_store_wal_syncs_total", "fdatasync calls on the write-ahead log.", NULL);
-    w->sync_seconds = stat_histogram("vedette_store_wal_sync_seconds", "Duration of fdatasync on the write-ahead log.", NULL, bounds, COUNT(bounds));
-    w->failures_total = stat_counter("vedette_store_wal_failures_total", "Commits of the write-ahead log that the disk refused.", NULL);
+    w->bytes_total =
+        stat_counter("vedette_store_wal_written_bytes_total", "Bytes written to the write-ahead log.", NULL);
+    w->syncs_total =
+        stat_counter("vedette_store_wal_syncs_total", "fdatasync calls on the write-ahead log.", NULL);
+    w->sync_seconds =
+        stat_histogram("vedette_store_wal_sync_seconds", "Duration of fdatasync on the write-ahead log.",
+                       NULL, bounds, COUNT(bounds));
+    w->failures_total = stat_counter("vedette_store_wal_failures_total",
+                                     "Commits of the write-ahead log that the disk refused.", NULL);
 }
 
 int wal_open(const struct wal_conf *conf, struct wal **out, struct err *e)

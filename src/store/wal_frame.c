@@ -8,8 +8,8 @@
 #include "store/bytes.h"
 #include "store/crc32c.h"
 
-#define MAGIC 0x314c4157u /* "WAL1" */
-#define LZ4_LEAST 64      /* below, the LZ4 call costs more than it can save */
+#define MAGIC     0x314c4157u /* "WAL1" */
+#define LZ4_LEAST 64          /* below, the LZ4 call costs more than it can save */
 
 static void put32(char *p, uint32_t v)
 {
@@ -69,7 +69,8 @@ static bool all_zero(const char *p, size_t n)
     return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
 }
 
-/* The next offset after `at` where a valid frame numbered `least` or later begins; segment.n when there is none. */
+/* The next offset after `at` where a valid frame numbered `least` or later begins; segment.n when there is
+ * none. */
 static size_t resync(struct str segment, size_t at, uint64_t least)
 {
     static const char magic[4] = { 'W', 'A', 'L', '1' };
@@ -87,8 +88,8 @@ static size_t resync(struct str segment, size_t at, uint64_t least)
     return segment.n;
 }
 
-enum wal_found wal_frame_next(struct str segment, size_t *at, uint64_t least, struct buf *scratch, uint64_t *lsn,
-                              struct str *raw, uint64_t *skipped)
+enum wal_found wal_frame_next(struct str segment, size_t *at, uint64_t least, struct buf *scratch,
+                              uint64_t *lsn, struct str *raw, uint64_t *skipped)
 {
     struct str body;
     uint32_t raw_n;

@@ -1,4 +1,5 @@
-/* wal_impl.h - the inside of a WAL, shared by its two halves: wal.c (writers, names, life) and commit.c (the committer).
+/* wal_impl.h - the inside of a WAL, shared by its two halves: wal.c (writers, names, life) and commit.c (the
+ * committer).
  *
  * Threads: `mu` guards what stands under it; the rest belongs to the committer's thread alone. */
 #pragma once
@@ -20,8 +21,8 @@ struct group {
     struct buf raw;
     struct waiter *waiters;
     size_t n_waiters, cap_waiters;
-    bool durable;   /* somebody waits */
-    uint64_t cut;   /* begins a new segment: number of the cut, else 0 */
+    bool durable; /* somebody waits */
+    uint64_t cut; /* begins a new segment: number of the cut, else 0 */
     int64_t since_ns;
 };
 
@@ -39,7 +40,7 @@ struct wal {
     struct group *first, *last;
     size_t pending;
     bool stop;
-    int verdict;               /* OK, ERR_FULL or ERR_IO: what writers are told */
+    int verdict; /* OK, ERR_FULL or ERR_IO: what writers are told */
     char why[256];
     uint64_t cuts, cuts_done, cut_segment;
     uint64_t appended, synced; /* wal_end calls; how many of them are durable */
@@ -48,12 +49,12 @@ struct wal {
 
     /* The committer's own. */
     pthread_t thread;
-    int fd;                    /* -1: no segment is open */
+    int fd; /* -1: no segment is open */
     uint64_t number, at, next_lsn;
-    uint64_t taken;            /* wal_end calls seen by the committer */
+    uint64_t taken; /* wal_end calls seen by the committer */
     struct buf unsynced;
-    size_t written;            /* bytes of unsynced that are in the file */
-    struct waiter *held;       /* of unsynced */
+    size_t written;      /* bytes of unsynced that are in the file */
+    struct waiter *held; /* of unsynced */
     size_t n_held, cap_held;
     bool sync_now;
     int64_t unsynced_since_ns, retry_ns;
@@ -61,6 +62,6 @@ struct wal {
     struct stat *bytes_total, *syncs_total, *sync_seconds, *failures_total;
 };
 
-void *wal_committer(void *wal);                /* the thread; ends after a last commit when `stop` is set */
+void *wal_committer(void *wal);                 /* the thread; ends after a last commit when `stop` is set */
 void wal_release_waiters(struct wal *, int rc); /* those of frames not synced */
 void wal_segment_end(struct wal *);

@@ -1,8 +1,8 @@
 /* wal_read.c - reading the log back after a crash: see wal_replay in wal.h.
  *
- * The usual way reads a segment through a window of a megabyte, so that a start needs no more memory than a run. At the
- * first byte that is not a good frame the rest of the segment, without its trailing zeros, is looked at as a whole to
- * tell the end from a torn write from damage (wal_frame.h). */
+ * The usual way reads a segment through a window of a megabyte, so that a start needs no more memory than a
+ * run. At the first byte that is not a good frame the rest of the segment, without its trailing zeros, is
+ * looked at as a whole to tell the end from a torn write from damage (wal_frame.h). */
 #include <fcntl.h>
 #include <stdio.h>
 
@@ -13,7 +13,7 @@
 #include "store/wal.h"
 #include "store/wal_frame.h"
 
-#define WINDOW (1u << 20)
+#define WINDOW     (1u << 20)
 #define ZERO_BLOCK (256u << 10)
 
 struct replay {
@@ -21,8 +21,8 @@ struct replay {
     const struct wal_reader *reader;
     struct wal_report *report;
     struct buf window, scratch;
-    bool any;       /* a frame was seen: report->next_lsn means something */
-    bool is_whole;  /* the window reaches to the end of the segment's data */
+    bool any;      /* a frame was seen: report->next_lsn means something */
+    bool is_whole; /* the window reaches to the end of the segment's data */
     bool is_damaged;
 };
 
@@ -30,7 +30,8 @@ static void say(struct replay *r, uint64_t segment, const char *what, uint64_t b
 {
     char text[256];
     if (r->reader->say == NULL) return;
-    snprintf(text, sizeof text, "WAL segment %016llu: %s (%llu bytes)", (unsigned long long)segment, what, (unsigned long long)bytes);
+    snprintf(text, sizeof text, "WAL segment %016llu: %s (%llu bytes)", (unsigned long long)segment, what,
+             (unsigned long long)bytes);
     r->reader->say(r->reader->visit.ctx, text);
 }
 
@@ -119,7 +120,8 @@ static int replay_bytes(struct replay *r, int fd, uint64_t segment, uint64_t at,
         uint64_t lsn, skipped;
         struct str raw;
         size_t before = off;
-        enum wal_found found = wal_frame_next(buf_view(&r->window), &off, r->report->next_lsn, &r->scratch, &lsn, &raw, &skipped);
+        enum wal_found found = wal_frame_next(buf_view(&r->window), &off, r->report->next_lsn, &r->scratch,
+                                              &lsn, &raw, &skipped);
         if (found == WAL_FRAME) {
             r->report->bytes += off - before;
             rc = visit_frame(r, segment, lsn, raw, e);
@@ -156,7 +158,8 @@ static int replay_segment(struct replay *r, uint64_t segment, struct err *e)
     int64_t size = file_size(fd, e);
     int rc = size < 0 ? (int)size : OK;
     uint64_t at = WAL_SEGMENT_HEAD;
-    if (rc == OK && r->reader->begin != NULL) rc = r->reader->begin(r->reader->visit.ctx, segment, (uint64_t)size);
+    if (rc == OK && r->reader->begin != NULL)
+        rc = r->reader->begin(r->reader->visit.ctx, segment, (uint64_t)size);
     if (rc == OK && size >= WAL_SEGMENT_HEAD) {
         rc = file_read_at(fd, head, sizeof head, 0, e);
         if (rc == OK && !wal_segment_head_valid(str_make(head, sizeof head), segment)) at = 0;
@@ -184,10 +187,12 @@ static int collect_number(const char *name, bool is_dir, void *ctx)
     return 0;
 }
 
-int wal_replay(const char *dir, uint64_t floor, const struct wal_reader *reader, struct wal_report *report, struct err *e)
+int wal_replay(const char *dir, uint64_t floor, const struct wal_reader *reader, struct wal_report *report,
+               struct err *e)
 {
     struct numbers s = { .floor = floor };
-    struct replay r = { dir, reader, report, BUF_INIT(8ull << 30), BUF_INIT(WAL_FRAME_RAW_MAX), false, false, false };
+    struct replay r = { dir,   reader, report, BUF_INIT(8ull << 30), BUF_INIT(WAL_FRAME_RAW_MAX),
+                        false, false,  false };
     *report = (struct wal_report){ .next_lsn = 1 };
 
     int rc = file_list(dir, collect_number, &s, e);

@@ -1,5 +1,5 @@
-/* wal_record.c - see wal_record.h. The row encoder runs under the store's write lock, so it is written for speed:
- * room for a stretch of rows is taken once, then bytes are stored without looking. */
+/* wal_record.c - see wal_record.h. The row encoder runs under the store's write lock, so it is written for
+ * speed: room for a stretch of rows is taken once, then bytes are stored without looking. */
 #include "store/wal_record.h"
 
 #include <string.h>
@@ -8,9 +8,9 @@
 #include "base/mem.h"
 #include "store/bytes.h"
 
-#define RECORD_HEAD 5
-#define STRETCH 1024       /* rows encoded per reservation */
-#define SERIES_BYTES_MAX 20 /* two varints */
+#define RECORD_HEAD      5
+#define STRETCH          1024 /* rows encoded per reservation */
+#define SERIES_BYTES_MAX 20   /* two varints */
 
 /* ---- writing ---- */
 
@@ -103,15 +103,20 @@ static void put_histograms(struct buf *b, const uint64_t *bits, size_t n)
     buf_release(&one);
 }
 
-void wal_put_rows(struct buf *b, enum row_kind kind, const series_key *key, const int64_t *time_ms, const uint64_t *bits, size_t n)
+void wal_put_rows(struct buf *b, enum row_kind kind, const series_key *key, const int64_t *time_ms,
+                  const uint64_t *bits, size_t n)
 {
-    static const enum wal_kind kinds[] = { [ROW_FLOAT] = WAL_FLOATS, [ROW_HISTOGRAM] = WAL_HISTOGRAMS, [ROW_START] = WAL_STARTS };
+    static const enum wal_kind kinds[] = {
+        [ROW_FLOAT] = WAL_FLOATS, [ROW_HISTOGRAM] = WAL_HISTOGRAMS, [ROW_START] = WAL_STARTS
+    };
     size_t at = record_begin(b, kinds[kind]);
     buf_varint(b, n);
     put_keys(b, key, n);
     put_times(b, time_ms, n);
-    if (kind == ROW_HISTOGRAM) put_histograms(b, bits, n);
-    else put_bits(b, bits, n);
+    if (kind == ROW_HISTOGRAM)
+        put_histograms(b, bits, n);
+    else
+        put_bits(b, bits, n);
     record_end(b, at);
 }
 
@@ -173,14 +178,16 @@ static void get_times(struct bytes *b, int64_t *time_ms, size_t n)
     }
 }
 
-static int visit_rows(struct bytes *b, enum row_kind kind, const series_key *key, const int64_t *time_ms, size_t n,
-                      const struct wal_visitor *v, struct err *e)
+static int visit_rows(struct bytes *b, enum row_kind kind, const series_key *key, const int64_t *time_ms,
+                      size_t n, const struct wal_visitor *v, struct err *e)
 {
     for (size_t i = 0; i < n; i++) {
         struct str packed = { "", 0 };
         uint64_t bits = 0;
-        if (kind == ROW_HISTOGRAM) packed = bytes_str(b);
-        else bits = bytes_u64(b);
+        if (kind == ROW_HISTOGRAM)
+            packed = bytes_str(b);
+        else
+            bits = bytes_u64(b);
         if (b->failed) return bad(e, "values cut short");
         int rc = v->row(v->ctx, kind, key[i], time_ms[i], bits, packed);
         if (rc < 0) return rc;
@@ -191,7 +198,8 @@ static int visit_rows(struct bytes *b, enum row_kind kind, const series_key *key
 static int read_rows(struct bytes *b, enum row_kind kind, const struct wal_visitor *v, struct err *e)
 {
     uint64_t n = bytes_varint(b);
-    if (b->failed || n > bytes_left(b) / 3) return bad(e, "more rows than bytes"); /* a row takes three at least */
+    if (b->failed || n > bytes_left(b) / 3)
+        return bad(e, "more rows than bytes"); /* a row takes three at least */
 
     series_key *key = mem_array(n, sizeof *key);
     int64_t *time_ms = mem_array(n, sizeof *time_ms);

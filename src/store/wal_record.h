@@ -1,7 +1,8 @@
 /* wal_record.h - what is inside a WAL frame: records back to back, each kind u8, length u32, payload.
  *
- * Rows travel as columns (series, time, value), so that LZ4 finds something to squeeze. A series is introduced by a
- * WAL_SERIES record before its first row. Bytes: docs/format-wal.md. Pure functions; decoding trusts nothing. */
+ * Rows travel as columns (series, time, value), so that LZ4 finds something to squeeze. A series is
+ * introduced by a WAL_SERIES record before its first row. Bytes: docs/format-wal.md. Pure functions; decoding
+ * trusts nothing. */
 #pragma once
 #include "base/buf.h"
 #include "base/err.h"
@@ -30,7 +31,8 @@ struct wal_metadata {
 
 void wal_put_series(struct buf *, series_key key, struct str packed);
 /* bits: doubles, start times, or (ROW_HISTOGRAM) pointers to struct histogram. */
-void wal_put_rows(struct buf *, enum row_kind, const series_key *key, const int64_t *time_ms, const uint64_t *bits, size_t n);
+void wal_put_rows(struct buf *, enum row_kind, const series_key *key, const int64_t *time_ms,
+                  const uint64_t *bits, size_t n);
 void wal_put_exemplars(struct buf *, const struct wal_exemplar *, size_t n);
 void wal_put_metadata(struct buf *, const struct wal_metadata *, size_t n);
 
@@ -38,14 +40,17 @@ void wal_put_metadata(struct buf *, const struct wal_metadata *, size_t n);
  * histogram: packed bytes (histogram_unpack checks them), else empty. */
 struct wal_visitor {
     int (*series)(void *ctx, series_key key, struct str packed);
-    int (*row)(void *ctx, enum row_kind, series_key key, int64_t time_ms, uint64_t bits, struct str histogram);
+    int (*row)(void *ctx, enum row_kind, series_key key, int64_t time_ms, uint64_t bits,
+               struct str histogram);
     int (*exemplar)(void *ctx, const struct wal_exemplar *);
     int (*metadata)(void *ctx, const struct wal_metadata *);
     void *ctx;
 };
 
-/* All records of one frame. ERR_CORRUPT for bytes that are not ours (a frame's checksum was right: a bug or an attack). */
+/* All records of one frame. ERR_CORRUPT for bytes that are not ours (a frame's checksum was right: a bug or
+ * an attack). */
 int wal_records_read(struct str raw, const struct wal_visitor *, struct err *);
 
-/* Where the record at p ends, for splitting a run of records into frames; records.n when the rest is one record. */
+/* Where the record at p ends, for splitting a run of records into frames; records.n when the rest is one
+ * record. */
 size_t wal_record_size(struct str records);

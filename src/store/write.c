@@ -1,8 +1,9 @@
 /* write.c - a batch into the store: series resolved, rows appended to the head, the same rows into the WAL.
  *
- * All under one lock: at a hundred nanoseconds a row one core takes ten million rows a second, and a lock per shard would
- * only spread the cache misses. Series are looked up 64 at a time with a prefetch, because the misses are the cost.
- * Nothing can fail once the lock is taken but single rows, which are refused and counted. */
+ * All under one lock: at a hundred nanoseconds a row one core takes ten million rows a second, and a lock per
+ * shard would only spread the cache misses. Series are looked up 64 at a time with a prefetch, because the
+ * misses are the cost. Nothing can fail once the lock is taken but single rows, which are refused and
+ * counted. */
 #include <stdio.h>
 
 #include "base/check.h"
@@ -10,10 +11,10 @@
 #include "base/stat.h"
 #include "store/engine.h"
 
-#define AHEAD 64
+#define AHEAD               64
 #define HISTOGRAMS_A_RECORD 16 /* half a megabyte each at the worst, and a record must fit into a frame */
-#define SCRATCH_KEEP (4u << 20)
-#define NO_SERIES ((series_key)0) /* numbers start at 1 */
+#define SCRATCH_KEEP        (4u << 20)
+#define NO_SERIES           ((series_key)0) /* numbers start at 1 */
 
 struct writing {
     struct engine *s;
@@ -26,13 +27,15 @@ struct writing {
 
 /* ---- refusals ---- */
 
-static void refuse(struct writing *w, const struct batch_series *series, enum reject why, uint64_t rows, const char *text)
+static void refuse(struct writing *w, const struct batch_series *series, enum reject why, uint64_t rows,
+                   const char *text)
 {
     struct write_result *r = w->result;
     if (r->rejected_total == 0) {
         struct labels l = { 0 };
         struct buf name = BUF_INIT(160);
-        if (labels_from(w->batch->spelling, series->raw, &w->s->scratch, &l, NULL) == OK) labels_print(&name, l);
+        if (labels_from(w->batch->spelling, series->raw, &w->s->scratch, &l, NULL) == OK)
+            labels_print(&name, l);
         snprintf(r->why, sizeof r->why, "%.140s: %.100s", name.n ? buf_cstr(&name) : "a series", text);
         buf_release(&name);
     }
@@ -57,7 +60,8 @@ static series_key resolve(struct writing *w, const struct batch_series *series)
     struct str packed;
     if (registry_find(w->s->registry, series->key, &key)) return key;
 
-    int rc = registry_resolve(w->s->registry, series->key, w->batch->spelling, series->raw, &w->s->scratch, &key, &added, &packed, &e);
+    int rc = registry_resolve(w->s->registry, series->key, w->batch->spelling, series->raw, &w->s->scratch,
+                              &key, &added, &packed, &e);
     if (rc < 0) {
         refuse(w, series, reason_of(w, series, rc), series->n_rows, e.text);
         return NO_SERIES;
@@ -94,7 +98,8 @@ static void add_row(struct writing *w, series_key key, uint32_t row)
         head_add(h, ROW_FLOAT, key, t, double_bits(b->value[row]));
         w->result->samples++;
     }
-    if (UNLIKELY(b->start_ms != NULL && b->start_ms[row] != 0)) head_add(h, ROW_START, key, t, (uint64_t)b->start_ms[row]);
+    if (UNLIKELY(b->start_ms != NULL && b->start_ms[row] != 0))
+        head_add(h, ROW_START, key, t, (uint64_t)b->start_ms[row]);
 }
 
 static void add_series_rows(struct writing *w, const struct batch_series *series, series_key key)
@@ -147,8 +152,10 @@ static void log_and_publish(struct writing *w, bool durable, store_done *done, v
 
 static void forget_scratch(struct engine *s)
 {
-    if (s->scratch.used > SCRATCH_KEEP) arena_release(&s->scratch);
-    else arena_reset(&s->scratch);
+    if (s->scratch.used > SCRATCH_KEEP)
+        arena_release(&s->scratch);
+    else
+        arena_reset(&s->scratch);
     buf_clear(&s->records);
     if (s->records.cap > SCRATCH_KEEP) buf_release(&s->records);
 }
@@ -160,7 +167,8 @@ static int admit(struct engine *s, struct err *e)
 {
     if (s->wal == NULL) return err_set(e, ERR_IO, "the store was opened read-only");
     if (atomic_load(&s->refusal) != OK)
-        return err_set(e, ERR_FULL, "less than %llu bytes are free on the disk", (unsigned long long)s->conf.min_free_bytes);
+        return err_set(e, ERR_FULL, "less than %llu bytes are free on the disk",
+                       (unsigned long long)s->conf.min_free_bytes);
     int rc = wal_ready(s->wal, e);
     if (rc < 0) return rc;
 
@@ -179,8 +187,8 @@ static void count(struct writing *w)
     atomic_fetch_add(&s->samples_ingested, w->result->samples + w->result->histograms);
 }
 
-int engine_write(struct store *store, const struct batch *batch, enum store_ack ack, struct write_result *result, store_done *done, void *ctx,
-                 struct err *e)
+int engine_write(struct store *store, const struct batch *batch, enum store_ack ack,
+                 struct write_result *result, store_done *done, void *ctx, struct err *e)
 {
     struct engine *s = engine_of(store);
     *result = (struct write_result){ 0 };

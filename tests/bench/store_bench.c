@@ -1,9 +1,11 @@
-/* store_bench.c - the embedded store by itself: what a sample costs on its way in, a scan on its way out, memory and disk.
+/* store_bench.c - the embedded store by itself: what a sample costs on its way in, a scan on its way out,
+ * memory and disk.
  *
  *     store_bench [series [steps [dir]]]     default 10140 960: the shape of 4 hours of 20 hosts at 15 s
  *
- * Values are synthetic (counters, integer walks, a tenth of them noisy), so bytes per sample here say little: the parts' own bench
- * has the honest figures. CPU is process CPU; the machine may be shared, so wall times are only for orientation. */
+ * Values are synthetic (counters, integer walks, a tenth of them noisy), so bytes per sample here say little:
+ * the parts' own bench has the honest figures. CPU is process CPU; the machine may be shared, so wall times
+ * are only for orientation. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +21,7 @@
 #include "base/work.h"
 #include "store/embedded.h"
 
-#define BATCH 2000
+#define BATCH   2000
 #define STEP_MS 15000
 
 static size_t n_series = 10140, n_steps = 960;
@@ -31,7 +33,8 @@ static double cpu_s(void)
 {
     struct rusage u;
     getrusage(RUSAGE_SELF, &u);
-    return (double)u.ru_utime.tv_sec + (double)u.ru_stime.tv_sec + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+    return (double)u.ru_utime.tv_sec + (double)u.ru_stime.tv_sec +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 static long rss_kb(void)
@@ -77,10 +80,10 @@ static double next_value(size_t i, size_t step)
     r ^= r >> 31;
     r *= 0x94d049bb133111ebull;
     r ^= r >> 29;
-    if (i % 10 == 0) return (double)(r % 1000000007) / 1000003.0;      /* noisy */
-    if (i % 3 == 0) return value[i] += (double)(r % 5) - 2;            /* walk */
-    if (i % 3 == 1) return value[i] += (double)(r % 900);              /* counter */
-    return value[i] = 42;                                              /* constant */
+    if (i % 10 == 0) return (double)(r % 1000000007) / 1000003.0; /* noisy */
+    if (i % 3 == 0) return value[i] += (double)(r % 5) - 2;       /* walk */
+    if (i % 3 == 1) return value[i] += (double)(r % 900);         /* counter */
+    return value[i] = 42;                                         /* constant */
 }
 
 static void done(void *ctx, int rc)
@@ -129,9 +132,11 @@ static void ingest(struct store *s)
     int64_t wall = clock_mono_ns();
 
     for (size_t step = 0; step < n_steps; step++) {
-        for (size_t i = 0; i < n_series; i += BATCH) write_batch(s, &a, i, MIN((size_t)BATCH, n_series - i), step);
+        for (size_t i = 0; i < n_series; i += BATCH)
+            write_batch(s, &a, i, MIN((size_t)BATCH, n_series - i), step);
         if (step == 0) {
-            printf("first step: %zu new series, %.2f us CPU each, RSS %ld KB\n", n_series, write_cpu_ns / 1e3 / (double)n_series, rss_kb());
+            printf("first step: %zu new series, %.2f us CPU each, RSS %ld KB\n", n_series,
+                   write_cpu_ns / 1e3 / (double)n_series, rss_kb());
             write_cpu_ns = build_cpu_ns = 0;
             cpu = cpu_s();
         }
@@ -139,8 +144,10 @@ static void ingest(struct store *s)
     while (atomic_load(&in_flight) > 0) usleep(100);
     samples -= (double)n_series;
     cpu = cpu_s() - cpu;
-    printf("ingest: %.2f M samples, store_write %.1f ns/sample, all threads %.1f ns/sample (without making the data), %.0f k samples/s wall\n",
-           samples / 1e6, write_cpu_ns / samples, (cpu * 1e9 - build_cpu_ns) / samples, samples / ((double)(clock_mono_ns() - wall) / 1e9) / 1e3);
+    printf("ingest: %.2f M samples, store_write %.1f ns/sample, all threads %.1f ns/sample (without making "
+           "the data), %.0f k samples/s wall\n",
+           samples / 1e6, write_cpu_ns / samples, (cpu * 1e9 - build_cpu_ns) / samples,
+           samples / ((double)(clock_mono_ns() - wall) / 1e9) / 1e3);
     arena_release(&a);
 }
 
@@ -171,7 +178,8 @@ static void acks(struct store *s)
         ms[i] = (double)(clock_mono_ns() - t) / 1e6;
     }
     qsort(ms, N, sizeof ms[0], by_size);
-    printf("durable acknowledgement, one writer: p50 %.2f ms, p99 %.2f ms, worst %.2f ms\n", ms[N / 2], ms[N * 99 / 100], ms[N - 1]);
+    printf("durable acknowledgement, one writer: p50 %.2f ms, p99 %.2f ms, worst %.2f ms\n", ms[N / 2],
+           ms[N * 99 / 100], ms[N - 1]);
     arena_release(&a);
 }
 
@@ -190,13 +198,15 @@ static void scan_piece(void *ctx, size_t i)
     struct call call = { .arena = &a };
     struct err e = ERR_INIT;
     size_t begin = h->set->n * i / h->pieces, end = h->set->n * (i + 1) / h->pieces;
-    int rc = view_scan(h->v, &call, h->set->at + begin, end - begin, h->from, h->to, count_rows, &h->rows, &e);
+    int rc =
+        view_scan(h->v, &call, h->set->at + begin, end - begin, h->from, h->to, count_rows, &h->rows, &e);
     if (rc != OK) fprintf(stderr, "%s\n", e.text);
     check(rc == OK);
     arena_release(&a);
 }
 
-static void scan(struct store *s, const char *what, const char *metric, int64_t from, int64_t to, struct work_pool *pool, size_t limit)
+static void scan(struct store *s, const char *what, const char *metric, int64_t from, int64_t to,
+                 struct work_pool *pool, size_t limit)
 {
     double best = 1e9, best_series = 1e9, best_cpu = 1e9;
     struct half h = { .from = from, .to = to, .pieces = pool ? 16 : 1 };
@@ -226,8 +236,8 @@ static void scan(struct store *s, const char *what, const char *metric, int64_t 
         arena_release(&a);
     }
     size_t rows = atomic_load(&h.rows);
-    printf("%-34s %6zu series %9zu rows: find %6.2f ms, scan %7.2f ms wall, all %7.2f ms CPU, %5.2f ns/row\n", what, n, rows, best_series, best,
-           best_cpu, best * 1e6 / (double)MAX(rows, (size_t)1));
+    printf("%-34s %6zu series %9zu rows: find %6.2f ms, scan %7.2f ms wall, all %7.2f ms CPU, %5.2f ns/row\n",
+           what, n, rows, best_series, best, best_cpu, best * 1e6 / (double)MAX(rows, (size_t)1));
 }
 
 static void scans(struct store *s, struct work_pool *pool)
@@ -258,11 +268,12 @@ int main(int argc, char **argv)
     make_series(&names);
     long before = rss_kb();
     check(embedded_open(&(struct embedded_conf){ .dir = dir }, &s, &e) == OK);
-    printf("%zu series x %zu steps; RSS before the store %ld KB, opened %ld KB\n", n_series, n_steps, before, rss_kb());
+    printf("%zu series x %zu steps; RSS before the store %ld KB, opened %ld KB\n", n_series, n_steps, before,
+           rss_kb());
 
     ingest(s);
-    printf("RSS %ld KB, peak %ld KB, the store's share at the peak: %.0f bytes a series\n", rss_kb(), peak_kb(),
-           (double)(peak_kb() - before) * 1024 / (double)n_series);
+    printf("RSS %ld KB, peak %ld KB, the store's share at the peak: %.0f bytes a series\n", rss_kb(),
+           peak_kb(), (double)(peak_kb() - before) * 1024 / (double)n_series);
     scans(s, pool);
     int64_t t = clock_mono_ns();
     double cpu = cpu_s();
@@ -270,13 +281,15 @@ int main(int argc, char **argv)
     int rc = store_admin(s, STORE_MERGE, NULL, &e);
     if (rc != OK) fprintf(stderr, "%s\n", e.text);
     check(rc == OK);
-    printf("flush and merge all: %.0f ms wall, %.0f ms CPU\n", (double)(clock_mono_ns() - t) / 1e6, (cpu_s() - cpu) * 1e3);
+    printf("flush and merge all: %.0f ms wall, %.0f ms CPU\n", (double)(clock_mono_ns() - t) / 1e6,
+           (cpu_s() - cpu) * 1e3);
     scans(s, pool);
 
     struct store_status st;
     store_status(s, &st);
-    printf("%llu parts, %llu rows, %.3f bytes/sample on disk, WAL %.1f MB, RSS %ld KB\n", (unsigned long long)st.parts,
-           (unsigned long long)st.rows_on_disk, (double)st.bytes_on_disk / (double)st.rows_on_disk, (double)st.wal_bytes / 1e6, rss_kb());
+    printf("%llu parts, %llu rows, %.3f bytes/sample on disk, WAL %.1f MB, RSS %ld KB\n",
+           (unsigned long long)st.parts, (unsigned long long)st.rows_on_disk,
+           (double)st.bytes_on_disk / (double)st.rows_on_disk, (double)st.wal_bytes / 1e6, rss_kb());
     acks(s);
     store_close(s);
     t = clock_mono_ns();

@@ -1,4 +1,5 @@
-/* manifest_fuzz.c - a manifest made of any bytes. Checksums of records are put right first, or few inputs would get past them. */
+/* manifest_fuzz.c - a manifest made of any bytes. Checksums of records are put right first, or few inputs
+ * would get past them. */
 #include <string.h>
 
 #include "base/check.h"

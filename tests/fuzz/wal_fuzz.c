@@ -1,5 +1,6 @@
-/* wal_fuzz.c - a segment made of any bytes: frames are found or not, records are read or refused. The first byte chooses: even = the bytes
- * as a segment; odd = as the records of one frame, past the checksum that would keep most inputs out. */
+/* wal_fuzz.c - a segment made of any bytes: frames are found or not, records are read or refused. The first
+ * byte chooses: even = the bytes as a segment; odd = as the records of one frame, past the checksum that
+ * would keep most inputs out. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -46,7 +47,9 @@ static void read_segment(struct str bytes, const struct wal_visitor *v)
     uint64_t lsn, skipped, least = 0;
     struct str raw;
     enum wal_found found;
-    for (size_t at = 0; (found = wal_frame_next(bytes, &at, least, &scratch, &lsn, &raw, &skipped)) == WAL_FRAME || found == WAL_HOLE;)
+    for (size_t at = 0;
+         (found = wal_frame_next(bytes, &at, least, &scratch, &lsn, &raw, &skipped)) == WAL_FRAME ||
+         found == WAL_HOLE;)
         if (found == WAL_FRAME) {
             wal_records_read(raw, v, NULL);
             least = lsn + 1;
@@ -61,8 +64,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0) return 0;
     char *copy = mem_copy(data + 1, size - 1); /* its own allocation, so that one byte too far is seen */
     struct str bytes = str_make(copy, size - 1);
-    if (data[0] & 1) wal_records_read(bytes, &v, NULL);
-    else read_segment(bytes, &v);
+    if (data[0] & 1)
+        wal_records_read(bytes, &v, NULL);
+    else
+        read_segment(bytes, &v);
     mem_free(copy);
     return 0;
 }

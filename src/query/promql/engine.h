@@ -1,7 +1,7 @@
 /* engine.h - runs PromQL over a store: the one way in for the API, rules, alerts and pages.
  *
- * One evaluator for instant and range queries (an instant query is a range of one step). Threads: any; each query runs on
- * the caller's thread and spreads its series over the engine's worker pool. */
+ * One evaluator for instant and range queries (an instant query is a range of one step). Threads: any; each
+ * query runs on the caller's thread and spreads its series over the engine's worker pool. */
 #pragma once
 #include "base/work.h"
 #include "model/store.h"
@@ -10,15 +10,16 @@
 struct engine;
 
 struct engine_conf {
-    int64_t lookback_ms;        /* 0 = 5 min */
-    int64_t default_step_ms;    /* of subqueries; 0 = 1 min */
-    int64_t timeout_ms;         /* 0 = 2 min */
-    uint64_t max_samples;       /* at one time in memory; 0 = 50 M */
-    size_t max_memory_bytes;    /* of one query; 0 = 512 MiB */
-    size_t max_concurrent;      /* 0 = 20; more wait for their turn */
+    int64_t lookback_ms;     /* 0 = 5 min */
+    int64_t default_step_ms; /* of subqueries; 0 = 1 min */
+    int64_t timeout_ms;      /* 0 = 2 min */
+    uint64_t max_samples;    /* at one time in memory; 0 = 50 M */
+    size_t max_memory_bytes; /* of one query; 0 = 512 MiB */
+    size_t max_concurrent;   /* 0 = 20; more wait for their turn */
 };
 
-struct engine *engine_new(struct store *, struct work_pool *, const struct engine_conf *); /* borrows store and pool */
+struct engine *engine_new(struct store *, struct work_pool *,
+                          const struct engine_conf *); /* borrows store and pool */
 void engine_free(struct engine *);
 
 struct query_conf {
@@ -42,7 +43,8 @@ struct result_series {
     size_t n;
 };
 
-struct annotations { /* full texts with positions; at most 10 of each kind, then a line that counts the rest */
+struct annotations { /* full texts with positions; at most 10 of each kind, then a line that counts the rest
+                      */
     struct str *warnings, *infos;
     size_t n_warnings, n_infos;
 };
@@ -53,13 +55,14 @@ struct query_stats {
 };
 
 struct query_result {
-    enum promql_type type;        /* instant: SCALAR, VECTOR, MATRIX or STRING; range: always MATRIX */
-    struct result_series *series; /* VECTOR: one point each; MATRIX: sorted by labels. SCALAR: one series without labels */
+    enum promql_type type; /* instant: SCALAR, VECTOR, MATRIX or STRING; range: always MATRIX */
+    struct result_series
+        *series; /* VECTOR: one point each; MATRIX: sorted by labels. SCALAR: one series without labels */
     size_t n;
-    struct str text;              /* STRING */
+    struct str text; /* STRING */
     struct annotations notes;
     struct query_stats stats;
-    struct arena arena;           /* holds all of the above */
+    struct arena arena; /* holds all of the above */
 };
 
 /* ERR_PARSE (bad_data 400), ERR_EXEC and ERR_LIMIT (execution 422), ERR_TIMEOUT (503), ERR_CANCEL (499). */

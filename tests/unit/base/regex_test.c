@@ -151,7 +151,8 @@ TEST(regex_refuses_with_a_reason)
     struct buf repeats = BUF_INIT(4096); /* RE2 would take it, after 3 s */
     for (int i = 0; i < 50; i++) buf_cs(&repeats, "a{0,1000}");
     EXPECT(regex_new(buf_view(&repeats), &r, &e) == ERR_LIMIT && strstr(e.text, "50000 times") != NULL);
-    EXPECT(regex_new(STR("\\{9999}a{3,}b{900}"), &r, &e) == OK && regex_match(r, str_of("nothing of the kind")) == false);
+    EXPECT(regex_new(STR("\\{9999}a{3,}b{900}"), &r, &e) == OK &&
+           regex_match(r, str_of("nothing of the kind")) == false);
     regex_free(r);
     r = NULL;
     buf_release(&repeats);

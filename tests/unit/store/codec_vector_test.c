@@ -1,4 +1,5 @@
-/* Each loop against its definition, one value at a time. On a machine without the instructions nothing is claimed done. */
+/* Each loop against its definition, one value at a time. On a machine without the instructions nothing is
+ * claimed done. */
 #include "store/codec_vector.h"
 
 #include "unit/test.h"
@@ -57,8 +58,20 @@ TEST(sums_wrap_and_go_on_where_they_stopped)
 TEST(whole_numbers_become_the_doubles_that_c_makes_of_them)
 {
     static const double powers[] = { 1, 10, 100, 1e5, 1e14 };
-    static const int64_t ends[] = { 0, 1, -1, INT64_MAX, INT64_MIN, INT64_MAX - 512, 1ll << 53, (1ll << 53) + 1,
-                                    -(1ll << 53) - 1, 1ll << 51, 1ll << 48, -(1ll << 48), 0xffff, -0x10000 };
+    static const int64_t ends[] = { 0,
+                                    1,
+                                    -1,
+                                    INT64_MAX,
+                                    INT64_MIN,
+                                    INT64_MAX - 512,
+                                    1ll << 53,
+                                    (1ll << 53) + 1,
+                                    -(1ll << 53) - 1,
+                                    1ll << 51,
+                                    1ll << 48,
+                                    -(1ll << 48),
+                                    0xffff,
+                                    -0x10000 };
     for (int round = 0; round < 2000; round++) {
         int64_t whole[N];
         double v[N], by = powers[round % 5];

@@ -93,7 +93,8 @@ TEST(idle_day_leaves_memory_and_comes_again)
     clock_fix_ms(NOON + 3600000);
     days_close_idle(engine_of(s));
     EXPECT(series_in_memory(s) == 2); /* "late" lives in its index file alone */
-    EXPECT(look_in(before, "late", 0, INT64_MAX).rows == 1); /* also for a view that had its row in the head */
+    EXPECT(look_in(before, "late", 0, INT64_MAX).rows ==
+           1); /* also for a view that had its row in the head */
     EXPECT(look(s, "late", 0, INT64_MAX).rows == 1 && look(s, "both", 0, INT64_MAX).rows == 2);
     store_view_close(before);
 
@@ -163,10 +164,12 @@ TEST(series_numbers_are_not_reused_after_a_restart)
     s = open_at(dir, NOON);
     EXPECT(series_in_memory(s) == 0);
     put(s, "fresh", NOON - 9 * DAY, 1000); /* into the very day of the others */
-    EXPECT(look(s, "fresh", 0, INT64_MAX).values == 1000 && look(s, "h0", 0, INT64_MAX).rows == 1 && look(s, "h49", 0, INT64_MAX).values == 49);
+    EXPECT(look(s, "fresh", 0, INT64_MAX).values == 1000 && look(s, "h0", 0, INT64_MAX).rows == 1 &&
+           look(s, "h49", 0, INT64_MAX).values == 49);
     flush(s);
     EXPECT(store_admin(s, STORE_MERGE, NULL, NULL) == OK);
-    EXPECT(look(s, "fresh", 0, INT64_MAX).values == 1000 && look(s, "h0", 0, INT64_MAX).values == 0 && look(s, "h1", 0, INT64_MAX).values == 1);
+    EXPECT(look(s, "fresh", 0, INT64_MAX).values == 1000 && look(s, "h0", 0, INT64_MAX).values == 0 &&
+           look(s, "h1", 0, INT64_MAX).values == 1);
     store_close(s);
     clock_fix_ms(0);
     test_dir_remove(dir);
@@ -188,9 +191,12 @@ TEST(busy_day_keeps_few_parts_and_a_closed_one_has_one)
     struct err e = ERR_INIT;
     size_t most = 0;
     for (int i = 0; i < 120; i++) {
-        for (int k = 0; k < 20; k++) put(s, k % 2 ? "a" : "b", NOON + i * 60000 + k * 1000, 1.0 / (3 + i * 977 + k * 31)); /* no two alike: it must weigh something */
+        for (int k = 0; k < 20; k++)
+            put(s, k % 2 ? "a" : "b", NOON + i * 60000 + k * 1000,
+                1.0 / (3 + i * 977 + k * 31)); /* no two alike: it must weigh something */
         flush(s);
-        while (engine_merge(engine_of(s), false, &e) > 0) {}
+        while (engine_merge(engine_of(s), false, &e) > 0) {
+        }
         EXPECT(e.code == OK);
         most = MAX(most, parts(s));
     }
@@ -198,7 +204,8 @@ TEST(busy_day_keeps_few_parts_and_a_closed_one_has_one)
     EXPECT(look(s, "a", 0, INT64_MAX).rows == 1200 && look(s, "b", 0, INT64_MAX).rows == 1200);
 
     clock_fix_ms(NOON + 2 * DAY);
-    while (engine_merge(engine_of(s), false, &e) > 0) {}
+    while (engine_merge(engine_of(s), false, &e) > 0) {
+    }
     EXPECT(parts(s) == 1);
     struct version *v = catalog_pin(engine_of(s)->catalog);
     EXPECT(v->n == 2 && v->at[0]->id.is_final);
@@ -208,10 +215,12 @@ TEST(busy_day_keeps_few_parts_and_a_closed_one_has_one)
     put(s, "a", NOON, 5); /* a crumb: not worth rewriting the day for at once */
     flush(s);
     clock_fix_ms(NOON + 2 * DAY + 2 * 3600000);
-    while (engine_merge(engine_of(s), false, &e) > 0) {}
+    while (engine_merge(engine_of(s), false, &e) > 0) {
+    }
     EXPECT(parts(s) == 2);
     clock_fix_ms(NOON + 4 * DAY);
-    while (engine_merge(engine_of(s), false, &e) > 0) {}
+    while (engine_merge(engine_of(s), false, &e) > 0) {
+    }
     EXPECT(parts(s) == 1);
     store_close(s);
     clock_fix_ms(0);
@@ -227,7 +236,8 @@ TEST(merges_keep_the_newest_row)
         put(s, "a", NOON, i);
         for (int k = 0; k < (i * 7) % 40; k++) put(s, "b", NOON + i * 1000 + k, k);
         flush(s);
-        while (engine_merge(engine_of(s), false, &e) > 0) {}
+        while (engine_merge(engine_of(s), false, &e) > 0) {
+        }
         EXPECT(look(s, "a", 0, INT64_MAX).values == i);
     }
     store_close(s);
@@ -236,4 +246,5 @@ TEST(merges_keep_the_newest_row)
 }
 
 TESTS(CASE(idle_day_leaves_memory_and_comes_again), CASE(row_of_an_old_series_finds_its_labels_after_a_crash),
-      CASE(series_numbers_are_not_reused_after_a_restart), CASE(busy_day_keeps_few_parts_and_a_closed_one_has_one), CASE(merges_keep_the_newest_row))
+      CASE(series_numbers_are_not_reused_after_a_restart),
+      CASE(busy_day_keeps_few_parts_and_a_closed_one_has_one), CASE(merges_keep_the_newest_row))

@@ -99,8 +99,10 @@ TEST(store_durable_writes_are_acknowledged_once)
     struct model *m = model_new(5);
     struct store *s = test_open(dir, 0);
     atomic_int done = 0;
-    for (int i = 0; i < 50; i++) EXPECT(model_write(m, s, true, i % 2 ? ACK_DURABLE : ACK_MEMORY, on_done, &done) == OK);
-    for (int i = 0; i < 3000 && atomic_load(&done) < 50; i++) nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+    for (int i = 0; i < 50; i++)
+        EXPECT(model_write(m, s, true, i % 2 ? ACK_DURABLE : ACK_MEMORY, on_done, &done) == OK);
+    for (int i = 0; i < 3000 && atomic_load(&done) < 50; i++)
+        nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
     int answers = atomic_load(&done);
     EXPECT(answers == 50);
     store_close(s);
@@ -152,7 +154,8 @@ static int put(struct store *s, const char *name, int64_t t, double v, struct wr
     batch_series_labels(&b, (struct labels){ &l, 1 });
     batch_sample(&b, t, v);
     int rc;
-    while ((rc = store_write(s, &b, ACK_MEMORY, r ? r : &mine, NULL, NULL, NULL)) == ERR_BUSY) nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+    while ((rc = store_write(s, &b, ACK_MEMORY, r ? r : &mine, NULL, NULL, NULL)) == ERR_BUSY)
+        nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
     arena_release(&a);
     return rc;
 }
@@ -189,7 +192,8 @@ TEST(store_takes_samples_from_1970_on)
     put(s, "old", 0, 1, NULL);
     put(s, "old", 1, 1, NULL);
     put(s, "old", 1000000000000, 1, NULL);
-    EXPECT(put(s, "old", -1, 1, &r) == OK && r.rejected[REJECT_too_old] == 1 && r.samples == 0 && r.why[0] != 0);
+    EXPECT(put(s, "old", -1, 1, &r) == OK && r.rejected[REJECT_too_old] == 1 && r.samples == 0 &&
+           r.why[0] != 0);
     EXPECT(put(s, "old", INT64_MAX, 1, &r) == OK && r.rejected[REJECT_future] == 1);
     EXPECT(rows_of(s, "old", INT64_MIN, INT64_MAX) == 3);
     EXPECT(rows_of(s, "old", 0, 0) == 1);
@@ -302,7 +306,8 @@ TEST(store_labels_names_values_and_limits)
     EXPECT(store_view_open(s, 0, INT64_MAX, &v, NULL) == OK);
     EXPECT(view_label_names(v, &call, NULL, 0, 0, &out, &n, NULL) == OK);
     EXPECT(n == 3 && str_is(out[0], "__name__") && str_is(out[1], "host") && str_is(out[2], "job"));
-    EXPECT(view_label_values(v, &call, STR("host"), NULL, 0, 0, &out, &n, NULL) == OK && n == 10 && str_is(out[9], "host-9"));
+    EXPECT(view_label_values(v, &call, STR("host"), NULL, 0, 0, &out, &n, NULL) == OK && n == 10 &&
+           str_is(out[9], "host-9"));
     EXPECT(view_label_values(v, &call, STR("host"), NULL, 0, 4, &out, &n, NULL) == OK && n == 4);
     EXPECT(matcher_init(&eq, MATCH_EQ, STR("host"), STR("host-3"), NULL) == OK);
     EXPECT(view_label_values(v, &call, STR("__name__"), &eq, 1, 0, &out, &n, NULL) == OK && n == 6);
@@ -323,13 +328,16 @@ TEST(store_status_counts)
     struct store *s = test_open(dir, 0);
     struct store_status st;
     store_status(s, &st);
-    EXPECT(st.min_time_ms == INT64_MAX && st.max_time_ms == INT64_MIN && st.series_active == 0 && !st.read_only);
+    EXPECT(st.min_time_ms == INT64_MAX && st.max_time_ms == INT64_MIN && st.series_active == 0 &&
+           !st.read_only);
     for (int i = 0; i < 100; i++) put(s, "m", 1000 + i, i, NULL);
     store_status(s, &st);
-    EXPECT(st.head_rows == 100 && st.samples_ingested == 100 && st.min_time_ms == 1000 && st.max_time_ms == 1099 && st.parts == 0);
+    EXPECT(st.head_rows == 100 && st.samples_ingested == 100 && st.min_time_ms == 1000 &&
+           st.max_time_ms == 1099 && st.parts == 0);
     admin(s, STORE_FLUSH);
     store_status(s, &st);
-    EXPECT(st.head_rows == 0 && st.rows_on_disk == 100 && st.parts == 1 && st.bytes_on_disk > 0 && st.max_time_ms == 1099);
+    EXPECT(st.head_rows == 0 && st.rows_on_disk == 100 && st.parts == 1 && st.bytes_on_disk > 0 &&
+           st.max_time_ms == 1099);
     store_close(s);
     test_dir_remove(dir);
 }
@@ -351,13 +359,15 @@ TEST(store_fsck_finds_damage)
     for (int i = 0; i < 20; i++) model_write(m, s, false, ACK_MEMORY, NULL, NULL);
     admin(s, STORE_FLUSH);
     for (int i = 0; i < 20; i++) model_write(m, s, false, ACK_MEMORY, NULL, NULL);
-    EXPECT(embedded_fsck(dir, note, &lines, &r, &e) == OK && r.damaged == 0 && r.parts == 1 && r.files >= 3 && lines >= 3);
+    EXPECT(embedded_fsck(dir, note, &lines, &r, &e) == OK && r.damaged == 0 && r.parts == 1 && r.files >= 3 &&
+           lines >= 3);
     store_close(s);
 
     struct tm tm;
     time_t t = (time_t)(clock_now_ms() / 1000);
     gmtime_r(&t, &tm);
-    snprintf(path, sizeof path, "%s/metrics/%04d%02d%02d/0-1.part", dir, tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+    snprintf(path, sizeof path, "%s/metrics/%04d%02d%02d/0-1.part", dir, tm.tm_year + 1900, tm.tm_mon + 1,
+             tm.tm_mday);
     int fd = file_open(path, 2, &e);
     EXPECT(fd >= 0 && file_write_at(fd, "xxxx", 4, 200, &e) == OK);
     file_close(fd, NULL);
@@ -433,9 +443,10 @@ TEST(store_many_writers_and_readers_at_once)
     test_dir_remove(dir);
 }
 
-TESTS(CASE(store_gives_back_one_sample), CASE(store_equals_the_model_over_random_runs), CASE(store_views_stay_as_they_were),
-      CASE(store_durable_writes_are_acknowledged_once), CASE(store_second_opener_is_told),
-      CASE(store_read_only_sees_everything_and_changes_nothing), CASE(store_takes_samples_from_1970_on),
-      CASE(store_retention_refuses_and_drops_whole_days), CASE(store_snapshot_opens_as_a_store),
-      CASE(store_series_limit_refuses_new_series_only), CASE(store_labels_names_values_and_limits), CASE(store_status_counts),
-      CASE(store_fsck_finds_damage), CASE(store_many_writers_and_readers_at_once))
+TESTS(CASE(store_gives_back_one_sample), CASE(store_equals_the_model_over_random_runs),
+      CASE(store_views_stay_as_they_were), CASE(store_durable_writes_are_acknowledged_once),
+      CASE(store_second_opener_is_told), CASE(store_read_only_sees_everything_and_changes_nothing),
+      CASE(store_takes_samples_from_1970_on), CASE(store_retention_refuses_and_drops_whole_days),
+      CASE(store_snapshot_opens_as_a_store), CASE(store_series_limit_refuses_new_series_only),
+      CASE(store_labels_names_values_and_limits), CASE(store_status_counts), CASE(store_fsck_finds_damage),
+      CASE(store_many_writers_and_readers_at_once))

@@ -16,8 +16,9 @@ static uint64_t rnd(uint64_t below)
     return seed % below;
 }
 
-/* What the rows should be: the last bits written for (key, time). Small numbers of both, so a square table will do. */
-#define KEYS 40
+/* What the rows should be: the last bits written for (key, time). Small numbers of both, so a square table
+ * will do. */
+#define KEYS  40
 #define TIMES 500
 static uint64_t want[KEYS][TIMES];
 
@@ -33,7 +34,8 @@ static struct slab *filled(uint32_t rows, bool is_wide)
     for (uint32_t i = 0; i < rows; i++) {
         size_t k = rnd(KEYS), t = rnd(TIMES);
         want[k][t] = i + 1;
-        slab_add(s, is_wide ? (key_of(k) * 0x0100000001000001ull) : key_of(k), 3 * DAY_MS + (int64_t)t * 1000, i + 1);
+        slab_add(s, is_wide ? (key_of(k) * 0x0100000001000001ull) : key_of(k), 3 * DAY_MS + (int64_t)t * 1000,
+                 i + 1);
     }
     s->published = s->n;
     return s;
@@ -46,7 +48,9 @@ static void check_sorted(const struct slab *t, bool is_wide)
         for (size_t i = 0; i < TIMES; i++) expected += want[k][i] != 0;
 
     for (uint32_t i = 0; i < t->n; i++) {
-        if (i > 0) EXPECT(t->key[i] > t->key[i - 1] || (t->key[i] == t->key[i - 1] && t->time_ms[i] > t->time_ms[i - 1]));
+        if (i > 0)
+            EXPECT(t->key[i] > t->key[i - 1] ||
+                   (t->key[i] == t->key[i - 1] && t->time_ms[i] > t->time_ms[i - 1]));
         for (size_t k = 0; k < KEYS; k++) {
             series_key key = is_wide ? (key_of(k) * 0x0100000001000001ull) : key_of(k);
             if (t->key[i] == key) found += want[k][(t->time_ms[i] - 3 * DAY_MS) / 1000] == t->bits[i];
@@ -170,7 +174,9 @@ TEST(head_keeps_histograms)
     struct head *h = head_new();
     double pos[] = { 1, 2 };
     struct hist_span span = { 0, 2 };
-    struct histogram x = { .schema = 1, .count = 3, .sum = 4, .n_pos_spans = 1, .n_pos = 2, .pos_spans = &span, .pos = pos };
+    struct histogram x = {
+        .schema = 1, .count = 3, .sum = 4, .n_pos_spans = 1, .n_pos = 2, .pos_spans = &span, .pos = pos
+    };
     head_add(h, ROW_HISTOGRAM, 9, 5, head_keep(h, &x));
     pos[0] = 77;
     head_publish(h);
@@ -215,7 +221,9 @@ TEST(head_readers_and_sorter_beside_a_writer)
     pthread_t reader[2];
     for (int i = 0; i < 2; i++) pthread_create(&reader[i], NULL, read_on, &r);
     for (int batch = 0; batch < 1000; batch++) {
-        for (int i = 0; i < 100; i++) head_add(r.head, (enum row_kind)(i % 2 * ROW_START), (uint64_t)i * 10 + rnd(10), (batch % 2) * DAY_MS + batch, 1);
+        for (int i = 0; i < 100; i++)
+            head_add(r.head, (enum row_kind)(i % 2 * ROW_START), (uint64_t)i * 10 + rnd(10),
+                     (batch % 2) * DAY_MS + batch, 1);
         head_publish(r.head);
     }
     atomic_store(&r.stop, true);
@@ -223,7 +231,8 @@ TEST(head_readers_and_sorter_beside_a_writer)
     head_unref(r.head);
 }
 
-TESTS(CASE(slab_sorts_and_the_last_row_wins), CASE(slab_sorts_keys_too_wide_for_a_word), CASE(slab_sorted_prefix_sees_nothing_later),
-      CASE(slab_find_equals_a_linear_search), CASE(head_shows_rows_only_when_published),
-      CASE(head_groups_by_day_and_keeps_order_of_arrival), CASE(head_sorting_changes_nothing_that_is_pinned),
-      CASE(head_keeps_histograms), CASE(head_readers_and_sorter_beside_a_writer))
+TESTS(CASE(slab_sorts_and_the_last_row_wins), CASE(slab_sorts_keys_too_wide_for_a_word),
+      CASE(slab_sorted_prefix_sees_nothing_later), CASE(slab_find_equals_a_linear_search),
+      CASE(head_shows_rows_only_when_published), CASE(head_groups_by_day_and_keeps_order_of_arrival),
+      CASE(head_sorting_changes_nothing_that_is_pinned), CASE(head_keeps_histograms),
+      CASE(head_readers_and_sorter_beside_a_writer))

@@ -41,7 +41,10 @@ static struct file_id file(uint32_t day, uint64_t seq)
 static void add(struct manifest *m, uint32_t day, uint64_t seq)
 {
     struct file_id f = file(day, seq);
-    EXPECT(manifest_apply(m, &(struct manifest_edit){ .add = &f, .n_add = 1, .wal_floor = seq, .next_series_no = 10 + (uint32_t)seq }, NULL) == OK);
+    EXPECT(manifest_apply(m,
+                          &(struct manifest_edit){
+                              .add = &f, .n_add = 1, .wal_floor = seq, .next_series_no = 10 + (uint32_t)seq },
+                          NULL) == OK);
 }
 
 static void expect_files(const struct manifest_state *s, uint64_t from, uint64_t to)
@@ -82,8 +85,11 @@ TEST(manifest_is_rewritten_when_most_of_it_is_history)
     fresh_dir();
     struct manifest *m = open_manifest(NULL);
     for (uint64_t q = 1; q < 3000; q++) {
-        struct file_id now = file(100 + (uint32_t)q % 4, q), before = file(100 + (uint32_t)(q - 1) % 4, q - 1);
-        EXPECT(manifest_apply(m, &(struct manifest_edit){ .add = &now, .n_add = 1, .drop = &before, .n_drop = q > 1 }, NULL) == OK);
+        struct file_id now = file(100 + (uint32_t)q % 4, q),
+                       before = file(100 + (uint32_t)(q - 1) % 4, q - 1);
+        EXPECT(manifest_apply(
+                   m, &(struct manifest_edit){ .add = &now, .n_add = 1, .drop = &before, .n_drop = q > 1 },
+                   NULL) == OK);
     }
     manifest_close(m);
     struct buf text = BUF_INIT(1 << 24);
@@ -138,8 +144,11 @@ TEST(manifest_previous_serves_when_the_file_is_gone)
     fresh_dir();
     struct manifest *m = open_manifest(NULL);
     for (uint64_t q = 1; q < 3000; q++) {
-        struct file_id now = file(100 + (uint32_t)q % 4, q), before = file(100 + (uint32_t)(q - 1) % 4, q - 1);
-        EXPECT(manifest_apply(m, &(struct manifest_edit){ .add = &now, .n_add = 1, .drop = &before, .n_drop = q > 1 }, NULL) == OK);
+        struct file_id now = file(100 + (uint32_t)q % 4, q),
+                       before = file(100 + (uint32_t)(q - 1) % 4, q - 1);
+        EXPECT(manifest_apply(
+                   m, &(struct manifest_edit){ .add = &now, .n_add = 1, .drop = &before, .n_drop = q > 1 },
+                   NULL) == OK);
     }
     manifest_close(m);
     char path[100];
@@ -194,9 +203,11 @@ TEST(manifest_file_names_go_there_and_back)
         EXPECT(file_id_parse(day, name, &g) && file_id_cmp(&f, &g) == 0);
     }
     struct file_id g;
-    EXPECT(!file_id_parse("20260101", "1-2.txt", &g) && !file_id_parse("lost+found", "1-2.part", &g) && !file_id_parse("20260101", "x-2.part", &g));
+    EXPECT(!file_id_parse("20260101", "1-2.txt", &g) && !file_id_parse("lost+found", "1-2.part", &g) &&
+           !file_id_parse("20260101", "x-2.part", &g));
 }
 
 TESTS(CASE(manifest_remembers_edits), CASE(manifest_is_rewritten_when_most_of_it_is_history),
-      CASE(manifest_cut_anywhere_keeps_the_records_before), CASE(manifest_previous_serves_when_the_file_is_gone),
+      CASE(manifest_cut_anywhere_keeps_the_records_before),
+      CASE(manifest_previous_serves_when_the_file_is_gone),
       CASE(manifest_each_disk_call_failing_once_loses_nothing), CASE(manifest_file_names_go_there_and_back))

@@ -1,4 +1,5 @@
-/* What a start must survive: kills at any moment, disk calls that fail, torn and flipped bytes, missing files. */
+/* What a start must survive: kills at any moment, disk calls that fail, torn and flipped bytes, missing
+ * files. */
 #include "unit/store/store_model.h"
 
 #include <errno.h>
@@ -23,8 +24,10 @@ struct ack {
 static void on_durable(void *ctx, int rc)
 {
     struct ack *a = ctx;
-    if (rc == OK) atomic_store(&a->shared->acknowledged, a->number);
-    else atomic_fetch_add(&a->shared->refused, 1);
+    if (rc == OK)
+        atomic_store(&a->shared->acknowledged, a->number);
+    else
+        atomic_fetch_add(&a->shared->refused, 1);
 }
 
 #define BATCH_SERIES 20
@@ -40,7 +43,8 @@ static void child_batch(struct store *s, unsigned number, int64_t t, struct ack 
         batch_series_labels(&b, l);
         batch_sample(&b, t, number);
     }
-    while (store_write(s, &b, ACK_DURABLE, &r, on_durable, ack, NULL) == ERR_BUSY) {}
+    while (store_write(s, &b, ACK_DURABLE, &r, on_durable, ack, NULL) == ERR_BUSY) {
+    }
     arena_release(&a);
 }
 
@@ -48,14 +52,17 @@ static _Noreturn void child(const char *dir, struct shared *shared, unsigned fir
 {
     static struct ack acks[100000];
     struct store *s;
-    struct embedded_conf conf = { .dir = dir, .head_bytes = 40u << 10, .min_free_bytes = 1 }; /* flushes all the time */
+    struct embedded_conf conf = { .dir = dir,
+                                  .head_bytes = 40u << 10,
+                                  .min_free_bytes = 1 }; /* flushes all the time */
     if (embedded_open(&conf, &s, NULL) < 0) _exit(3);
     for (unsigned i = first; i < first + COUNT(acks); i++) {
         acks[i - first] = (struct ack){ shared, i };
         atomic_store(&shared->begun, i);
         child_batch(s, i, t0 + i * 10, &acks[i - first]);
         if (i % 100 == 0) store_admin(s, STORE_MERGE, NULL, NULL);
-        while (i - atomic_load(&shared->acknowledged) > 50) {} /* some in flight, not all */
+        while (i - atomic_load(&shared->acknowledged) > 50) {
+        } /* some in flight, not all */
     }
     _exit(0);
 }
@@ -90,7 +97,8 @@ static void judge(struct store *s, unsigned acknowledged, unsigned begun, int64_
     EXPECT(view_series(v, &call, NULL, 0, 0, &set, NULL) == OK);
     EXPECT(view_scan(v, &call, set.at, set.n, 0, INT64_MAX, tally_rows, &t, NULL) == OK);
     for (unsigned i = 1; i <= acknowledged; i++)
-        if (t.rows[i] != BATCH_SERIES) print_error("batch %u of %u acknowledged: %u rows\n", i, acknowledged, t.rows[i]);
+        if (t.rows[i] != BATCH_SERIES)
+            print_error("batch %u of %u acknowledged: %u rows\n", i, acknowledged, t.rows[i]);
     for (unsigned i = 1; i <= acknowledged; i++) EXPECT(t.rows[i] == BATCH_SERIES);
     for (unsigned i = acknowledged + 1; i <= begun; i++) EXPECT(t.rows[i] <= BATCH_SERIES);
     mem_free(t.rows);
@@ -101,7 +109,8 @@ static void judge(struct store *s, unsigned acknowledged, unsigned begun, int64_
 TEST(kill_at_random_moments_loses_nothing_acknowledged)
 {
     char *dir = test_dir();
-    struct shared *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct shared *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     int64_t t0 = clock_now_ms() / DAY * DAY; /* of today, whatever the hour */
     unsigned rounds = getenv("VEDETTE_KILLS") ? (unsigned)atoi(getenv("VEDETTE_KILLS")) : 30;
     struct model random = { .seed = 4711 };
@@ -176,7 +185,8 @@ static bool write_and_wait(struct model *m, struct store *s)
     struct answers a = { 0 };
     struct model *before = mem_copy(m, sizeof *m);
     int rc = model_write(m, s, true, ACK_DURABLE, on_answer, &a);
-    while (rc == OK && atomic_load(&a.ok) + atomic_load(&a.bad) == 0) nanosleep(&(struct timespec){ 0, 100000 }, NULL);
+    while (rc == OK && atomic_load(&a.ok) + atomic_load(&a.bad) == 0)
+        nanosleep(&(struct timespec){ 0, 100000 }, NULL);
     bool is_kept = rc == OK && atomic_load(&a.ok) == 1;
     if (!is_kept) { /* its rows may be there or not; later writes go on with fresh values */
         before->writes = m->writes;
@@ -189,7 +199,8 @@ static bool write_and_wait(struct model *m, struct store *s)
 
 static int open_quietly(const char *dir, struct store **s)
 {
-    return embedded_open(&(struct embedded_conf){ .dir = dir, .min_free_bytes = 1, .sync_interval_ms = 20 }, s, NULL);
+    return embedded_open(&(struct embedded_conf){ .dir = dir, .min_free_bytes = 1, .sync_interval_ms = 20 },
+                         s, NULL);
 }
 
 static void fail_round(uint64_t n, int with_errno, uint64_t *calls)
@@ -273,7 +284,8 @@ TEST(full_disk_refuses_and_comes_back_by_itself)
     struct store *s;
     struct err e = ERR_INIT;
     struct store_status st;
-    EXPECT(embedded_open(&(struct embedded_conf){ .dir = dir, .min_free_bytes = 1ull << 62 }, &s, &e) == OK); /* no disk has that */
+    EXPECT(embedded_open(&(struct embedded_conf){ .dir = dir, .min_free_bytes = 1ull << 62 }, &s, &e) ==
+           OK); /* no disk has that */
     EXPECT(model_write(m, s, true, ACK_MEMORY, NULL, NULL) == ERR_FULL);
     store_status(s, &st);
     EXPECT(st.read_only);
@@ -309,16 +321,24 @@ struct damage {
 static void collect(const char *dir, struct damage *d);
 static int collect_one(const char *name, bool is_dir, void *ctx)
 {
-    struct { const char *dir; struct damage *d; } *x = ctx;
+    struct {
+        const char *dir;
+        struct damage *d;
+    } *x = ctx;
     char path[500];
     snprintf(path, sizeof path, "%s/%s", x->dir, name);
-    if (is_dir) collect(path, x->d);
-    else if (strcmp(name, "lock") != 0 && x->d->n++ == x->d->which) snprintf(x->d->path, sizeof x->d->path, "%s", path);
+    if (is_dir)
+        collect(path, x->d);
+    else if (strcmp(name, "lock") != 0 && x->d->n++ == x->d->which)
+        snprintf(x->d->path, sizeof x->d->path, "%s", path);
     return 0;
 }
 static void collect(const char *dir, struct damage *d)
 {
-    struct { const char *dir; struct damage *d; } x = { dir, d };
+    struct {
+        const char *dir;
+        struct damage *d;
+    } x = { dir, d };
     file_list(dir, collect_one, &x, NULL);
 }
 
@@ -437,7 +457,8 @@ TEST(exemplars_and_metadata_come_back)
             batch_sample(&b, clock_now_ms(), 1);
             batch_exemplar(&b, clock_now_ms(), 0.5, buf_view(&packed));
             batch_metadata(&b, STR("metric_0"), STR("counter"), STR("How many."), STR(""));
-            EXPECT(store_write(s, &b, ACK_MEMORY, &r, NULL, NULL, NULL) == OK && r.exemplars == 1 && r.metadata == 1);
+            EXPECT(store_write(s, &b, ACK_MEMORY, &r, NULL, NULL, NULL) == OK && r.exemplars == 1 &&
+                   r.metadata == 1);
             buf_release(&packed);
         }
         struct store_view *v;
@@ -446,8 +467,10 @@ TEST(exemplars_and_metadata_come_back)
         size_t n;
         EXPECT(store_view_open(s, 0, INT64_MAX, &v, NULL) == OK);
         EXPECT(view_exemplars(v, &call, NULL, 0, &x, &n, NULL) == OK && n == 1 && x->value == 0.5);
-        EXPECT(str_is(labels_get(x->labels, "trace_id"), "abc") && str_is(labels_get(x->series, "host"), "host-3"));
-        EXPECT(store_metadata(s, &call, STR(""), 0, &md, &n, NULL) == OK && n == 1 && str_is(md->help, "How many."));
+        EXPECT(str_is(labels_get(x->labels, "trace_id"), "abc") &&
+               str_is(labels_get(x->series, "host"), "host-3"));
+        EXPECT(store_metadata(s, &call, STR(""), 0, &md, &n, NULL) == OK && n == 1 &&
+               str_is(md->help, "How many."));
         store_view_close(v);
         store_close(s);
         arena_release(&a);
@@ -455,7 +478,9 @@ TEST(exemplars_and_metadata_come_back)
     test_dir_remove(dir);
 }
 
-TESTS(CASE(kill_at_random_moments_loses_nothing_acknowledged), CASE(directory_copied_after_acknowledgement_opens_with_everything),
-      CASE(each_disk_call_failing_once_keeps_acknowledged_rows), CASE(start_works_after_each_disk_call_of_a_start_failed),
+TESTS(CASE(kill_at_random_moments_loses_nothing_acknowledged),
+      CASE(directory_copied_after_acknowledgement_opens_with_everything),
+      CASE(each_disk_call_failing_once_keeps_acknowledged_rows),
+      CASE(start_works_after_each_disk_call_of_a_start_failed),
       CASE(full_disk_refuses_and_comes_back_by_itself), CASE(any_damaged_file_does_not_stop_a_start),
       CASE(missing_manifest_is_made_again_from_the_files), CASE(exemplars_and_metadata_come_back))

@@ -1,7 +1,8 @@
 /* store_model.h - a toy of the same store, for the tests: what should be in it, kept as a plain table.
  *
- * SERIES series, TIMES instants on each of DAYS days. A cell is empty, a float or a histogram, perhaps with a start time.
- * model_write makes a random batch, writes it to the store and to the table; model_check compares the two. */
+ * SERIES series, TIMES instants on each of DAYS days. A cell is empty, a float or a histogram, perhaps with a
+ * start time. model_write makes a random batch, writes it to the store and to the table; model_check compares
+ * the two. */
 #pragma once
 #include <stdatomic.h>
 #include <sys/stat.h>
@@ -15,11 +16,11 @@
 #include "store/embedded.h"
 #include "unit/test.h"
 
-#define SERIES 60
-#define TIMES 200
-#define DAYS 3
+#define SERIES  60
+#define TIMES   200
+#define DAYS    3
 #define STEP_MS 15000
-#define DAY 86400000ll
+#define DAY     86400000ll
 
 struct cell {
     uint64_t bits; /* of the value, or of the histogram's sum */
@@ -69,7 +70,9 @@ static inline int model_series(struct labels l)
     struct str name = labels_get(l, "__name__"), host = labels_get(l, "host");
     int64_t a, b;
     if (!str_starts(name, "metric_") || !str_starts(host, "host-")) return -1;
-    if (!str_to_i64(str_make(name.p + 7, name.n - 7), &a) || !str_to_i64(str_make(host.p + 5, host.n - 5), &b)) return -1;
+    if (!str_to_i64(str_make(name.p + 7, name.n - 7), &a) ||
+        !str_to_i64(str_make(host.p + 5, host.n - 5), &b))
+        return -1;
     return (int)(a * 10 + b);
 }
 
@@ -90,14 +93,18 @@ static inline struct histogram *model_histogram(double sum, struct arena *a)
     return h;
 }
 
-/* One row: into the batch, and as it should be afterwards into `to`. Kinds do not change at one instant (model/store.h says who wins). */
-static inline void model_row(struct model *m, struct batch *b, size_t s, size_t day, size_t i, struct cell *to)
+/* One row: into the batch, and as it should be afterwards into `to`. Kinds do not change at one instant
+ * (model/store.h says who wins). */
+static inline void model_row(struct model *m, struct batch *b, size_t s, size_t day, size_t i,
+                             struct cell *to)
 {
     double v = (double)++m->writes + 0.25;
     bool is_hist = s % 6 == 5;
     int64_t t = model_time(m, day, i);
-    if (is_hist) batch_histogram(b, t, model_histogram(v, b->arena));
-    else batch_sample(b, t, v);
+    if (is_hist)
+        batch_histogram(b, t, model_histogram(v, b->arena));
+    else
+        batch_sample(b, t, v);
     *to = (struct cell){ double_bits(v), to->start_ms, is_hist ? HIST_ROW : FLOAT_ROW };
     if (s % 5 == 1) {
         to->start_ms = t - (int64_t)(m->writes % 1000) - 1;
@@ -114,7 +121,8 @@ struct model_batch { /* what a batch would change, applied when it is acknowledg
 };
 
 /* late: 0 = only the running instants of the last day in order; 1 = anywhere */
-static inline void model_batch_make(struct model *m, struct batch *b, struct model_batch *changes, bool anywhere, size_t instant)
+static inline void model_batch_make(struct model *m, struct batch *b, struct model_batch *changes,
+                                    bool anywhere, size_t instant)
 {
     changes->n = 0;
     size_t count = 1 + model_random(m, SERIES);
@@ -129,7 +137,8 @@ static inline void model_batch_make(struct model *m, struct batch *b, struct mod
             struct cell *cell = &changes->at[changes->n].cell;
             *cell = m->at[s][day][i];
             for (size_t x = 0; x < changes->n; x++) /* a row of this very batch, written again */
-                if (changes->at[x].s == s && changes->at[x].day == day && changes->at[x].i == i) *cell = changes->at[x].cell;
+                if (changes->at[x].s == s && changes->at[x].day == day && changes->at[x].i == i)
+                    *cell = changes->at[x].cell;
             model_row(m, b, s, day, i, cell);
             changes->at[changes->n].s = s;
             changes->at[changes->n].day = day;
@@ -143,7 +152,8 @@ static inline void model_apply(struct model *m, const struct model_batch *c)
     for (size_t i = 0; i < c->n; i++) m->at[c->at[i].s][c->at[i].day][c->at[i].i] = c->at[i].cell;
 }
 
-static inline int model_write(struct model *m, struct store *s, bool anywhere, enum store_ack ack, store_done *done, void *ctx)
+static inline int model_write(struct model *m, struct store *s, bool anywhere, enum store_ack ack,
+                              store_done *done, void *ctx)
 {
     struct arena a = ARENA_INIT(64u << 20);
     struct batch b;
@@ -153,7 +163,8 @@ static inline int model_write(struct model *m, struct store *s, bool anywhere, e
     batch_init(&b, &a, LABELS_PACKED);
     model_batch_make(m, &b, &changes, anywhere, m->writes / SERIES);
     int rc;
-    while ((rc = store_write(s, &b, ack, &r, done, ctx, &e)) == ERR_BUSY) nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+    while ((rc = store_write(s, &b, ack, &r, done, ctx, &e)) == ERR_BUSY)
+        nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
     if (rc == OK) {
         EXPECT(r.rejected_total == 0 && r.samples + r.histograms == b.n_rows);
         model_apply(m, &changes);
@@ -188,7 +199,9 @@ static inline int model_sink(void *ctx, const struct series_rows *r)
             if (t < x->from_ms || t > x->to_ms) continue;
             if (x->is_lenient) {
                 while (at < r->n && r->time_ms[at] < t) at++;
-                if (c->kind != EMPTY && (at == r->n || r->time_ms[at] != t || double_of(c->bits) > r->value[at])) x->missing++;
+                if (c->kind != EMPTY &&
+                    (at == r->n || r->time_ms[at] != t || double_of(c->bits) > r->value[at]))
+                    x->missing++;
                 continue;
             }
             if (c->kind == EMPTY) continue;
@@ -200,7 +213,8 @@ static inline int model_sink(void *ctx, const struct series_rows *r)
             EXPECT((c->kind == HIST_ROW) == (r->hist != NULL && r->hist[at] != NULL));
             if (c->kind == HIST_ROW) {
                 const struct histogram *h = r->hist[at];
-                EXPECT(h->count == 7 && h->n_pos == 3 && h->pos[2] == 4 && h->pos_spans[0].offset == (int32_t)((int64_t)h->sum % 5));
+                EXPECT(h->count == 7 && h->n_pos == 3 && h->pos[2] == 4 &&
+                       h->pos_spans[0].offset == (int32_t)((int64_t)h->sum % 5));
             }
             EXPECT((r->start_ms ? r->start_ms[at] : 0) == c->start_ms);
             at++;
@@ -250,7 +264,8 @@ static inline void model_check_window(struct model *m, struct store *s, int64_t 
 static inline void model_check(struct model *m, struct store *s)
 {
     model_check_window(m, s, 0, INT64_MAX);
-    int64_t a = model_time(m, model_random(m, DAYS), model_random(m, TIMES)), b = model_time(m, model_random(m, DAYS), model_random(m, TIMES));
+    int64_t a = model_time(m, model_random(m, DAYS), model_random(m, TIMES)),
+            b = model_time(m, model_random(m, DAYS), model_random(m, TIMES));
     model_check_window(m, s, MIN(a, b), MAX(a, b));
 }
 
@@ -286,7 +301,9 @@ static inline struct store *test_open(const char *dir, size_t head_bytes)
 {
     struct store *s;
     struct err e = ERR_INIT;
-    struct embedded_conf conf = { .dir = dir, .head_bytes = head_bytes, .min_free_bytes = 1, .sync_interval_ms = 20 };
+    struct embedded_conf conf = {
+        .dir = dir, .head_bytes = head_bytes, .min_free_bytes = 1, .sync_interval_ms = 20
+    };
     int rc = embedded_open(&conf, &s, &e);
     if (rc < 0) print_error("open: %s\n", e.text);
     EXPECT(rc == OK);

@@ -64,7 +64,8 @@ static void on_done(void *ctx, int rc)
 
 static void wait_for(struct acks *a, int least)
 {
-    for (int i = 0; i < 50000 && atomic_load(&a->ok) + atomic_load(&a->bad) < least; i++) nanosleep(&(struct timespec){ 0, 100000 }, NULL);
+    for (int i = 0; i < 50000 && atomic_load(&a->ok) + atomic_load(&a->bad) < least; i++)
+        nanosleep(&(struct timespec){ 0, 100000 }, NULL);
     int answers = atomic_load(&a->ok) + atomic_load(&a->bad);
     EXPECT(answers >= least);
 }
@@ -106,7 +107,8 @@ static int see_exemplar(void *ctx, const struct wal_exemplar *x)
 }
 static int see_metadata(void *ctx, const struct wal_metadata *m)
 {
-    EXPECT(str_is(m->family, "f") && str_is(m->type, "counter") && str_is(m->help, "help me") && m->unit.n == 0);
+    EXPECT(str_is(m->family, "f") && str_is(m->type, "counter") && str_is(m->help, "help me") &&
+           m->unit.n == 0);
     ((struct seen *)ctx)->metadata++;
     return 0;
 }
@@ -147,7 +149,9 @@ TEST(wal_carries_every_kind_of_record)
     struct wal *w = open_wal(1, 1, 1 << 20);
     double pos[] = { 1, 2 };
     struct hist_span span = { -3, 2 };
-    struct histogram x = { .schema = 1, .count = 3, .sum = 4, .n_pos_spans = 1, .n_pos = 2, .pos_spans = &span, .pos = pos };
+    struct histogram x = {
+        .schema = 1, .count = 3, .sum = 4, .n_pos_spans = 1, .n_pos = 2, .pos_spans = &span, .pos = pos
+    };
     series_key key = 1;
     int64_t t = -9;
     uint64_t bits = (uint64_t)(uintptr_t)&x;
@@ -181,7 +185,10 @@ TEST(wal_rows_keep_keys_times_and_bits)
     struct buf b = BUF_INIT(1 << 20);
     wal_put_rows(&b, ROW_START, key, t, bits, N);
 
-    struct bare { size_t n; bool same; } got = { 0, true };
+    struct bare {
+        size_t n;
+        bool same;
+    } got = { 0, true };
     int see(void *ctx, enum row_kind kind, series_key k, int64_t at, uint64_t v, struct str h)
     {
         struct bare *g = ctx;
@@ -193,7 +200,8 @@ TEST(wal_rows_keep_keys_times_and_bits)
     EXPECT(wal_records_read(buf_view(&b), &visit, NULL) == OK);
     EXPECT(got.n == N && got.same);
 
-    for (size_t cut = 1; cut < 200; cut++) { /* a record cut anywhere is refused, never misread beyond its bytes */
+    for (size_t cut = 1; cut < 200;
+         cut++) { /* a record cut anywhere is refused, never misread beyond its bytes */
         got = (struct bare){ 0, true };
         EXPECT(wal_records_read(str_make(b.p, b.n - cut), &visit, NULL) == ERR_CORRUPT);
     }
@@ -346,7 +354,8 @@ TEST(wal_missing_segment_is_noticed)
     remove_dir();
 }
 
-/* Every disk call fails once, with each errno: a refused writer is told, and what was acknowledged is there. */
+/* Every disk call fails once, with each errno: a refused writer is told, and what was acknowledged is there.
+ */
 static void fail_round(uint64_t n, int with_errno, uint64_t *calls)
 {
     fresh_dir();
@@ -366,7 +375,8 @@ static void fail_round(uint64_t n, int with_errno, uint64_t *calls)
     }
     file_fail_at(0, 0);
     if (atomic_load(&a.bad) > 0 || refused > 0) { /* it comes back by itself */
-        for (int i = 0; i < 3000 && wal_ready(w, NULL) < 0; i++) nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+        for (int i = 0; i < 3000 && wal_ready(w, NULL) < 0; i++)
+            nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
         EXPECT(wal_ready(w, NULL) == OK);
     }
     wal_close(w);
@@ -387,7 +397,9 @@ TEST(wal_survives_each_disk_call_failing_once)
     }
 }
 
-TESTS(CASE(wal_gives_back_what_was_acknowledged), CASE(wal_carries_every_kind_of_record), CASE(wal_rows_keep_keys_times_and_bits),
-      CASE(wal_segments_switch_cut_and_drop), CASE(wal_torn_at_every_byte_of_the_last_frame_loses_that_frame_only),
-      CASE(wal_bit_flips_cost_one_frame_and_are_reported), CASE(wal_empty_short_and_foreign_segments_do_not_stop_a_start),
-      CASE(wal_missing_segment_is_noticed), CASE(wal_survives_each_disk_call_failing_once))
+TESTS(CASE(wal_gives_back_what_was_acknowledged), CASE(wal_carries_every_kind_of_record),
+      CASE(wal_rows_keep_keys_times_and_bits), CASE(wal_segments_switch_cut_and_drop),
+      CASE(wal_torn_at_every_byte_of_the_last_frame_loses_that_frame_only),
+      CASE(wal_bit_flips_cost_one_frame_and_are_reported),
+      CASE(wal_empty_short_and_foreign_segments_do_not_stop_a_start), CASE(wal_missing_segment_is_noticed),
+      CASE(wal_survives_each_disk_call_failing_once))
