@@ -8,7 +8,8 @@ for bin in "$@"; do
     f=$(printf '%s\n' "$out" | sed -n 's/^\[  FAILED  \] \([a-z_0-9]*\)$/\1/p' | sort -u | wc -l)
     if [ $rc -ne 0 ]; then
         [ "$f" -gt 0 ] || f=1
-        printf '%s\n' "$out" | tail -60
+        printf '%s\n' "$out" | grep -E "^\[  ERROR|^\[   LINE|^\[  FAILED|Sanitizer|runtime error|bug at" | head -40
+        printf '%s\n' "$out" | tail -40
         echo "FAILED: $bin (exit $rc)"
     fi
     passed=$((passed + p)) failed=$((failed + f))
