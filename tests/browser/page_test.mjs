@@ -71,6 +71,18 @@ async function quiet(page) {
     expect(page.trouble, [], 'console');
 }
 
+/* Where it stands once the page around it has stopped moving: a press on a place of a moment ago misses. */
+async function settledBox(locator) {
+    let last = '';
+    for (let i = 0; i < 100; i++) {
+        const box = await locator.boundingBox();
+        if (box && JSON.stringify(box) === last) return box;
+        last = JSON.stringify(box);
+        await new Promise((done) => setTimeout(done, 200));
+    }
+    throw new Error('the page does not come to rest');
+}
+
 const shot = (page, name, fullPage = true) =>
     page.screenshot({ path: path.join(lab.shots, name + '.png'), fullPage });
 const sidewaysScroll = (page) =>
@@ -190,11 +202,12 @@ await lab.case('time range and refresh live in the address', async () => {
     await page.goBack();
     expect(await chosen(), '1h');
 
-    const chart = await page.locator('[data-panel=requests] .u-over').boundingBox();
+    const chart = await settledBox(page.locator('[data-panel=requests] .u-over'));
     await page.mouse.move(chart.x + chart.width * 0.5, chart.y + 40);
     await page.mouse.down();
     await page.mouse.move(chart.x + chart.width * 0.8, chart.y + 60, { steps: 4 });
     await page.mouse.up();
+    await page.waitForURL(/from=/);
     const p = new URL(page.url()).searchParams,
         width = Number(p.get('to')) - Number(p.get('from'));
     claim(width > 900 && width < 1300, `a drag over three tenths of an hour chose ${width} s`);
