@@ -3,7 +3,7 @@
  * Always true:
  *   1. Every system call that touches the disk is counted by call_fails() just before it, and can
  *      be made to fail there. (A write told to fail is cut in half first: half the bytes arrive,
- *      then comes the error.)
+ *      then comes the error.) Those that change the disk can be recorded: do_*().
  *   2. EINTR and short transfers never reach a caller. A failed fdatasync is reported once and
  *      never repeated: the kernel may have dropped the dirty pages, so a second call that succeeds
  *      would prove nothing.
@@ -20,36 +20,74 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/file_trace.h"
 #include "base/mem.h"
 
 /* ---- making calls fail ---- */
 
 /* Globals, because the disk is one: a test counts and breaks the calls of whatever module it exercises. */
-static _Atomic uint64_t calls, fail_at;
-static atomic_int fail_errno;
+static _Atomic uint64_t calls[FILE_OPS];
+static struct {
+    _Atomic uint64_t from, until; /* of calls[op]; from = 0: nothing fails */
+    atomic_int op, number;
+    atomic_uint delay_ms;
+} fault;
+
+void file_fault_set(const struct file_fault *f)
+{
+    atomic_store(&fault.from, 0);
+    if (f == NULL || f->n == 0) return;
+    check(f->op < FILE_OPS);
+    uint64_t from = atomic_load(&calls[f->op]) + f->n, until;
+    if (__builtin_add_overflow(from + 1, f->more, &until)) until = UINT64_MAX;
+    atomic_store(&fault.op, (int)f->op);
+    atomic_store(&fault.number, f->with_errno);
+    atomic_store(&fault.delay_ms, f->delay_ms);
+    atomic_store(&fault.until, until);
+    atomic_store(&fault.from, from);
+}
 
 void file_fail_at(uint64_t n, int with_errno)
 {
-    atomic_store(&fail_errno, with_errno);
-    atomic_store(&fail_at, n ? atomic_load(&calls) + n : 0);
+    file_fault_set(&(struct file_fault){ .n = n, .with_errno = with_errno });
+}
+
+uint64_t file_calls_of(enum file_op op)
+{
+    return atomic_load(&calls[op]);
 }
 
 uint64_t file_calls(void)
 {
-    return atomic_load(&calls);
+    return file_calls_of(FILE_ANY);
+}
+
+static bool is_chosen(enum file_op op, uint64_t n_any, uint64_t n_op)
+{
+    uint64_t from = atomic_load(&fault.from);
+    enum file_op want = (enum file_op)atomic_load(&fault.op);
+    uint64_t n = want == FILE_ANY ? n_any : n_op;
+    return from != 0 && (want == FILE_ANY || want == op) && n >= from && n < atomic_load(&fault.until);
 }
 
 /* Counts a call; true (and errno set) when a test wants this one to fail. */
-static bool call_fails(void)
+static bool call_fails(enum file_op op)
 {
-    uint64_t n = atomic_fetch_add_explicit(&calls, 1, memory_order_relaxed) + 1;
-    uint64_t at = atomic_load_explicit(&fail_at, memory_order_relaxed);
-    if (LIKELY(n != at)) return false;
-    errno = atomic_load(&fail_errno);
-    return true;
+    uint64_t n_any = atomic_fetch_add_explicit(&calls[FILE_ANY], 1, memory_order_relaxed) + 1;
+    uint64_t n_op = atomic_fetch_add_explicit(&calls[op], 1, memory_order_relaxed) + 1;
+    if (LIKELY(atomic_load_explicit(&fault.from, memory_order_relaxed) == 0)) return false;
+    if (!is_chosen(op, n_any, n_op)) return false;
+
+    unsigned ms = atomic_load(&fault.delay_ms);
+    if (ms > 0) nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000l }, NULL);
+    int number = atomic_load(&fault.number);
+    bool is_short = number == 0 && ms == 0;
+    errno = number;
+    return number != 0 || (is_short && op == FILE_WRITE);
 }
 
 /* ---- errors ---- */
@@ -90,12 +128,97 @@ static int fail_fd(struct err *e, const char *what, int fd)
     return fail_path(e, what, path.text);
 }
 
+/* ---- calls that change the disk: as they are, or between the two ends of a record (file_trace.h) ---- */
+
+static bool traced(void)
+{
+    return UNLIKELY(atomic_load_explicit(&file_trace_on, memory_order_relaxed));
+}
+
+static int do_open(const char *path, int flags)
+{
+    if (!traced()) return open(path, flags | O_CLOEXEC, 0640);
+    file_trace_begin();
+    int fd = open(path, flags | O_CLOEXEC, 0640);
+    file_trace_open(fd, path, flags);
+    return fd;
+}
+
+enum { AT_POSITION = -1 };
+
+static ssize_t do_write(int fd, const char *p, size_t n, int64_t at)
+{
+    if (!traced()) return at == AT_POSITION ? write(fd, p, n) : pwrite(fd, p, n, at);
+    file_trace_begin();
+    if (at == AT_POSITION) at = lseek(fd, 0, SEEK_CUR);
+    ssize_t did = pwrite(fd, p, n, at);
+    if (did > 0) lseek(fd, at + did, SEEK_SET);
+    file_trace_fd(did > 0, TRACE_WRITE, fd, (uint64_t)at, p, did > 0 ? (size_t)did : 0);
+    return did;
+}
+
+static int do_sync(int fd, bool told_to_fail)
+{
+    if (!traced()) return told_to_fail ? -1 : fdatasync(fd);
+    file_trace_begin();
+    int rc = told_to_fail ? -1 : fdatasync(fd);
+    file_trace_fd(true, rc == 0 ? TRACE_SYNC : TRACE_SYNC_FAILED, fd, 0, NULL, 0);
+    return rc;
+}
+
+/* posix_fallocate answers an errno and does not set it. */
+static int do_allocate(int fd, uint64_t size)
+{
+    if (!traced()) return posix_fallocate(fd, 0, (off_t)size);
+    file_trace_begin();
+    int rc = posix_fallocate(fd, 0, (off_t)size);
+    file_trace_fd(rc == 0, TRACE_ALLOCATE, fd, size, NULL, 0);
+    return rc;
+}
+
+static int do_truncate(int fd, uint64_t size)
+{
+    if (!traced()) return ftruncate(fd, (off_t)size);
+    file_trace_begin();
+    int rc = ftruncate(fd, (off_t)size);
+    file_trace_fd(rc == 0, TRACE_SIZE, fd, size, NULL, 0);
+    return rc;
+}
+
+static int call_names(enum trace_kind kind, const char *path, const char *to)
+{
+    switch (kind) {
+    case TRACE_RENAME: return rename(path, to);
+    case TRACE_LINK: return link(path, to);
+    case TRACE_UNLINK: return unlink(path);
+    default: return mkdir(path, 0750);
+    }
+}
+
+static int do_names(enum trace_kind kind, const char *path, const char *to)
+{
+    if (!traced()) return call_names(kind, path, to);
+    file_trace_begin();
+    int rc = call_names(kind, path, to);
+    file_trace_path(rc == 0, kind, path, to);
+    return rc;
+}
+
+static int do_sync_dir(int fd, const char *path)
+{
+    if (!traced()) return fsync(fd);
+    file_trace_begin();
+    int rc = fsync(fd);
+    file_trace_path(rc == 0, TRACE_SYNC_DIR, path, NULL);
+    return rc;
+}
+
 /* ---- one file ---- */
 
 int file_open(const char *path, int flags, struct err *e)
 {
     int fd;
-    do fd = call_fails() ? -1 : open(path, flags | O_CLOEXEC, 0640);
+    do fd = call_fails(FILE_OPEN) ? -1 : do_open(path, flags);
     while (fd < 0 && errno == EINTR);
     return fd < 0 ? fail_path(e, "open", path) : fd;
 }
@@ -103,27 +226,20 @@ int file_open(const char *path, int flags, struct err *e)
 int file_close(int fd, struct err *e)
 {
     struct fd_path path = path_of(fd); /* afterwards nobody knows it */
-    bool told_to_fail = call_fails();
+    bool told_to_fail = call_fails(FILE_CLOSE);
     int saved = errno;
     int rc = close(fd); /* Linux releases the descriptor whatever close says, so it is never repeated */
     if (told_to_fail) errno = saved;
     return (rc < 0 && errno != EINTR) || told_to_fail ? fail_path(e, "close", path.text) : OK;
 }
 
-enum { AT_POSITION = -1 };
-
-static ssize_t write_some(int fd, const char *p, size_t n, int64_t at)
-{
-    return at == AT_POSITION ? write(fd, p, n) : pwrite(fd, p, n, at);
-}
-
 static int write_all(int fd, const char *p, size_t n, int64_t at, struct err *e)
 {
     while (n > 0) {
-        bool told_to_fail = call_fails();
+        bool told_to_fail = call_fails(FILE_WRITE);
         int saved = errno;
-        ssize_t did = write_some(fd, p, told_to_fail ? n / 2 : n, at);
-        if (told_to_fail && saved != EINTR) {
+        ssize_t did = do_write(fd, p, told_to_fail ? n / 2 : n, at);
+        if (told_to_fail && saved != EINTR && saved != 0) {
             errno = saved;
             return fail_fd(e, "write", fd);
         }
@@ -152,7 +268,7 @@ int file_read_at(int fd, void *p, size_t n, uint64_t at, struct err *e)
     char *to = p;
     check(at <= INT64_MAX);
     while (n > 0) {
-        ssize_t did = call_fails() ? -1 : pread(fd, to, n, (off_t)at);
+        ssize_t did = call_fails(FILE_READ) ? -1 : pread(fd, to, n, (off_t)at);
         if (did < 0 && errno == EINTR) continue;
         if (did < 0) return fail_fd(e, "read", fd);
         if (did == 0) {
@@ -169,16 +285,14 @@ int file_read_at(int fd, void *p, size_t n, uint64_t at, struct err *e)
 
 int file_sync(int fd, struct err *e)
 {
-    return call_fails() || fdatasync(fd) < 0 ? fail_fd(e, "sync", fd) : OK;
+    return do_sync(fd, call_fails(FILE_SYNC)) < 0 ? fail_fd(e, "sync", fd) : OK;
 }
 
 int file_allocate(int fd, uint64_t size, struct err *e)
 {
     int rc;
     check(size <= INT64_MAX);
-    do
-        rc = call_fails() ? errno
-                          : posix_fallocate(fd, 0, (off_t)size); /* answers an errno, does not set it */
+    do rc = call_fails(FILE_ALLOCATE) ? errno : do_allocate(fd, size);
     while (rc == EINTR);
     if (rc == 0) return OK;
     errno = rc;
@@ -189,7 +303,7 @@ int file_truncate(int fd, uint64_t size, struct err *e)
 {
     int rc;
     check(size <= INT64_MAX);
-    do rc = call_fails() ? -1 : ftruncate(fd, (off_t)size);
+    do rc = call_fails(FILE_TRUNCATE) ? -1 : do_truncate(fd, size);
     while (rc < 0 && errno == EINTR);
     return rc < 0 ? fail_fd(e, "truncate", fd) : OK;
 }
@@ -197,7 +311,7 @@ int file_truncate(int fd, uint64_t size, struct err *e)
 int64_t file_size(int fd, struct err *e)
 {
     struct stat s;
-    if (call_fails() || fstat(fd, &s) < 0) return fail_fd(e, "stat", fd);
+    if (call_fails(FILE_LOOK) || fstat(fd, &s) < 0) return fail_fd(e, "stat", fd);
     return s.st_size;
 }
 
@@ -207,7 +321,7 @@ int file_sync_dir(const char *path, struct err *e)
 {
     int fd = file_open(path, O_RDONLY | O_DIRECTORY, e);
     if (fd < 0) return fd;
-    int rc = call_fails() || fsync(fd) < 0 ? fail_path(e, "sync directory", path) : OK;
+    int rc = call_fails(FILE_SYNC) || do_sync_dir(fd, path) < 0 ? fail_path(e, "sync directory", path) : OK;
     close(fd);
     return rc;
 }
@@ -225,24 +339,25 @@ static int sync_parent(const char *path, struct err *e)
 
 int file_rename(const char *from, const char *to, struct err *e)
 {
-    if (call_fails() || rename(from, to) < 0) return fail_path(e, "rename", from);
+    if (call_fails(FILE_RENAME) || do_names(TRACE_RENAME, from, to) < 0) return fail_path(e, "rename", from);
     return sync_parent(to, e);
 }
 
 int file_unlink(const char *path, struct err *e)
 {
-    return call_fails() || unlink(path) < 0 ? fail_path(e, "remove", path) : OK;
+    return call_fails(FILE_UNLINK) || do_names(TRACE_UNLINK, path, NULL) < 0 ? fail_path(e, "remove", path)
+                                                                             : OK;
 }
 
 int file_link(const char *from, const char *to, struct err *e)
 {
-    return call_fails() || link(from, to) < 0 ? fail_path(e, "link", from) : OK;
+    return call_fails(FILE_LINK) || do_names(TRACE_LINK, from, to) < 0 ? fail_path(e, "link", from) : OK;
 }
 
 static int make_dir(const char *path, struct err *e)
 {
     struct stat s;
-    if (!call_fails() && mkdir(path, 0750) == 0) return OK;
+    if (!call_fails(FILE_MKDIR) && do_names(TRACE_MKDIR, path, NULL) == 0) return OK;
     if (errno != EEXIST) return fail_path(e, "make directory", path);
     if (stat(path, &s) == 0 && S_ISDIR(s.st_mode)) return OK;
     errno = ENOTDIR;
@@ -275,7 +390,7 @@ static int slurp_fd(int fd, struct buf *out, struct err *e)
 {
     char piece[16 << 10];
     for (;;) {
-        ssize_t did = call_fails() ? -1 : read(fd, piece, sizeof piece);
+        ssize_t did = call_fails(FILE_READ) ? -1 : read(fd, piece, sizeof piece);
         if (did < 0 && errno == EINTR) continue;
         if (did < 0) return fail_fd(e, "read", fd);
         if (did == 0) return OK;
@@ -312,7 +427,7 @@ int file_replace(const char *path, struct str bytes, struct err *e)
 
     int rc = write_new(name, bytes, e);
     if (rc < 0)
-        unlink(name); /* tidy up; the next attempt would overwrite it anyway */
+        file_unlink(name, NULL); /* tidy up; the next attempt would overwrite it anyway */
     else
         rc = file_rename(name, path, e);
     buf_release(&tmp);
@@ -347,7 +462,7 @@ int file_list(const char *dir, int (*visit)(const char *name, bool is_dir, void 
               struct err *e)
 {
     struct dirent **entries;
-    int rc = OK, n = call_fails() ? -1 : scandir(dir, &entries, keep_entry, by_bytes);
+    int rc = OK, n = call_fails(FILE_LOOK) ? -1 : scandir(dir, &entries, keep_entry, by_bytes);
     if (n < 0) return fail_path(e, "list", dir);
     for (int i = 0; i < n; i++) {
         if (rc == OK) rc = visit(entries[i]->d_name, entry_is_dir(dir, entries[i]), ctx);
@@ -360,7 +475,7 @@ int file_list(const char *dir, int (*visit)(const char *name, bool is_dir, void 
 int64_t file_free_bytes(const char *path, struct err *e)
 {
     struct statvfs s;
-    if (call_fails() || statvfs(path, &s) < 0) return fail_path(e, "stat the file system of", path);
+    if (call_fails(FILE_LOOK) || statvfs(path, &s) < 0) return fail_path(e, "stat the file system of", path);
     uint64_t bytes;
     if (__builtin_mul_overflow((uint64_t)s.f_bavail, (uint64_t)s.f_frsize, &bytes) || bytes > INT64_MAX)
         return INT64_MAX;
@@ -371,7 +486,7 @@ int file_lock(const char *path, struct err *e)
 {
     int rc, fd = file_open(path, O_RDWR | O_CREAT, e);
     if (fd < 0) return fd;
-    do rc = call_fails() ? -1 : flock(fd, LOCK_EX | LOCK_NB);
+    do rc = call_fails(FILE_LOOK) ? -1 : flock(fd, LOCK_EX | LOCK_NB);
     while (rc < 0 && errno == EINTR);
     if (rc == 0) return fd;
 

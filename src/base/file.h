@@ -1,5 +1,5 @@
 /* file.h - the only door to the disk: every open, read, write, sync, rename and unlink of ours goes through
- * here, so that one place can make call N fail (file_fail_at, tests only) and count bytes.
+ * here, so that one place can make call N fail, count calls and record them (tests only).
  *
  * Errors: ERR_IO with the path and errno's text; ERR_FULL for ENOSPC/EDQUOT; ERR_FIND for ENOENT.
  * EINTR and short transfers are handled inside. A failed sync is never retried: the file's state is unknown.
@@ -46,7 +46,37 @@ int64_t file_free_bytes(const char *path, struct err *e); /* for unprivileged us
 /* An exclusive lock held until close: returns the descriptor, ERR_BUSY when another process has it. */
 int file_lock(const char *path, struct err *e);
 
-/* Tests only: the n-th call from now (1 = next) that touches the disk fails with this errno (short writes:
- * EINTR after half). 0 = off. */
+/* ---- tests only: calls that fail (what was done is recorded by file_trace.h) ---- */
+
+enum file_op {
+    FILE_ANY, /* every call */
+    FILE_OPEN,
+    FILE_CLOSE,
+    FILE_READ,
+    FILE_WRITE,
+    FILE_SYNC, /* of a file or a directory */
+    FILE_ALLOCATE,
+    FILE_TRUNCATE,
+    FILE_RENAME,
+    FILE_UNLINK,
+    FILE_LINK,
+    FILE_MKDIR,
+    FILE_LOOK, /* stat, list, statvfs, lock */
+    FILE_OPS
+};
+
+/* The n-th call of this kind from now (1 = next), and the `more` ones that follow it, fail with this errno.
+ * A write that is to fail writes half first; with EINTR, or 0 for a short write, it then goes on as writes
+ * do. delay_ms is slept before the call, with or without an errno. */
+struct file_fault {
+    uint64_t n, more; /* n = 0: none */
+    enum file_op op;
+    int with_errno;
+    unsigned delay_ms;
+};
+void file_fault_set(const struct file_fault *); /* NULL: none */
+uint64_t file_calls_of(enum file_op);           /* since the process began */
+
+/* The same for one call of any kind. 0 = off. */
 void file_fail_at(uint64_t n, int with_errno);
 uint64_t file_calls(void);
