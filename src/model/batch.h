@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "model/histogram.h"
 #include "model/labels.h"
+#include "model/record.h"
 
 struct batch_series {
     struct hash128 key;
@@ -49,6 +50,10 @@ struct batch {
     size_t n_exemplars, cap_exemplars;
     struct batch_metadata *metadata;
     size_t n_metadata, cap_metadata;
+
+    struct records *logs, *spans; /* NULL: none; ended (records_end) before the batch is written */
+    struct hash128 id; /* of the request's body: a batch of records that was written within the last minutes
+                          is acknowledged and not written again; zeros: none */
 };
 
 void batch_init(struct batch *, struct arena *, enum labels_spelling);

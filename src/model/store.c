@@ -67,6 +67,38 @@ int view_exemplars(struct store_view *v, struct call *c, const struct matcher *m
     return v->store->ops->exemplars(v, c, m, n, out, n_out, e);
 }
 
+static int no_records(struct err *e)
+{
+    return err_set(e, ERR_UNSUPPORTED, "this store has no logs and spans");
+}
+
+int view_records(struct store_view *v, struct call *c, const struct record_scan *scan, record_sink *sink,
+                 void *ctx, struct err *e)
+{
+    return v->store->ops->records ? v->store->ops->records(v, c, scan, sink, ctx, e) : no_records(e);
+}
+
+int view_fields(struct store_view *v, struct call *c, enum table t, size_t limit, struct field_info **out,
+                size_t *n_out, struct err *e)
+{
+    return v->store->ops->fields ? v->store->ops->fields(v, c, t, limit, out, n_out, e) : no_records(e);
+}
+
+int view_field_values(struct store_view *v, struct call *c, enum table t, struct field f,
+                      const struct predicate *where, size_t limit, struct value_count **out, size_t *n_out,
+                      struct err *e)
+{
+    if (v->store->ops->field_values == NULL) return no_records(e);
+    return v->store->ops->field_values(v, c, t, f, where, limit, out, n_out, e);
+}
+
+int view_origins(struct store_view *v, struct call *c, enum table t, const struct predicate *where,
+                 size_t limit, struct origin **out, size_t *n_out, struct err *e)
+{
+    if (v->store->ops->origins == NULL) return no_records(e);
+    return v->store->ops->origins(v, c, t, where, limit, out, n_out, e);
+}
+
 int store_metadata(struct store *s, struct call *c, struct str family, size_t limit, struct metadata **out,
                    size_t *n_out, struct err *e)
 {

@@ -20,6 +20,7 @@
 #include "base/err.h"
 #include "model/batch.h"
 #include "model/matcher.h"
+#include "model/predicate.h"
 #include "model/reject.h"
 
 /* What every reading call carries. One thread at a time uses a struct call; parallel parts each have their
@@ -43,6 +44,7 @@ enum store_ack {
 
 struct write_result {
     uint64_t samples, histograms, exemplars, metadata; /* kept */
+    uint64_t logs, spans;                              /* kept, those of a batch that was here before too */
     uint64_t rejected[REJECT_COUNT];                   /* rows refused, by reason */
     uint64_t rejected_total;
     char why[256]; /* of the first refusal, naming the series */
@@ -87,9 +89,52 @@ struct metadata {
     struct str family, type, help, unit;
 };
 
+/* ---- reading logs and spans ---- */
+
+enum record_order {
+    ORDER_ANY,       /* as it lies: fastest */
+    ORDER_TIME,      /* oldest first */
+    ORDER_TIME_DESC, /* newest first */
+};
+
+struct record_scan {
+    enum table table;              /* TABLE_LOGS or TABLE_SPANS */
+    int64_t from_ns, to_ns;        /* closed, of IN_TIME */
+    const struct predicate *where; /* NULL: all */
+    const struct field *fields;    /* what is wanted of each; none: whole records */
+    size_t n_fields;
+    enum record_order order;
+    size_t limit; /* 0 = none: stop after so many, the first in the order asked for */
+};
+
+struct record_rows { /* borrowed until the sink returns; at most 8192 at a time */
+    size_t n;
+    const int64_t *time_ns;
+    const struct value *const *values; /* values[f][row] of field f; VALUE_NONE: absent. Equal texts of one
+                                          call often share their pointer */
+    const struct record *records;      /* whole records, when no fields were asked for; else NULL */
+};
+
+typedef int record_sink(void *ctx, const struct record_rows *); /* negative: stop; view_records returns it */
+
+struct field_info {
+    struct field field;
+    uint32_t types; /* bit i: values of enum value_type i */
+    uint64_t rows;  /* about how many have it */
+};
+
+struct value_count {
+    struct value value;
+    uint64_t rows; /* about */
+};
+
 struct store_status {
     uint64_t series_active, samples_ingested, parts, rows_on_disk, bytes_on_disk, wal_bytes, head_rows,
         head_bytes;
+    struct table_status {
+        uint64_t ingested, parts, rows_on_disk, bytes_on_disk, head_rows, head_bytes;
+        int64_t min_time_ms, max_time_ms; /* INT64_MAX, INT64_MIN when empty */
+    } table[TABLE_COUNT]; /* those above are of TABLE_METRICS, but bytes_on_disk and parts: of all */
     int64_t min_time_ms, max_time_ms; /* INT64_MAX, INT64_MIN when empty */
     bool read_only;                   /* disk full or failing: queries go on */
 };
@@ -128,6 +173,15 @@ struct store_ops {
                         size_t limit, struct str **out, size_t *n_out, struct err *);
     int (*exemplars)(struct store_view *, struct call *, const struct matcher *, size_t n,
                      struct exemplar **out, size_t *n_out, struct err *);
+    int (*records)(struct store_view *, struct call *, const struct record_scan *, record_sink *, void *ctx,
+                   struct err *);
+    int (*fields)(struct store_view *, struct call *, enum table, size_t limit, struct field_info **out,
+                  size_t *n_out, struct err *);
+    int (*field_values)(struct store_view *, struct call *, enum table, struct field,
+                        const struct predicate *, size_t limit, struct value_count **out, size_t *n_out,
+                        struct err *);
+    int (*origins)(struct store_view *, struct call *, enum table, const struct predicate *, size_t limit,
+                   struct origin **out, size_t *n_out, struct err *);
     int (*metadata)(struct store *, struct call *, struct str family, size_t limit, struct metadata **out,
                     size_t *n_out, struct err *);
     void (*status)(struct store *, struct store_status *);
@@ -171,6 +225,21 @@ int view_label_values(struct store_view *, struct call *, struct str name, const
                       size_t limit, struct str **out, size_t *n_out, struct err *);
 int view_exemplars(struct store_view *, struct call *, const struct matcher *, size_t n,
                    struct exemplar **out, size_t *n_out, struct err *);
+
+/* Logs or spans. Of spans with equal (trace, span, kind) one is delivered: the finished one before the
+ * running one, then the one written last. Fields that are absent everywhere cost nothing. */
+int view_records(struct store_view *, struct call *, const struct record_scan *, record_sink *, void *ctx,
+                 struct err *);
+/* Attributes that occur (intrinsics are not listed), by scope and name. */
+int view_fields(struct store_view *, struct call *, enum table, size_t limit, struct field_info **out,
+                size_t *n_out, struct err *);
+/* Distinct values of a field, most frequent first; among the records that match, NULL: all. */
+int view_field_values(struct store_view *, struct call *, enum table, struct field, const struct predicate *,
+                      size_t limit, struct value_count **out, size_t *n_out, struct err *);
+/* Distinct resources (scope left empty) whose attributes match: log streams, services. The predicate may
+ * speak of FIELD_RESOURCE and IN_ORIGIN only. */
+int view_origins(struct store_view *, struct call *, enum table, const struct predicate *, size_t limit,
+                 struct origin **out, size_t *n_out, struct err *);
 
 int store_metadata(struct store *, struct call *, struct str family /* empty = all */, size_t limit,
                    struct metadata **out, size_t *n_out, struct err *);

@@ -22,7 +22,8 @@
 #include "store/wal_frame.h"
 #include "store/wal_impl.h"
 
-#define FRAME_RAW (256u << 10) /* raw bytes a frame aims at: what one flipped bit can cost */
+#define ROOM_LEAST (1u << 20)   /* of a segment */
+#define FRAME_RAW  (256u << 10) /* raw bytes a frame aims at: what one flipped bit can cost */
 #define WRITE_AFTER_NS                                                                                       \
     50000000ll /* unawaited records reach the page cache this soon: a kill loses little                      \
                 */
@@ -42,12 +43,21 @@ static int segment_fill(int fd, const char *path, uint64_t number, uint64_t byte
     return rc;
 }
 
+/* What to reserve: no more than a sixteenth of what is free, so that a small disk is not full of promises. */
+static uint64_t segment_room(const struct wal *w)
+{
+    int64_t bytes = file_free_bytes(w->dir, NULL);
+    uint64_t least = MIN(w->segment_bytes, (uint64_t)ROOM_LEAST);
+    return bytes < 0 ? w->segment_bytes : MIN(w->segment_bytes, MAX(least, (uint64_t)bytes / 16));
+}
+
 static int segment_begin(struct wal *w, struct err *e)
 {
     char path[4096];
     wal_segment_path(path, sizeof path, w->dir, w->number);
+    w->room = segment_room(w);
     int fd = file_open(path, O_RDWR | O_CREAT | O_EXCL, e);
-    int rc = fd < 0 ? fd : segment_fill(fd, path, w->number, w->segment_bytes, w->dir, e);
+    int rc = fd < 0 ? fd : segment_fill(fd, path, w->number, w->room, w->dir, e);
     if (rc < 0) {
         if (fd >= 0) file_close(fd, NULL);
         if (fd >= 0) file_unlink(path, NULL);
@@ -107,7 +117,7 @@ static int segment_write(struct wal *w, struct err *e)
     int rc;
     size_t n = w->unsynced.n - w->written;
     if (n == 0) return OK;
-    if (w->fd >= 0 && w->at + n > w->segment_bytes && w->at > WAL_SEGMENT_HEAD) {
+    if (w->fd >= 0 && w->at + n > w->room && w->at > WAL_SEGMENT_HEAD) {
         if (w->written > 0 && (rc = file_sync(w->fd, e)) < 0) return rc; /* (4) */
         wal_segment_end(w);
     }

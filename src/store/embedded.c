@@ -67,8 +67,9 @@ static void engine_status(struct store *store, struct store_status *out)
     out->series_active = size.series;
     out->samples_ingested = atomic_load(&s->samples_ingested);
     out->wal_bytes = s->wal ? wal_bytes(s->wal) : 0;
-    out->read_only = s->wal == NULL || atomic_load(&s->refusal) != OK || wal_ready(s->wal, NULL) == ERR_IO ||
-                     wal_ready(s->wal, NULL) == ERR_FULL;
+    int flushed = atomic_load(&s->flushed), log = s->wal ? wal_ready(s->wal, NULL) : ERR_IO;
+    out->read_only = log == ERR_IO || log == ERR_FULL || atomic_load(&s->refusal) != OK ||
+                     flushed == ERR_IO || flushed == ERR_FULL;
 }
 
 static int engine_top(struct store *store, struct call *call, const char *what, size_t limit,

@@ -10,10 +10,12 @@ struct embedded_conf {
     size_t head_bytes;   /* memory for rows not yet in files: half of it fills while the other is flushed; 0 =
                             32 MiB */
     int64_t head_age_ms; /* flush when older; 0 = 5 min */
-    int64_t sync_interval_ms; /* of ACK_MEMORY writes; 0 = 1000 */
-    uint64_t max_series;      /* active series; 0 = 10 M */
-    uint64_t min_free_bytes;  /* writes are refused below; 0 = 64 MiB */
-    bool read_only;           /* fsck, query --data: no lock, no writes */
+    int64_t sync_interval_ms;   /* of ACK_MEMORY writes; 0 = 1000 */
+    uint64_t max_series;        /* active series; 0 = 10 M */
+    uint64_t min_free_bytes;    /* writes are refused below; 0 = 64 MiB */
+    bool read_only;             /* fsck, query --data: no lock, no writes */
+    uint64_t wal_segment_bytes; /* of the log, reserved in advance; less on a small disk; 0 = 64 MiB */
+    int64_t wal_retry_ms;       /* after the disk has refused the log; 0 = 1000 */
 };
 
 int embedded_open(const struct embedded_conf *, struct store **out, struct err *);

@@ -100,6 +100,7 @@ struct engine {
     pthread_t keeper, merger;
     atomic_bool stopping;
     atomic_int refusal; /* ERR_FULL: too little free space */
+    atomic_int flushed; /* what the last flush came to; ERR_*: rows wait in memory and in the log */
 
     struct engine_stats stats;
 };

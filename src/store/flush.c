@@ -299,6 +299,7 @@ int engine_flush(struct engine *s, struct err *e)
     if (s->job.head != NULL) rc = run(s, e); /* left over from a disk that refused */
     if (rc == OK) begin(s);
     if (rc == OK && s->job.head != NULL) rc = run(s, e);
+    atomic_store(&s->flushed, rc);
     pthread_mutex_unlock(&s->flush_mu);
     return rc;
 }

@@ -334,6 +334,8 @@ int manifest_open(const char *dir, struct manifest_state *s, struct manifest **o
 
     m->fd = m->is_torn ? -1 : file_open(path, O_WRONLY, e);
     int rc = m->is_torn ? rewrite(m, e) : MIN(m->fd, 0);
+    if (rc == ERR_FULL)
+        rc = OK; /* still torn: nothing is lost by waiting, the next start would read the same */
     if (rc < 0) {
         manifest_close(m);
         return rc;

@@ -55,8 +55,8 @@ void manifest_parse(struct str bytes, struct manifest_state *);
 int manifest_load(const char *dir, struct manifest_state *, struct err *);
 
 struct manifest;
-/* Takes the state over (it is released with the manifest). A damaged or missing file is written anew at once.
- */
+/* Takes the state over (it is released with the manifest). A damaged or missing file is written anew at once,
+ * on a full disk with the next edit. */
 int manifest_open(const char *dir, struct manifest_state *, struct manifest **out, struct err *);
 void manifest_close(struct manifest *);
 const struct manifest_state *manifest_state(const struct manifest *);

@@ -30,6 +30,7 @@ struct recovery {
     struct map known;     /* keys that the registry has: by hash */
     struct arena arena;   /* histograms and labels on their way */
     uint64_t rows, lost_rows;
+    bool is_full; /* a flush on the way found no room: no more of them */
     struct err *e;
 };
 
@@ -244,12 +245,22 @@ static int on_series(void *ctx, series_key key, struct str packed)
     return OK;
 }
 
+/* On a full disk the rows stay in memory, which the log bounds (keeper.c): a store that can be read, and
+ * waits for room, is worth more than one that does not start. The keeper flushes when there is space again.
+ */
 static int keep_memory_bounded(struct recovery *r)
 {
     struct engine *s = r->s;
-    if (head_bytes(s->head) <= s->flush_bytes || s->conf.read_only) return OK;
+    struct err why = ERR_INIT;
+    if (r->is_full || head_bytes(s->head) <= s->flush_bytes || s->conf.read_only) return OK;
     head_publish(s->head);
-    return engine_flush(s, r->e);
+    int rc = engine_flush(s, &why);
+    if (rc < 0 && rc != ERR_FULL) return err_set(r->e, rc, "%s", why.text);
+    r->is_full = rc == ERR_FULL;
+    if (r->is_full)
+        log_error("store", "the disk is full: the log's rows stay in memory until there is room", "why",
+                  why.text, NULL);
+    return OK;
 }
 
 static int on_row(void *ctx, enum row_kind kind, series_key key, int64_t time_ms, uint64_t bits,
@@ -320,6 +331,8 @@ static int open_wal(struct kept_segments *k, const char *dir, const struct wal_r
     uint64_t next = MAX(report->last_segment + 1, s->replaying);
     int rc = wal_open(&(struct wal_conf){ .dir = dir,
                                           .sync_interval_ms = s->conf.sync_interval_ms,
+                                          .segment_bytes = s->conf.wal_segment_bytes,
+                                          .retry_ms = s->conf.wal_retry_ms,
                                           .next_segment = next,
                                           .next_lsn = report->next_lsn },
                       &s->wal, e);

@@ -49,7 +49,8 @@ struct wal {
 
     /* The committer's own. */
     pthread_t thread;
-    int fd; /* -1: no segment is open */
+    int fd;        /* -1: no segment is open */
+    uint64_t room; /* of the open segment: what was reserved for it */
     uint64_t number, at, next_lsn;
     uint64_t taken; /* wal_end calls seen by the committer */
     struct buf unsynced;

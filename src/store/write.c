@@ -175,7 +175,10 @@ static int admit(struct engine *s, struct err *e)
     catalog_lock(s->catalog);
     bool is_behind = s->flushing != NULL && head_bytes(s->head) > 2 * s->flush_bytes;
     catalog_unlock(s->catalog);
-    return is_behind ? err_set(e, ERR_BUSY, "the disk is behind: memory waits to be flushed") : OK;
+    if (!is_behind) return OK;
+    if (atomic_load(&s->flushed) == ERR_FULL)
+        return err_set(e, ERR_FULL, "the disk is full: memory waits to be flushed");
+    return err_set(e, ERR_BUSY, "the disk is behind: memory waits to be flushed");
 }
 
 static void count(struct writing *w)
