@@ -324,6 +324,50 @@ TEST(full_disk_refuses_and_comes_back_by_itself)
     test_dir_remove(dir);
 }
 
+/* The log holds more than memory should, and there is no room for parts: it starts all the same, answers,
+ * says that it is full, and takes writes again once there is room. */
+TEST(start_on_a_full_disk_answers_and_comes_back)
+{
+    char *dir = test_dir(), image[300];
+    struct model *m = model_new(61);
+    struct store *s = test_open(dir, 64u << 20);
+    struct store_status st;
+    struct err e = ERR_INIT;
+    for (int i = 0; i < 300; i++) EXPECT(model_write(m, s, true, ACK_MEMORY, NULL, NULL) == OK);
+    EXPECT(write_and_wait(m, s));
+    snprintf(image, sizeof image, "%s.image", dir);
+    copy_directory(dir, image); /* as a kill would leave it */
+
+    struct embedded_conf conf = { .dir = image, .head_bytes = 200u << 10, .min_free_bytes = 1 };
+    struct store *t;
+    conf.wal_retry_ms = 100;
+    file_fault_set(
+        &(struct file_fault){ .n = 1, .more = UINT64_MAX, .op = FILE_WRITE, .with_errno = ENOSPC });
+    int rc = embedded_open(&conf, &t, &e);
+    if (rc < 0) print_error("open on a full disk: %s\n", e.text);
+    EXPECT(rc == OK);
+    model_check(m, t);
+    store_status(t, &st);
+    EXPECT(st.read_only);
+    EXPECT(!write_and_wait(m, t));
+    model_missing(m, t);
+
+    file_fault_set(NULL);
+    for (int i = 0; i < 50 && (rc = write_and_wait(m, t) ? OK : ERR_FULL) != OK; i++)
+        nanosleep(&(struct timespec){ 0, 100000000 }, NULL);
+    EXPECT(rc == OK && model_missing(m, t) == 0);
+    EXPECT(store_admin(t, STORE_FLUSH, NULL, &e) == OK);
+    EXPECT(model_missing(m, t) == 0);
+    store_status(t, &st);
+    EXPECT(!st.read_only);
+    store_close(t);
+    EXPECT(embedded_open(&conf, &t, &e) == OK && model_missing(m, t) == 0);
+    store_close(t);
+    store_close(s);
+    mem_free(m);
+    test_dir_remove(dir);
+}
+
 /* ---- damage ---- */
 
 struct damage {
@@ -495,5 +539,6 @@ TESTS(CASE(kill_at_random_moments_loses_nothing_acknowledged),
       CASE(directory_copied_after_acknowledgement_opens_with_everything),
       CASE(each_disk_call_failing_once_keeps_acknowledged_rows),
       CASE(start_works_after_each_disk_call_of_a_start_failed),
-      CASE(full_disk_refuses_and_comes_back_by_itself), CASE(any_damaged_file_does_not_stop_a_start),
-      CASE(missing_manifest_is_made_again_from_the_files), CASE(exemplars_and_metadata_come_back))
+      CASE(full_disk_refuses_and_comes_back_by_itself), CASE(start_on_a_full_disk_answers_and_comes_back),
+      CASE(any_damaged_file_does_not_stop_a_start), CASE(missing_manifest_is_made_again_from_the_files),
+      CASE(exemplars_and_metadata_come_back))
