@@ -120,3 +120,10 @@ int store_admin(struct store *s, enum store_admin what, const void *arg, struct 
 {
     return s->ops->admin(s, what, arg, e);
 }
+
+int64_t store_changed_since(struct store *s, uint64_t generation, uint64_t *now)
+{
+    if (s->ops->changed_since != NULL) return s->ops->changed_since(s, generation, now);
+    *now = 1;
+    return INT64_MIN;
+}

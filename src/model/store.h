@@ -9,6 +9,8 @@
  *   5. A view sees one moment: nothing written, merged or dropped after it was opened.
  *   6. Every reading call keeps to its struct call: ERR_TIMEOUT, ERR_CANCEL, ERR_LIMIT, never a partial
  * answer said to be whole.
+ *   7. What has changed is told (store_changed_since): with a generation taken before view A was opened, and
+ * the question asked after view B was, A and B hold the same sample rows before the time answered.
  *
  * Threads: store_* from any thread. A view may be scanned by many threads at once. */
 #pragma once
@@ -188,6 +190,7 @@ struct store_ops {
     int (*top)(struct store *, struct call *, const char *what, size_t limit, struct name_count **out,
                size_t *n_out, struct err *);
     int (*admin)(struct store *, enum store_admin, const void *arg, struct err *);
+    int64_t (*changed_since)(struct store *, uint64_t generation, uint64_t *now); /* NULL: not known */
 };
 
 struct store { /* an engine puts this first in its own struct */
@@ -248,3 +251,9 @@ void store_status(struct store *, struct store_status *);
 int store_top(struct store *, struct call *, const char *what, size_t limit, struct name_count **out,
               size_t *n_out, struct err *);
 int store_admin(struct store *, enum store_admin, const void *arg, struct err *);
+
+/* The oldest time of a sample row written, overwritten, deleted, dropped or expired after `generation`;
+ * INT64_MAX: none was. Refused rows do not count. *now: the generation of this moment; generations start at 1
+ * and mean something to this opening of the store only. Too old a time is an allowed answer: an engine that
+ * does not know answers INT64_MIN, and so must a caller believe that anything may have changed. */
+int64_t store_changed_since(struct store *, uint64_t generation, uint64_t *now);

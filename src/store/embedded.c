@@ -108,6 +108,7 @@ static void engine_free(struct engine *s)
     buf_release(&s->records);
     mem_free(s->open_days);
     mem_free(s->dir);
+    changes_release(&s->changes);
     pthread_mutex_destroy(&s->write_mu);
     pthread_mutex_destroy(&s->flush_mu);
     pthread_mutex_destroy(&s->merge_mu);
@@ -130,6 +131,11 @@ static void engine_close(struct store *store)
     engine_free(s);
 }
 
+static int64_t engine_changed_since(struct store *store, uint64_t generation, uint64_t *now)
+{
+    return changes_since(&engine_of(store)->changes, generation, now);
+}
+
 static const struct store_ops ops = {
     .caps = engine_caps,
     .close = engine_close,
@@ -145,6 +151,7 @@ static const struct store_ops ops = {
     .status = engine_status,
     .top = engine_top,
     .admin = engine_admin,
+    .changed_since = engine_changed_since,
 };
 
 static void stats_init(struct engine_stats *t)
@@ -191,6 +198,7 @@ static struct engine *engine_new(const struct embedded_conf *conf)
     s->records = (struct buf)BUF_INIT(RECORDS_MAX);
     conf_init(s, conf);
     stats_init(&s->stats);
+    changes_init(&s->changes);
     pthread_mutex_init(&s->write_mu, NULL);
     pthread_mutex_init(&s->flush_mu, NULL);
     pthread_mutex_init(&s->merge_mu, NULL);

@@ -23,6 +23,7 @@
 #include <stdatomic.h>
 
 #include "store/catalog.h"
+#include "store/changes.h"
 #include "store/embedded.h"
 #include "store/exemplar_store.h"
 #include "store/head.h"
@@ -79,6 +80,8 @@ struct engine {
     struct buf records;   /* write_mu: series, exemplars and metadata that are news */
     uint32_t day_seen;    /* write_mu: the day whose openness was checked last */
     _Atomic uint64_t samples_ingested;
+
+    struct changes changes; /* its own lock, the innermost */
 
     struct head *head;     /* catalog_lock; changed under write_mu too */
     struct head *flushing; /* catalog_lock */

@@ -42,7 +42,9 @@ int engine_retain(struct engine *s, struct err *e)
     int rc = OK;
     if (n > 0) {
         uint32_t oldest = v->at[0]->id.day;
+        changes_note(&s->changes, (int64_t)oldest * DAY_MS);
         rc = catalog_apply(s->catalog, &(struct catalog_change){ .drop = v->at, .n_drop = n }, e);
+        changes_note(&s->changes, (int64_t)oldest * DAY_MS);
         if (rc == OK)
             log_info("store", "old days dropped", "files", log_num((int64_t)n), "oldest day", log_num(oldest),
                      NULL);

@@ -23,6 +23,7 @@ struct writing {
     series_key *keys;  /* by series of the batch; NO_SERIES: refused */
     int64_t oldest_ms; /* rows before are refused */
     uint64_t new_series;
+    int64_t first_ms; /* of the rows kept; INT64_MAX: none */
 };
 
 /* ---- refusals ---- */
@@ -91,6 +92,7 @@ static void add_row(struct writing *w, series_key key, uint32_t row)
     const struct batch *b = w->batch;
     struct head *h = w->s->head;
     int64_t t = b->time_ms[row];
+    w->first_ms = MIN(w->first_ms, t);
     if (UNLIKELY(b->hist != NULL && b->hist[row] != NULL)) {
         head_add(h, ROW_HISTOGRAM, key, t, head_keep(h, b->hist[row]));
         w->result->histograms++;
@@ -198,13 +200,15 @@ int engine_write(struct store *store, const struct batch *batch, enum store_ack 
     int rc = admit(s, e);
     if (rc < 0) return rc;
 
-    struct writing w = { s, batch, result, NULL, engine_oldest_ms(s), 0 };
+    struct writing w = { s, batch, result, NULL, engine_oldest_ms(s), 0, INT64_MAX };
     bool durable = ack == ACK_DURABLE;
     pthread_mutex_lock(&s->write_mu);
     resolve_all(&w);
     add_rows(&w);
     extras_write(s, batch, w.keys, &s->records, result);
+    changes_note(&s->changes, w.first_ms); /* before and after: changes.h */
     log_and_publish(&w, durable, durable ? done : NULL, ctx);
+    changes_note(&s->changes, w.first_ms);
     bool is_full = head_bytes(s->head) > s->flush_bytes;
     forget_scratch(s);
     pthread_mutex_unlock(&s->write_mu);
