@@ -47,7 +47,8 @@ enum store_ack {
 struct write_result {
     uint64_t samples, histograms, exemplars, metadata; /* kept */
     uint64_t logs, spans;                              /* kept, those of a batch that was here before too */
-    uint64_t rejected[REJECT_COUNT];                   /* rows refused, by reason */
+    bool is_repeat;                  /* batch.id was here before: its records were not written again */
+    uint64_t rejected[REJECT_COUNT]; /* rows refused, by reason */
     uint64_t rejected_total;
     char why[256]; /* of the first refusal, naming the series */
 };
