@@ -15,11 +15,14 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#define TEXT_FIXED_MAX 64u /* bytes of a value of fixed width */
+
+/* At most COLUMN_ROWS_MAX rows, here and below. A column of no rows takes no bytes. */
 void text_column_put(struct buf *, const struct str *v, size_t n);
 
-struct text_column { /* decoded: dictionary form when ids != NULL */
+struct text_column { /* decoded: dictionary form when ids != NULL; a constant has one value and ids of 0 */
     size_t n;
-    const struct str *value; /* plain: n values; dictionary: n_dict values */
+    const struct str *value; /* plain: n values; dictionary: n_dict values, strictly rising */
     const uint32_t *ids;     /* n ids, or NULL */
     size_t n_dict;
 };
