@@ -5,7 +5,7 @@
  *   1. A comparison with an absent field is false; so is one between text and number. NOT is plain negation,
  * so NOT (x = "a") holds where x is absent.
  *   2. Integers, doubles and booleans compare as numbers, exactly. NaN compares false.
- *   3. Text compares by bytes. Regular expressions are RE2; whether they are anchored is the regex's own
+ *   3. Text, JSON and bytes compare by bytes, with each other too. Regular expressions are RE2; whether they are anchored is the regex's own
  * affair.
  *   4. PRED_CONTAINS with `fold` ignores the case of ASCII letters.
  *
