@@ -18,31 +18,63 @@
 #define DECIMAL_TEXT  20 /* "-9223372036854775808" */
 #define DECIMAL_BYTES 3  /* a guess for choosing: of neighbouring numbers */
 
-/* ---- hexadecimal ---- */
+/* ---- hexadecimal, eight digits at a time ---- */
 
 static const char digits[] = "0123456789abcdef";
 
-static inline bool is_hex(unsigned char c)
+#define EACH(byte) (0x0101010101010101ull * (byte))
+
+static uint64_t load_le(const char *p)
 {
-    return (unsigned)c - '0' < 10 || (unsigned)c - 'a' < 6;
+    uint64_t v;
+    memcpy(&v, p, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    v = __builtin_bswap64(v);
+#endif
+    return v;
 }
 
-static inline unsigned nibble(unsigned char c)
+/* Adding what lacks to 0x80 sets the top bit of the bytes that are at least so much; bytes from 0x80 on are
+ * none of ours, and without them no sum carries. */
+static inline bool eight_hex(uint64_t x)
 {
-    return (c & 15u) + (c > '9' ? 9 : 0); /* 'a' is 0x61 */
+    const uint64_t top = EACH(0x80);
+    uint64_t digit = (x + EACH(0x80 - '0')) & ~(x + EACH(0x80 - '9' - 1));
+    uint64_t letter = (x + EACH(0x80 - 'a')) & ~(x + EACH(0x80 - 'f' - 1));
+    return (x & top) == 0 && ((digit | letter) & top) == top;
+}
+
+static inline bool is_hex(char c)
+{
+    return (unsigned)(unsigned char)c - '0' < 10 || (unsigned)(unsigned char)c - 'a' < 6;
 }
 
 static bool all_hex(const char *p, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        if (!is_hex((unsigned char)p[i])) return false;
+    for (; n >= 8; p += 8, n -= 8)
+        if (!eight_hex(load_le(p))) return false;
+    for (; n > 0; p++, n--)
+        if (!is_hex(*p)) return false;
     return true;
+}
+
+/* Letters have bit 6, digits do not; 'a' is 0x61. */
+static inline uint64_t nibbles(uint64_t x)
+{
+    return (x & EACH(0x0f)) + 9 * (x >> 6 & EACH(0x01));
 }
 
 static char *hex_pack(char *to, const char *p, size_t n)
 {
-    for (size_t i = 0; i < n; i += 2)
-        *to++ = (char)(nibble((unsigned char)p[i]) << 4 | nibble((unsigned char)p[i + 1]));
+    for (; n >= 8; p += 8, n -= 8) {
+        uint64_t x = nibbles(load_le(p));
+        x = (x << 4 | x >> 8) & 0x00ff00ff00ff00ffull;
+        x = (x | x >> 8) & 0x0000ffff0000ffffull;
+        x |= x >> 16;
+        for (int i = 0; i < 4; i++) *to++ = (char)(x >> 8 * i);
+    }
+    for (; n > 0; p += 2, n -= 2)
+        *to++ = (char)(nibbles((unsigned char)p[0]) << 4 | nibbles((unsigned char)p[1]));
     return to;
 }
 
