@@ -5,8 +5,8 @@
  *   1. A comparison with an absent field is false; so is one between text and number. NOT is plain negation,
  * so NOT (x = "a") holds where x is absent.
  *   2. Integers, doubles and booleans compare as numbers, exactly. NaN compares false.
- *   3. Text, JSON and bytes compare by bytes, with each other too. Regular expressions are RE2; whether they are anchored is the regex's own
- * affair.
+ *   3. Text, JSON and bytes compare by bytes, with each other too. Regular expressions are RE2; whether they
+ * are anchored is the regex's own affair.
  *   4. PRED_CONTAINS with `fold` ignores the case of ASCII letters.
  *
  * Pure; the tree is read-only while in use and may be shared by threads. */

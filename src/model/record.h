@@ -184,9 +184,9 @@ struct records {
 void records_init(struct records *, struct arena *, enum table);
 /* Of the records added from now on, until the next call; everything is copied. */
 void records_origin(struct records *, const struct origin *);
-/* Attributes without a value are left out; of equal names the last wins. ERR_RANGE, and nothing is kept of it:
- * larger than RECORD_BYTES_MAX or more attributes than RECORD_ATTRS_MAX (or its origin is), duration below
- * SPAN_UNFINISHED, kind, status or severity that the enums above do not have. */
+/* Attributes without a value are left out; of equal names the last wins. ERR_RANGE, and nothing is kept of
+ * it: larger than RECORD_BYTES_MAX or more attributes than RECORD_ATTRS_MAX (or its origin is), a duration
+ * below SPAN_UNFINISHED, a kind, status or severity that the enums above do not have. */
 int records_add(struct records *, const struct record *, struct err *);
 void records_end(struct records *); /* the last chunk is closed; no more records */
 
