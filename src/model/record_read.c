@@ -232,8 +232,8 @@ static struct attrs open_origin_attrs(struct cursor *c, struct arena *a)
 static void open_origin(struct cursor *c, struct origin *o, struct arena *a)
 {
     struct str whole = read_text(c, true);
-    struct cursor in = { (const uint8_t *)whole.p, (const uint8_t *)whole.p + whole.n, c->why, NULL };
     if (c->why != NULL) return;
+    struct cursor in = { (const uint8_t *)whole.p, (const uint8_t *)whole.p + whole.n, NULL, NULL };
 
     o->id.lo = read_u64(&in, true);
     o->id.hi = read_u64(&in, true);
@@ -292,7 +292,7 @@ static void open_records(struct cursor *c, struct record_reader *r, struct arena
 int record_chunk_open(struct record_reader *r, struct str bytes, struct arena *a, struct err *e)
 {
     const uint8_t *begin = (const uint8_t *)bytes.p;
-    struct cursor c = { begin, begin + bytes.n, NULL, NULL };
+    struct cursor c = { begin, begin ? begin + bytes.n : NULL, NULL, NULL };
     *r = (struct record_reader){ .end = c.end };
     if (read_u8(&c, true) != RECORD_CHUNK_VERSION) fail(&c, "is of an unknown version");
     r->table = (enum table)read_u8(&c, true);
