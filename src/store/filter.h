@@ -25,9 +25,11 @@ enum filter_class { FILTER_WORDS, FILTER_IDS, FILTER_CLASSES };
 struct filter_builder;
 struct filter_builder *filter_builder_new(enum filter_class);
 void filter_builder_free(struct filter_builder *);
-/* The next block's hashes: any order, duplicates allowed (sorted and made unique in place). */
+/* The next block's hashes: any order, duplicates allowed (they are made unique in place). */
 void filter_add_block(struct filter_builder *, uint64_t *hashes, size_t n);
 size_t filter_blocks(const struct filter_builder *);
+/* What filter_finish will append at most: a group may be ended early when it gets too large for a page. */
+size_t filter_bytes(const struct filter_builder *);
 /* Append the group (1..FILTER_GROUP blocks) as bytes and begin a new one. */
 void filter_finish(struct filter_builder *, struct buf *out);
 /* A block's column as it is in another group of the same class, without its hashes (merge of copied blocks).
@@ -39,7 +41,7 @@ void filter_copy_block(struct filter_builder *, const struct filter *, size_t bl
 
 struct filter { /* borrows the bytes */
     const uint8_t *rows;
-    uint32_t n_blocks, bits /* rows; a power of two */, row_bytes;
+    uint32_t n_blocks, bits /* rows; a power of two */, row_bytes /* 0: less than one */, row_bits;
     enum filter_class class;
     uint64_t full[FILTER_GROUP / 64];
 };
@@ -49,10 +51,15 @@ void filter_probe(const struct filter *, uint64_t hash, uint64_t candidates[FILT
 
 /* ---- what is hashed ---- */
 
+#define FILTER_WORD_LEAST 2u
+#define FILTER_WORD_MOST  64u
+
 /* Words of a text: runs of letters, digits and _ (bytes >= 0x80 count as letters), lower-cased ASCII, 2..64
- * bytes long; longer runs are cut. Calls are cheap; hashes are appended to *at (mem_grow). */
+ * bytes long; of longer runs the first 64 bytes are the word. Calls are cheap; hashes are appended to *at
+ * (mem_grow). */
 void filter_words(struct str text, uint64_t **at, size_t *n, size_t *cap);
-uint64_t filter_word_hash(struct str word); /* lower-cases */
+/* Of a whole run; lower-cases, cuts. Runs of one byte are in no filter: do not ask for them. */
+uint64_t filter_word_hash(struct str word);
 uint64_t filter_pair_hash(uint8_t scope, struct str key,
                           struct str value); /* of an attribute; see record_part.h */
 uint64_t filter_id_hash(const void *id, size_t n);
