@@ -8,6 +8,7 @@
  *     5. the WAL from the floor on goes into the head, which is flushed on the way as in normal running
  *
  * Only errors of the disk and a foreign or locked directory stop a start. Threads: none yet. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -33,6 +34,19 @@ struct recovery {
     bool is_full; /* a flush on the way found no room: no more of them */
     struct err *e;
 };
+
+/* What a killed process had written may be in the page cache only. Before anything leans on it (a file that
+ * the manifest dropped is removed, a row is acknowledged whose series an old frame names) the disk must have
+ * it. */
+static int make_safe(const char *path, struct err *e)
+{
+    int fd = file_open(path, O_RDONLY, e);
+    if (fd == ERR_FIND) return OK;
+    if (fd < 0) return fd;
+    int rc = file_sync(fd, e);
+    file_close(fd, NULL);
+    return rc;
+}
 
 /* ---- 2: files that are there ---- */
 
@@ -149,10 +163,13 @@ static int open_listed(struct recovery *r)
 static int open_catalog(struct recovery *r)
 {
     bool read_only = r->s->conf.read_only;
+    char path[4200];
     int rc = manifest_load(r->s->dir, &r->state, r->e);
     if (rc == OK && r->state.is_damaged && r->state.bytes > 0)
         log_warn("store", "the manifest is damaged: what follows its last good record is cut off", "bytes",
                  log_num((int64_t)r->state.bytes), NULL);
+    snprintf(path, sizeof path, "%s/MANIFEST", r->s->dir);
+    if (rc == OK && !read_only) rc = make_safe(path, r->e);
     if (rc == OK && !read_only) rc = walk(r);
     if (rc == OK) rc = open_listed(r);
     if (rc < 0) return rc;
@@ -312,11 +329,15 @@ struct kept_segments { /* for wal_adopt, once there is a WAL */
 static int on_segment(void *ctx, uint64_t segment, uint64_t bytes)
 {
     struct kept_segments *k = ctx;
+    char dir[4096], path[4200];
     k->at = mem_grow(k->at, k->n, &k->cap, sizeof k->at[0]);
     k->at[k->n].number = segment;
     k->at[k->n++].bytes = bytes;
     k->r.s->replaying = segment;
-    return OK;
+    if (k->r.s->conf.read_only) return OK;
+    snprintf(dir, sizeof dir, "%s/wal", k->r.s->dir);
+    wal_segment_path(path, sizeof path, dir, segment);
+    return make_safe(path, k->r.e);
 }
 
 static void on_text(void *ctx, const char *text)
