@@ -61,7 +61,7 @@ run:
 
 test:
 	@tools/setup.sh test
-	@$(MAKE) --no-print-directory -s -j$$(nproc) all unit-programs
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all unit-programs fault-programs
 	@tools/run_tests.sh $(BUILD) $(UNITBIN)
 
 unit-programs: $(UNITBIN)
@@ -97,6 +97,17 @@ fuzz-programs: $(FUZZ:tests/fuzz/%.c=$(BUILD)/fuzz_%)
 $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libvedette.a
 	$(CXX) $(LDFLAGS) $(FUZZFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
+# Fault tests (docs/reliability.md): the share that `make test` runs, or with FAULT=release the whole.
+FAULTBIN := $(patsubst tests/fault/%.c,$(BUILD)/fault/%,$(sort $(wildcard tests/fault/*.c)))
+FAULTLIB := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/fault/common/*.c)))
+FAULT ?= ci
+$(BUILD)/fault/%: $(BUILD)/tests/fault/%.o $(FAULTLIB) $(BUILD)/libvedette.a
+	@mkdir -p $(@D)
+	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
+fault-programs: $(FAULTBIN)
+fault: all fault-programs
+	@/usr/bin/python3 tests/fault/fault_test.py $(BUILD) --$(FAULT)
+
 # Benchmarks: programs in C and drivers in Python; each prints its own table.
 BENCH := $(sort $(wildcard tests/bench/*_bench.c))
 $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libvedette.a
@@ -106,10 +117,10 @@ bench-programs: all $(BUILD)/bench/rw_load $(BENCH:tests/bench/%.c=$(BUILD)/benc
 bench: bench-programs
 	@tools/run_bench.sh $(BUILD)
 
--include $(OBJ:.o=.d) $(UNITBIN:=.d)
+-include $(OBJ:.o=.d) $(UNITBIN:=.d) $(FAULTLIB:.o=.d) $(FAULTBIN:$(BUILD)/fault/%=$(BUILD)/tests/fault/%.d)
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all unit unit-programs run test layers fmt format check san fuzz fuzz-programs bench bench-programs clean
+.PHONY: all unit unit-programs fault fault-programs run test layers fmt format check san fuzz fuzz-programs bench bench-programs clean
 .SECONDARY:
