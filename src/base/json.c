@@ -197,6 +197,12 @@ static size_t put_utf8(char *to, uint32_t c)
     return 4;
 }
 
+static bool at_low_surrogate(struct json_reader *r, const char *p, uint32_t *low)
+{
+    if (r->end - p < 2 || p[0] != '\\' || p[1] != 'u') return false;
+    return take_hex4(r, p + 2, low) && *low >= 0xdc00 && *low <= 0xdfff;
+}
+
 /* \uXXXX at *p (which stands on the u), two of them for a character beyond U+FFFF. */
 static bool take_unicode(struct json_reader *r, const char **p, char **to)
 {
@@ -204,17 +210,18 @@ static bool take_unicode(struct json_reader *r, const char **p, char **to)
     const char *at = *p - 1;
     if (!take_hex4(r, *p + 1, &c)) return false;
     *p += 5;
-    if (c >= 0xdc00 && c <= 0xdfff) return fail_at(r, at, "a low surrogate without its high one");
-    if (c >= 0xd800 && c <= 0xdbff) {
-        if (r->end - *p < 2 || (*p)[0] != '\\' || (*p)[1] != 'u')
-            return fail_at(r, at, "a high surrogate without its low one");
-        if (!take_hex4(r, *p + 2, &low)) return false;
-        if (low < 0xdc00 || low > 0xdfff) return fail_at(r, at, "a high surrogate without its low one");
+    if (c >= 0xd800 && c <= 0xdbff && at_low_surrogate(r, *p, &low)) {
         *p += 6;
         c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+    } else if (c >= 0xd800 && c <= 0xdfff) {
+        if (!r->repair)
+            return fail_at(r, at,
+                           c < 0xdc00 ? "a high surrogate without its low one"
+                                      : "a low surrogate without its high one");
+        c = 0xfffd;
     }
     *to += put_utf8(*to, c);
-    return true;
+    return !r->failed;
 }
 
 static bool take_escape(struct json_reader *r, const char **p, char **to)

@@ -34,6 +34,8 @@ struct json_reader {
     int depth;
     bool fresh[JSON_DEPTH_MAX + 1]; /* nothing read yet in the container at this depth */
     bool failed;
+    bool repair; /* set after json_open: half a surrogate pair is read as U+FFFD, as senders that cut strings
+                    need it */
     const char *failed_at;
     char why[96];
 };

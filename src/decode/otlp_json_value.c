@@ -6,6 +6,22 @@
 
 /* ---- fields ---- */
 
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
+}
+
+bool otlp_json_is(struct str key, const char *camel)
+{
+    size_t i = 0;
+    for (; i < key.n; i++) {
+        if (key.p[i] == '_') continue;
+        if (*camel == 0 || lower(key.p[i]) != lower(*camel)) return false;
+        camel++;
+    }
+    return *camel == 0;
+}
+
 bool otlp_json_field(struct json_reader *r, struct str *key)
 {
     while (json_key(r, key)) {
@@ -119,8 +135,7 @@ static void array_write(struct json_reader *r, struct json_writer *w, struct are
     json_end_array(w);
 }
 
-/* {"key": ..., "value": AnyValue}, keys in any order */
-static void pair_write(struct json_reader *r, struct json_writer *w, struct arena *a, int depth)
+void otlp_json_pair(struct json_reader *r, struct json_writer *w, struct arena *a, int depth)
 {
     struct otlp_later value = { .known = false };
     struct str key, name = STR("");
@@ -155,34 +170,33 @@ static void list_write(struct json_reader *r, struct json_writer *w, struct aren
                 continue;
             }
             if (json_array(r))
-                while (json_next(r)) pair_write(r, w, a, depth);
+                while (json_next(r)) otlp_json_pair(r, w, a, depth);
         }
     }
     json_end_object(w);
 }
 
-/* One member of an AnyValue, as JSON. False when the key is none of them. */
-static bool member_write(struct json_reader *r, struct str key, struct json_writer *w, struct arena *a,
-                         int depth)
+bool otlp_json_member(struct json_reader *r, struct str key, struct json_writer *w, struct arena *a,
+                      int depth)
 {
     struct str text = STR("");
     int64_t i = 0;
     double d = 0;
     bool b = false;
 
-    if (str_is(key, "stringValue"))
+    if (otlp_json_is(key, "stringValue"))
         json_string(r, &text), json_put_string(w, text);
-    else if (str_is(key, "boolValue"))
+    else if (otlp_json_is(key, "boolValue"))
         json_bool(r, &b), json_put_bool(w, b);
-    else if (str_is(key, "intValue"))
+    else if (otlp_json_is(key, "intValue"))
         otlp_json_i64(r, &i), json_put_i64(w, i);
-    else if (str_is(key, "doubleValue"))
+    else if (otlp_json_is(key, "doubleValue"))
         otlp_json_double(r, &d), json_put_double(w, d);
-    else if (str_is(key, "bytesValue"))
+    else if (otlp_json_is(key, "bytesValue"))
         json_put_string(w, read_base64(r, a));
-    else if (str_is(key, "arrayValue"))
+    else if (otlp_json_is(key, "arrayValue"))
         array_write(r, w, a, depth);
-    else if (str_is(key, "kvlistValue"))
+    else if (otlp_json_is(key, "kvlistValue"))
         list_write(r, w, a, depth);
     else
         return false;
@@ -199,7 +213,7 @@ static void value_write(struct json_reader *r, struct json_writer *w, struct are
         json_null(r);
     else if (json_object(r)) {
         while (otlp_json_field(r, &key)) {
-            if (!written && member_write(r, key, w, a, depth))
+            if (!written && otlp_json_member(r, key, w, a, depth))
                 written = true;
             else
                 json_skip(r);
@@ -213,7 +227,7 @@ static struct str nested_text(struct json_reader *r, struct str key, struct aren
     struct buf text = BUF_INIT(OTLP_VALUE_JSON_MAX);
     struct json_writer w;
     json_writer_init(&w, &text);
-    member_write(r, key, &w, a, 0);
+    otlp_json_member(r, key, &w, a, 0);
     struct str kept = arena_str(a, buf_view(&text));
     buf_release(&text);
     return kept;

@@ -11,6 +11,7 @@
  *   3. Numbers that may be packed are read packed and one by one. */
 #include "base/check.h"
 #include "base/json.h"
+#include "decode/otlp_any.h"
 #include "decode/otlp_translate.h"
 #include "decode/otlp_value.h"
 #include "decode/protobuf.h"
@@ -30,98 +31,12 @@ static int broken(struct reader *q, const struct pb *r, const char *where)
 
 /* ---- attribute values ---- */
 
-static bool value_json(struct pb *r, struct str message, int depth, struct arena *a, struct json_writer *w);
-
-static bool key_value(struct pb *r, struct str message, struct str *key, struct str *value)
-{
-    struct pb sub = pb_sub(r, message);
-    struct pb_field f;
-    *key = *value = STR("");
-    while (pb_next(&sub, &f)) {
-        switch (f.tag) {
-        case PB_LEN(1): *key = f.bytes; break;
-        case PB_LEN(2): *value = f.bytes; break;
-        default: pb_other(&sub, &f, PB_KNOWN(1) | PB_KNOWN(2));
-        }
-    }
-    return pb_join(r, &sub);
-}
-
-/* ArrayValue and KeyValueList: both hold field 1, repeated. */
-static bool items_json(struct pb *r, struct str message, bool keyed, int depth, struct arena *a,
-                       struct json_writer *w)
-{
-    struct pb sub = pb_sub(r, message);
-    struct pb_field f;
-    struct str key, value;
-    while (pb_next(&sub, &f)) {
-        if (f.tag != PB_LEN(1)) {
-            pb_other(&sub, &f, PB_KNOWN(1));
-            continue;
-        }
-        value = f.bytes;
-        if (keyed && key_value(&sub, f.bytes, &key, &value)) json_put_key(w, key);
-        if (sub.why == NULL) value_json(&sub, value, depth + 1, a, w);
-    }
-    return pb_join(r, &sub);
-}
-
-/* AnyValue: the last of its fields, whatever came before. */
-static bool value_last(struct pb *r, struct str message, struct pb_field *last)
-{
-    struct pb sub = pb_sub(r, message);
-    struct pb_field f;
-    last->tag = 0;
-    while (pb_next(&sub, &f)) {
-        switch (f.tag) {
-        case PB_LEN(1):
-        case PB_VARINT(2):
-        case PB_VARINT(3):
-        case PB_I64(4):
-        case PB_LEN(5):
-        case PB_LEN(6):
-        case PB_LEN(7): *last = f; break;
-        default: pb_other(&sub, &f, (PB_KNOWN(8) - 1) & ~PB_KNOWN(0));
-        }
-    }
-    return pb_join(r, &sub);
-}
-
-/* Always writes one value, after an error too: the writer expects it. */
-static bool value_json(struct pb *r, struct str message, int depth, struct arena *a, struct json_writer *w)
-{
-    struct pb_field v = { .tag = 0 };
-    if (depth > OTLP_VALUE_DEPTH_MAX)
-        pb_fail(r, "attribute values nested too deeply");
-    else if (!value_last(r, message, &v))
-        v.tag = 0;
-    switch (v.tag) {
-    case PB_LEN(1): json_put_string(w, v.bytes); break;
-    case PB_VARINT(2): json_put_bool(w, v.u != 0); break;
-    case PB_VARINT(3): json_put_i64(w, (int64_t)v.u); break;
-    case PB_I64(4): json_put_double(w, pb_double(v.u)); break;
-    case PB_LEN(5):
-        json_begin_array(w);
-        items_json(r, v.bytes, false, depth, a, w);
-        json_end_array(w);
-        break;
-    case PB_LEN(6):
-        json_begin_object(w);
-        items_json(r, v.bytes, true, depth, a, w);
-        json_end_object(w);
-        break;
-    case PB_LEN(7): json_put_string(w, otlp_base64(v.bytes, a)); break;
-    default: json_put_null(w);
-    }
-    return r->why == NULL;
-}
-
 static struct str value_nested(struct pb *r, struct str message, struct arena *a)
 {
     struct buf text = BUF_INIT(OTLP_VALUE_JSON_MAX);
     struct json_writer w;
     json_writer_init(&w, &text);
-    value_json(r, message, 0, a, &w);
+    otlp_any_json(r, message, 0, a, &w);
     struct str kept = arena_str(a, buf_view(&text));
     buf_release(&text);
     return kept;
@@ -130,7 +45,7 @@ static struct str value_nested(struct pb *r, struct str message, struct arena *a
 static struct str value_text(struct pb *r, struct str message, struct arena *a)
 {
     struct pb_field v;
-    if (!value_last(r, message, &v)) return STR("");
+    if (!otlp_any_last(r, message, &v)) return STR("");
     switch (v.tag) {
     case PB_LEN(1): return v.bytes;
     case PB_VARINT(2): return otlp_bool_text(v.u != 0);
@@ -162,7 +77,7 @@ static void attr_read(struct pb *r, struct str message, struct otlp_attrs *attrs
     struct otlp_attr *out = otlp_attr_add(attrs, a);
     struct str value;
     if (LIKELY(attr_at_a_glance(message, out))) return;
-    if (!key_value(r, message, &out->key, &value)) return;
+    if (!otlp_key_value(r, message, &out->key, &value)) return;
     struct str text = value_text(r, value, a);
     out->value = text;
 }
