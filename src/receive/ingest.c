@@ -170,7 +170,7 @@ static void on_durable(void *ctx, int rc)
     struct ingest_request *q = ctx;
     if (rc < 0) {
         q->rc = rc;
-        err_set(&q->err, rc, "the samples could not be written to disk");
+        err_set(&q->err, rc, "the telemetry could not be written to disk");
     }
     settle(q);
 }
@@ -181,6 +181,49 @@ static void count_refused(const struct write_result *refused)
         if (refused->rejected[i] > 0) reject_count((enum reject)i, refused->rejected[i]);
 }
 
+struct records *ingest_records(struct ingest_request *q, enum table table)
+{
+    struct records *r = table == TABLE_LOGS ? &q->logs : &q->spans;
+    if (r->arena == NULL) records_init(r, &q->arena, table);
+    return r;
+}
+
+void ingest_identify(struct ingest_request *q, struct str body)
+{
+    q->batch.id = hash128(body.p, body.n);
+}
+
+/* Into the batch, when there are any. */
+static struct records *ended(struct records *r)
+{
+    if (r->arena == NULL) return NULL;
+    records_end(r);
+    return r->n > 0 ? r : NULL;
+}
+
+static void count_records(struct ingest *in, enum table table, uint64_t n)
+{
+    struct stat *s = atomic_load_explicit(&in->records[table], memory_order_acquire);
+    if (s == NULL) { /* asking twice gives the same one */
+        char labels[80];
+        snprintf(labels, sizeof labels, "protocol=\"%s\",table=\"%s\"", in->protocol, table_name(table));
+        s = stat_counter("vedette_ingest_records_total",
+                         "Log records and spans accepted, by protocol and table.", labels);
+        atomic_store_explicit(&in->records[table], s, memory_order_release);
+    }
+    stat_add(s, n);
+}
+
+static void records_accepted(struct ingest_request *q)
+{
+    struct records *const tables[] = { q->batch.logs, q->batch.spans };
+    for (size_t i = 0; i < COUNT(tables); i++) {
+        if (tables[i] == NULL) continue;
+        count_records(q->in, tables[i]->table, tables[i]->n);
+        if (!q->kept.is_repeat) record_taps_seen(q->in->taps, tables[i]);
+    }
+}
+
 int ingest_write(struct ingest_request *q)
 {
     struct batch *b = &q->batch;
@@ -188,7 +231,9 @@ int ingest_write(struct ingest_request *q)
 
     limit_times(b, &q->in->limit, clock_now_ms(), &q->refused);
     count_refused(&q->refused);
-    if (b->n_series == 0 && b->n_metadata == 0) return q->rc;
+    b->logs = ended(&q->logs);
+    b->spans = ended(&q->spans);
+    if (b->n_series == 0 && b->n_metadata == 0 && b->logs == NULL && b->spans == NULL) return q->rc;
 
     atomic_store_explicit(&q->open, 2, memory_order_relaxed);
     int rc = store_write(q->in->store, b, ACK_DURABLE, &q->kept, on_durable, q, &e);
@@ -199,6 +244,7 @@ int ingest_write(struct ingest_request *q)
         return rc;
     }
     stat_add(q->in->samples, q->kept.samples + q->kept.histograms);
+    records_accepted(q);
     return OK;
 }
 

@@ -1,9 +1,10 @@
-/* ingest.h - what all doors for pushed metrics share: unpacking a body, writing the batch made of it, and
+/* ingest.h - what all doors for pushed telemetry share: unpacking a body, writing the batch made of it, and
  * answering once the rows are durable; counted by protocol.
  *
  *     struct ingest_request *q = ingest_begin(in, exchange);
  *     if (ingest_body(q, UNPACK_SNAPPY, &body, &e) < 0) { ingest_refuse(q, &e); return; }
  *     decode(body, ..., &q->arena, &q->batch, &q->refused, ...);
+ *     records, if any, go to ingest_records(q, TABLE_SPANS)
  *     ingest_write(q);           // a negative code: nothing was kept, and q->err says why
  *     ingest_finish(q, answer);  // answer(q) is called once, when the write and its durability are settled
  *
@@ -16,6 +17,7 @@
 #include "base/stat.h"
 #include "decode/unpack.h"
 #include "model/store.h"
+#include "model/tap.h"
 #include "net/http_server.h"
 #include "receive/limit.h"
 
@@ -27,6 +29,8 @@ struct ingest {
     struct limit limit;
     const char *protocol;
     struct stat *samples, *bytes;
+    _Atomic(struct stat *) records[TABLE_COUNT];   /* made when first needed */
+    const struct record_taps *taps;                /* NULL: nobody; set before the doors open */
     _Atomic(struct stat *) requests[INGEST_CODES]; /* by status; made when first needed */
     _Atomic(struct stat *)
         failed[INGEST_ERRORS]; /* whole requests refused, by -code of the error; likewise */
@@ -37,6 +41,7 @@ struct ingest_request {
     struct http_exchange *x;
     struct arena arena; /* body and batch; gone when the store has them */
     struct batch batch;
+    struct records logs, spans;  /* those begun with ingest_records */
     struct write_result refused; /* by decoder and limits; the store's own are added by ingest_write */
     struct write_result kept;    /* what the store says */
     int rc;                      /* OK, or why nothing was kept or made durable */
@@ -55,6 +60,12 @@ struct ingest_request *ingest_begin(struct ingest *, struct http_exchange *);
 
 /* The unpacked body. absent: the coding when there is no Content-Encoding. */
 int ingest_body(struct ingest_request *, enum unpack_coding absent, struct str *body, struct err *);
+
+/* Where the decoder puts this table's records; begun at the first call. */
+struct records *ingest_records(struct ingest_request *, enum table);
+/* What a sender that repeats the request will send again: a body that was written within the last minutes is
+ * acknowledged, and not written twice. Matters to logs and spans only. */
+void ingest_identify(struct ingest_request *, struct str body);
 
 /* Checks times, writes with ACK_DURABLE. An empty batch is a success without a write. Returns q->rc. */
 int ingest_write(struct ingest_request *);
