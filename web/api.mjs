@@ -69,6 +69,9 @@ export const parse = (expr, signal) => post('/api/v1/parse_query', { query: expr
 
 export const format = async (expr) => (await post('/api/v1/format_query', { query: expr })).data;
 
+/* {functions, aggregators, keywords, modifiers}: the words of the language. */
+export const functions = async () => (await get('/api/v1/functions')).data;
+
 export const labelNames = async (match, limit) =>
     (await get('/api/v1/labels', { 'match[]': match, limit })).data;
 

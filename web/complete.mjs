@@ -1,24 +1,12 @@
 /* complete.mjs - choices for the caret's place: names from the server, remembered for half a minute. */
 import * as api from './api.mjs';
-import { AGGREGATIONS, FUNCTIONS, context, fit, quoted } from './promql.mjs';
+import { context, fit, learn, quoted } from './promql.mjs';
 
 const KEEP_MS = 30000;
 const CHOICES_MAX = 60;
 const VALUES_MAX = 10000;
 const DURATIONS = ['30s', '1m', '5m', '15m', '30m', '1h', '6h', '1d', '1w'];
-const AFTER_VECTOR = [
-    'by',
-    'without',
-    'on',
-    'ignoring',
-    'group_left',
-    'group_right',
-    'offset',
-    'bool',
-    'and',
-    'or',
-    'unless',
-];
+const NO_WORDS = { functions: [], aggregators: [], keywords: [], modifiers: [] };
 
 const kept = new Map();
 
@@ -34,6 +22,19 @@ function remember(key, load) {
 export const metadata = () => remember('metadata', api.metadata);
 export const metricNames = () => remember('names', () => api.labelValues('__name__'));
 
+/* The words of the language, asked for once; without them names still complete, and the next look asks again. */
+let told = null;
+function words() {
+    told ??= api.functions().then((all) => {
+        learn(all);
+        return all;
+    });
+    return told.catch(() => {
+        told = null;
+        return NO_WORDS;
+    });
+}
+
 /* x_bucket, x_sum and x_count are described where x is. */
 export function describe(all, metric) {
     const found = all[metric] ?? all[metric.replace(/_(bucket|sum|count|total)$/, '')];
@@ -43,30 +44,33 @@ export function describe(all, metric) {
 const LETTERS = { counter: 'C', gauge: 'G', histogram: 'H', gaugehistogram: 'H', summary: 'S', info: 'i' };
 
 async function metrics() {
-    const [names, about] = await Promise.all([metricNames(), metadata().catch(() => ({}))]);
+    const [names, about, { functions, aggregators }] = await Promise.all([
+        metricNames(),
+        metadata().catch(() => ({})),
+        words(),
+    ]);
     const listed = names.map((text) => {
         const d = describe(about, text);
         return { text, kind: LETTERS[d?.type] ?? 'm', note: d?.help ?? '', insert: text, order: 1 };
     });
-    const aggregations = AGGREGATIONS.map((text) => ({
-        text,
-        kind: 'Σ',
-        note: 'aggregation',
-        insert: text + '(',
-        order: 0,
-    }));
-    const functions = [...FUNCTIONS].map(([text, [args, note]]) => ({
-        text,
-        kind: 'ƒ',
-        note: note || `(${args})`,
-        insert: text + (args ? '(' : '()'),
-        order: 0,
-    }));
-    return [...aggregations, ...functions, ...listed];
+    const called = (list, kind) =>
+        list.map((w) => ({
+            text: w.name,
+            kind,
+            note: w.experimental ? w.help + ' Experimental.' : w.help,
+            insert: w.name + (w.args?.length === 0 ? '()' : '('),
+            order: 0,
+        }));
+    return [...called(aggregators, 'Σ'), ...called(functions, 'ƒ'), ...listed];
 }
 
-const keywords = () =>
-    AFTER_VECTOR.map((text) => ({ text, kind: '·', note: 'keyword', insert: text + ' ', order: 0 }));
+/* What may follow a vector; inf and nan, whose syntax is nothing but themselves, do not. */
+async function keywords() {
+    const all = await words();
+    return [...all.modifiers, ...all.keywords]
+        .filter((w) => w.syntax !== w.name)
+        .map((w) => ({ text: w.name, kind: '·', note: w.help, insert: w.name + ' ', order: 0 }));
+}
 
 async function labels(metric) {
     const names = await remember('labels ' + metric, () => api.labelNames(metric || undefined, VALUES_MAX));
@@ -109,3 +113,5 @@ export async function choices(text, caret, asked) {
     );
     return { at, list: list.slice(0, CHOICES_MAX) };
 }
+
+if (typeof document !== 'undefined') words(); /* colours want them before anything is typed */

@@ -2,137 +2,20 @@
  *
  * The server's parser is the judge of what is right (api.parse); this one never fails. */
 
-export const AGGREGATIONS = [
-    'sum',
-    'avg',
-    'min',
-    'max',
-    'count',
-    'group',
-    'stddev',
-    'stdvar',
-    'topk',
-    'bottomk',
-    'quantile',
-    'count_values',
-    'limitk',
-    'limit_ratio',
-];
-
-const MODIFIERS = [
-    'by',
-    'without',
-    'on',
-    'ignoring',
-    'group_left',
-    'group_right',
-    'offset',
-    'bool',
-    'and',
-    'or',
-    'unless',
-    'atan2',
-    'smoothed',
-    'anchored',
-    'start',
-    'end',
-    'inf',
-    'nan',
-];
+/* Words that labels in parentheses follow: grammar, so it holds before the server has told its words. */
 const BEFORE_LABELS = new Set(['by', 'without', 'on', 'ignoring', 'group_left', 'group_right']);
 
-const V = 'vector',
-    R = 'range';
-export const FUNCTIONS = new Map(
-    Object.entries({
-        abs: [V, 'absolute value'],
-        absent: [V, '1 when there is no series'],
-        absent_over_time: [R, '1 when the range holds no sample'],
-        acos: [V, ''],
-        acosh: [V, ''],
-        asin: [V, ''],
-        asinh: [V, ''],
-        atan: [V, ''],
-        atanh: [V, ''],
-        cos: [V, ''],
-        cosh: [V, ''],
-        sin: [V, ''],
-        sinh: [V, ''],
-        tan: [V, ''],
-        tanh: [V, ''],
-        avg_over_time: [R, 'mean in the range'],
-        ceil: [V, 'rounded up'],
-        changes: [R, 'how often the value changed'],
-        clamp: [V + ', min, max', 'kept between two bounds'],
-        clamp_max: [V + ', max', 'kept below'],
-        clamp_min: [V + ', min', 'kept above'],
-        count_over_time: [R, 'samples in the range'],
-        day_of_month: [V, ''],
-        day_of_week: [V, '0 is Sunday'],
-        day_of_year: [V, ''],
-        days_in_month: [V, ''],
-        deg: [V, 'radians to degrees'],
-        delta: [R, 'change of a gauge'],
-        deriv: [R, 'slope a second, by regression'],
-        exp: [V, ''],
-        double_exponential_smoothing: [R + ', sf, tf', 'smoothed gauge'],
-        first_over_time: [R, 'oldest sample'],
-        floor: [V, 'rounded down'],
-        histogram_avg: [V, 'mean of a native histogram'],
-        histogram_count: [V, 'observations of a native histogram'],
-        histogram_sum: [V, 'sum of a native histogram'],
-        histogram_fraction: ['low, high, ' + V, 'share of observations between'],
-        histogram_quantile: ['q, ' + V, 'quantile of a histogram'],
-        histogram_quantiles: [V + ', label, q, …', 'several quantiles at once'],
-        histogram_stddev: [V, ''],
-        histogram_stdvar: [V, ''],
-        hour: [V, 'of the day, UTC'],
-        idelta: [R, 'last change of a gauge'],
-        increase: [R, 'growth of a counter'],
-        info: [V, 'adds labels of info metrics'],
-        irate: [R, 'growth a second, last two samples'],
-        label_join: [V + ', dst, sep, src, …', 'join labels'],
-        label_replace: [V + ', dst, repl, src, regex', 'make a label from another'],
-        last_over_time: [R, 'newest sample'],
-        ln: [V, ''],
-        log10: [V, ''],
-        log2: [V, ''],
-        mad_over_time: [R, 'median absolute deviation'],
-        max_over_time: [R, 'greatest in the range'],
-        min_over_time: [R, 'smallest in the range'],
-        max_of: ['a, b', ''],
-        min_of: ['a, b', ''],
-        minute: [V, ''],
-        month: [V, ''],
-        pi: ['', '3.14159…'],
-        predict_linear: [R + ', seconds', 'where a gauge will be'],
-        present_over_time: [R, '1 when there is a sample'],
-        quantile_over_time: ['q, ' + R, 'quantile in the range'],
-        rad: [V, 'degrees to radians'],
-        rate: [R, 'growth of a counter a second'],
-        resets: [R, 'how often a counter began anew'],
-        round: [V + ', to', ''],
-        scalar: [V, 'the only element as a number'],
-        sgn: [V, 'sign'],
-        sort: [V, 'ascending'],
-        sort_desc: [V, 'descending'],
-        sort_by_label: [V + ', label, …', ''],
-        sort_by_label_desc: [V + ', label, …', ''],
-        sqrt: [V, ''],
-        start_timestamp: [V, ''],
-        stddev_over_time: [R, ''],
-        stdvar_over_time: [R, ''],
-        sum_over_time: [R, 'sum in the range'],
-        time: ['', 'evaluation time'],
-        timestamp: [V, 'time of the sample'],
-        ts_of_first_over_time: [R, ''],
-        ts_of_last_over_time: [R, ''],
-        ts_of_max_over_time: [R, ''],
-        ts_of_min_over_time: [R, ''],
-        vector: ['scalar', 'a number as a vector'],
-        year: [V, ''],
-    }),
-);
+/* The server's own words (GET /api/v1/functions): name -> kind of token. Empty until learnt, or when it cannot be reached. */
+let known = new Map();
+
+export function learn({ functions, aggregators, keywords, modifiers }) {
+    const names = (list, kind) => list.map((w) => [w.name, kind]);
+    known = new Map([
+        ...names([...keywords, ...modifiers], 'kw'),
+        ...names(functions, 'fn'),
+        ...names(aggregators, 'aggregator'),
+    ]);
+}
 
 const TOKEN = new RegExp(
     [
@@ -185,13 +68,12 @@ function wordKind(t, tokens, i) {
     if (t.inside?.bracket === '{' || t.inside?.labels) return 'label';
     const word = t.text.toLowerCase(),
         after = tokens.slice(i + 1).find((x) => x.kind !== 'space');
-    if (
-        AGGREGATIONS.includes(word) &&
-        (after === undefined || after.text === '(' || /^(by|without)$/i.test(after.text))
-    )
-        return 'fn';
-    if (FUNCTIONS.has(word) && after?.text === '(') return 'fn';
-    return MODIFIERS.includes(word) ? 'kw' : 'metric';
+    const kind = known.get(word),
+        grouped = /^(by|without)$/i.test(after?.text ?? '');
+    if (BEFORE_LABELS.has(word) || kind === 'kw') return 'kw';
+    if (kind === 'aggregator' && (after === undefined || after.text === '(' || grouped)) return 'fn';
+    if (after?.text === '(' || (known.size === 0 && grouped)) return 'fn'; /* what else could be called */
+    return 'metric';
 }
 
 /* What may stand at the caret: {kind: metric|keyword|label|value|duration|none, word, from, to, metric, label, regex}. from..to is

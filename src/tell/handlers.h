@@ -5,6 +5,8 @@
 /* api_query.c */
 http_handler handle_query, handle_query_range, handle_query_exemplars, handle_format_query,
     handle_parse_query;
+/* api_functions.c */
+http_handler handle_functions;
 /* api_series.c */
 http_handler handle_series, handle_labels, handle_label_values, handle_metadata;
 /* api_targets.c */

@@ -152,6 +152,27 @@ test('the caret knows what may stand there', () => {
     );
 });
 
+const WORDS = {
+    functions: [{ name: 'rate' }, { name: 'time' }],
+    aggregators: [{ name: 'sum' }],
+    keywords: [{ name: 'and' }],
+    modifiers: [{ name: 'by' }, { name: 'offset' }, { name: 'smoothed' }],
+};
+
+test('before the server has told its words the brackets tell', () => {
+    const kinds = (q) =>
+        promql
+            .lex(q)
+            .filter((t) => t.kind !== 'space')
+            .map((t) => t.kind)
+            .join(' ');
+    expect(kinds('sum by (job) (rate(x[5m]))'), 'fn kw op label op op fn op metric op dur op op op');
+    expect(kinds('a and on (b) c'), 'metric metric kw op label op metric');
+    promql.learn(WORDS);
+    expect(kinds('a and on (b) c'), 'metric kw kw op label op metric');
+    expect(kinds('rate(x[5m] smoothed) offset'), 'fn op metric op dur op kw op kw');
+});
+
 test('words are coloured by what they stand for', () => {
     const kinds = (q) =>
         promql

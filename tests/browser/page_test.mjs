@@ -330,6 +330,19 @@ await lab.case('label names and values complete inside braces', async () => {
     await page.context().close();
 });
 
+await lab.case('functions and keywords complete from the words the server has', async () => {
+    const page = await open(url + '/explore');
+    await write(page, 'ts_of_ma');
+    const choice = page.locator('.choices').getByRole('option', { name: 'ts_of_max_over_time' });
+    await choice.waitFor();
+    claim(/Experimental/.test(await choice.textContent()), 'nobody says that it is experimental');
+    await page.keyboard.press('Tab');
+    expect(await box(page).inputValue(), 'ts_of_max_over_time(');
+    await page.keyboard.type('up[5m]) unl');
+    await page.locator('.choices').getByRole('option', { name: 'unless' }).waitFor();
+    await page.context().close();
+});
+
 await lab.case('a reload and a link show the same', async () => {
     const page = await open(
         url +

@@ -3,6 +3,7 @@
 #pragma once
 #include <stdbool.h>
 
+#include "base/buf.h"
 #include "query/promql/ast.h"
 
 #define PROMQL_ARGS_MAX 8
@@ -26,7 +27,26 @@ struct promql_function {
     double (*map)(double);           /* functions of one float (abs, ln, ...) */
     const struct window_def *window; /* functions of a range vector; window.h */
     bool uses_time;                  /* the value depends on the evaluation time, whatever the arguments */
+    const char *params; /* what the arguments are called, blanks between; the same name twice: at least one of
+                           them. NULL without arguments */
 };
 
 const struct promql_function *promql_function_find(struct str name); /* NULL when unknown */
 const struct promql_function *promql_functions(size_t *n);           /* the whole table, by name */
+
+/* "round(v vector [, multiple scalar])" */
+void promql_signature(struct buf *out, const struct promql_function *);
+const char *promql_type_name(enum promql_type); /* scalar, vector, range, string */
+
+/* The language's other words, for completion, colours and docs; words.c. */
+enum promql_word_kind { PROMQL_AGGREGATOR, PROMQL_KEYWORD, PROMQL_MODIFIER };
+
+struct promql_word {
+    const char *name;
+    enum promql_word_kind kind;
+    const char *syntax; /* an example of its place */
+    bool experimental;
+    const char *help; /* one sentence */
+};
+
+const struct promql_word *promql_words(size_t *n);
