@@ -165,7 +165,7 @@ def close(a, b, scale=0.0):
         return isinstance(a, tuple) and isinstance(b, tuple) and close_histograms(a, b)
     if a == b or (math.isnan(a) and math.isnan(b)):
         return True
-    return math.isfinite(a) and math.isfinite(b) and abs(a - b) <= TOLERANCE * max(abs(a), abs(b), scale)
+    return math.isfinite(a) and math.isfinite(b) and abs(a - b) <= max(TOLERANCE * max(abs(a), abs(b), scale), 1e-15)
 
 
 def close_histograms(a, b):

@@ -36,25 +36,16 @@ class Plain:
         return self.ranged(tree, at, at, 1)
 
     def ranged(self, tree, start, end, step):
-        query, out, drops = (start, end, step), {}, {}
+        query, out = (start, end, step), {}
         for at in range(start, end + 1, step):
             value = self.value(tree, at, query)
             if tree.type == "scalar":
                 out.setdefault("scalar", {})[at] = value
                 continue
-            steps = set()
-            for e in value:
-                if e.key() in steps:
+            for e in functions.distinct(value):
+                key = tuple(sorted(without_name(e.labels, e.drop).items()))
+                if out.setdefault(key, {}).setdefault(at, e.value) is not e.value:
                     raise Refused("the same labels twice")
-                steps.add(e.key())
-                drops[e.key()] = drops.get(e.key(), e.drop)
-                out.setdefault(e.key(), {})[at] = e.value
-        return out if tree.type == "scalar" else cleaned(out, drops)
-
-    def matrix(self, tree, at):
-        out = {}
-        for labels, drop, points, _ in self.windows(tree, at, (at, at, 1)):
-            out[tuple(sorted(without_name(labels, drop).items()))] = dict(points)
         return out
 
     # ---- one node at one time ----
@@ -139,7 +130,7 @@ class Plain:
             value = self.value(node.of, t, query)
             elements = [Element({}, value, False)] if node.of.type == "scalar" else value
             for e in elements:
-                labels, drop, points = found.setdefault(e.key(), (e.labels, e.drop, []))
+                labels, drop, points = found.setdefault((e.key(), e.drop and "__name__" in e.labels), (e.labels, e.drop, []))
                 if points and points[-1][0] == t:
                     raise Refused("the same labels twice")
                 points.append((t, e.value))
@@ -182,17 +173,6 @@ def matches(have, op, value):
 
 def without_name(labels, drop):
     return {k: v for k, v in labels.items() if k != "__name__"} if drop else labels
-
-
-def cleaned(series, drops):
-    """Names that were to go go now; what is then alike becomes one, unless it has two values at one time."""
-    out = {}
-    for key, points in series.items():
-        target = out.setdefault(tuple(p for p in key if not (drops[key] and p[0] == "__name__")), {})
-        if set(target) & set(points):
-            raise Refused("the same labels twice")
-        target.update(points)
-    return out
 
 
 def labels_of_absent(node):

@@ -436,7 +436,7 @@ def date(field):
 
 
 MATHS = {
-    "abs": abs, "ceil": whole(math.ceil), "floor": whole(math.floor), "sqrt": safe(math.sqrt), "exp": safe(math.exp), "sgn": lambda x: NAN if math.isnan(x) else float((x > 0) - (x < 0)),
+    "abs": abs, "ceil": whole(math.ceil), "floor": whole(math.floor), "sqrt": safe(math.sqrt), "exp": safe(math.exp), "sgn": lambda x: x if math.isnan(x) or x == 0 else math.copysign(1.0, x),
     "ln": logarithm(math.log), "log2": logarithm(math.log2), "log10": logarithm(math.log10), "sin": safe(math.sin), "cos": safe(math.cos), "atan": math.atan,
     "deg": math.degrees, "rad": math.radians, "round": rounded, "clamp": clamped,
     "clamp_min": lambda x, low: NAN if math.isnan(x) or math.isnan(low) else max(x, low), "clamp_max": lambda x, high: NAN if math.isnan(x) or math.isnan(high) else min(x, high),

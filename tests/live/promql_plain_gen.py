@@ -248,7 +248,8 @@ class Generator:
 
     def window(self, depth, names, functions=WINDOWS, vector=None):
         name = self.pick(functions)
-        m = self.matrix(depth, names + (["mixed"] if self.chance(0.2) else []), vector or self.vector)
+        names = names + (["mixed"] if self.chance(0.2) else [])
+        m = self.range(names) if name.startswith(("std", "deriv", "predict")) else self.matrix(depth, names, vector or self.vector)
         if name == "quantile_over_time":
             return Call(name, (self.scalar(1), m))
         if name == "predict_linear":
@@ -381,7 +382,7 @@ class Generator:
             m = self.matrix(depth, NATIVES + (["mixed"] if self.chance(0.1) else []), inner)
             return Call(self.pick(["rate", "increase", "irate", "sum_over_time", "avg_over_time", "last_over_time", "first_over_time"] + (["delta", "idelta"] if falling else [])), (m,))
         if kind < 0.55:
-            extent = self.pick(["anchored", "smoothed"])
+            extent = self.pick(["anchored", "smoothed"]) if falling else "anchored"  # a share of dust is anything
             return Call(self.pick(["rate", "increase"] + (["delta"] if falling else [])), (self.range(["nh", "nh_custom", "nh_gauge"], extent),))
         if kind < 0.72:
             return self.aggregate(depth, inner, ["sum", "avg"])
