@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "query/promql/engine.h"
-#include "unit/query/promql/toy_store.c"
+#include "unit/toy_store.c"
 
 static double cpu_ms(void)
 {

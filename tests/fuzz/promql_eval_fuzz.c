@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "query/promql/engine.h"
-#include "unit/query/promql/toy_store.c"
+#include "unit/toy_store.c"
 
 static struct engine *en;
 

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "query/promql/engine.h"
-#include "unit/query/promql/toy_store.c"
+#include "unit/toy_store.c"
 
 /* n series, one sample a minute from 0 to `minutes`; the value is the series' number. */
 static struct store *filled(int n, int minutes)

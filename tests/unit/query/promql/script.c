@@ -18,7 +18,7 @@
 #include "query/promql/parse.h"
 #include "script_value.h"
 #include "unit/query/promql/script_value.c"
-#include "unit/query/promql/toy_store.c"
+#include "unit/toy_store.c"
 
 struct line {
     struct str text;

@@ -6,7 +6,7 @@
 #include <math.h>
 
 #include "query/promql/engine.h"
-#include "unit/query/promql/toy_store.c"
+#include "unit/toy_store.c"
 
 static uint64_t seed = 42;
 
