@@ -10,12 +10,16 @@
 struct engine;
 
 struct engine_conf {
-    int64_t lookback_ms;     /* 0 = 5 min */
-    int64_t default_step_ms; /* of subqueries; 0 = 1 min */
-    int64_t timeout_ms;      /* 0 = 2 min */
-    uint64_t max_samples;    /* at one time in memory; 0 = 50 M */
-    size_t max_memory_bytes; /* of one query; 0 = 512 MiB */
-    size_t max_concurrent;   /* 0 = 20; more wait for their turn */
+    int64_t lookback_ms;       /* 0 = 5 min */
+    int64_t default_step_ms;   /* of subqueries; 0 = 1 min */
+    int64_t timeout_ms;        /* 0 = 2 min */
+    uint64_t max_samples;      /* at one time in memory; 0 = 50 M */
+    size_t max_memory_bytes;   /* of one query; 0 = 512 MiB */
+    size_t max_concurrent;     /* 0 = 20; more wait for their turn */
+    size_t max_total_memory;   /* of all queries under way and answers not yet released; 0 = 1 GiB */
+    size_t result_cache_bytes; /* kept answers of range queries; 0 = 64 MiB */
+    bool no_result_cache;
+    size_t plan_cache_bytes; /* parsed queries; 0 = 32 MiB */
 };
 
 struct engine *engine_new(struct store *, struct work_pool *,
@@ -29,6 +33,9 @@ struct query_conf {
     int64_t timeout_ms;                /* 0 = the engine's; never more than it */
     const atomic_bool *cancelled;
     bool stats;
+    bool stats_per_step; /* samples of each step, too */
+    bool nocache;        /* compute every step, and keep nothing */
+    bool explain;        /* what was done, node by node: query_result.explain */
 };
 
 struct result_point {
@@ -49,10 +56,25 @@ struct annotations { /* full texts with positions; at most 10 of each kind, then
     size_t n_warnings, n_infos;
 };
 
-struct query_stats {
-    uint64_t samples_total, samples_peak, series;
-    double parse_s, prepare_s, eval_s, queue_s, total_s;
+enum cache_use {
+    CACHE_UNUSED,  /* an instant query, or the cache is off */
+    CACHE_REFUSED, /* steps of this query cannot be kept */
+    CACHE_MISS,    /* all steps were computed */
+    CACHE_PARTIAL, /* some were taken from an earlier answer */
+    CACHE_HIT,     /* all were */
 };
+
+struct query_stats {
+    uint64_t samples_total, samples_peak, series; /* what was read now: kept steps cost nothing */
+    double parse_s, prepare_s, eval_s, queue_s, total_s;
+    bool plan_was_cached;
+    enum cache_use cache;
+    const char *cache_why; /* CACHE_REFUSED, and misses whose answer could not be kept */
+    size_t steps, steps_reused;
+    uint64_t *samples_per_step; /* when asked for: `steps` of them, from the first step on */
+};
+
+struct explain_node; /* explain.h */
 
 struct query_result {
     enum promql_type type; /* instant: SCALAR, VECTOR, MATRIX or STRING; range: always MATRIX */
@@ -62,7 +84,10 @@ struct query_result {
     struct str text; /* STRING */
     struct annotations notes;
     struct query_stats stats;
-    struct arena arena; /* holds all of the above */
+    struct explain_node *explain; /* when asked for */
+    struct arena arena;           /* holds all of the above */
+    struct engine *engine;        /* which counts the answer's memory until it is released; or NULL */
+    size_t charged;
 };
 
 /* ERR_PARSE (bad_data 400), ERR_EXEC and ERR_LIMIT (execution 422), ERR_TIMEOUT (503), ERR_CANCEL (499). */

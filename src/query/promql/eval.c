@@ -1,9 +1,11 @@
 /* eval.c - the walk over the tree: each node becomes a matrix. See eval.h. */
 #include "query/promql/eval.h"
 
-#include <math.h>
+#include <stdlib.h>
 
 #include "base/check.h"
+#include "query/promql/explain.h"
+#include "query/promql/reusable.h"
 #include "query/promql/window.h"
 
 const struct node *node_bare(const struct node *n)
@@ -25,7 +27,8 @@ int eval_check(struct eval *ev, struct err *e)
     size_t used = q->arena.used + q->memory;
     if (used > q->max_memory)
         return err_set(e, ERR_LIMIT, "query needs more than its memory limit of %zu bytes", q->max_memory);
-    return call_check(&q->call, e);
+    int rc = query_count(q, e);
+    return rc < 0 ? rc : call_check(&q->call, e);
 }
 
 /* Rows are counted before they are made: a range of a million steps over a thousand series must fail, not
@@ -43,7 +46,7 @@ int eval_room(struct eval *ev, size_t series, struct err *e)
                        "query processing would load too many samples into memory in query execution");
     if (bytes > q->max_memory || q->arena.used + q->memory + bytes > q->max_memory)
         return err_set(e, ERR_LIMIT, "query needs more than its memory limit of %zu bytes", q->max_memory);
-    return OK;
+    return engine_has_room(q->engine, bytes) ? OK : query_no_room(q, e);
 }
 
 void eval_subquery_steps(struct eval *child, int64_t from_ms, int64_t to_ms)
@@ -108,13 +111,46 @@ static int eval_kind(struct eval *ev, const struct node *n, struct series_matrix
     }
 }
 
-int eval_node(struct eval *ev, const struct node *n, struct series_matrix *out, struct err *e)
+static int by_labels(const void *a, const void *b)
 {
-    int rc = eval_check(ev, e);
-    if (rc < 0) return rc;
+    const struct mseries *x = a, *y = b;
+    int c = labels_cmp(x->labels, y->labels);
+    return c ? c : x->drop_name - y->drop_name;
+}
+
+/* Sums and ties follow the order of rows. Where that comes of which rows have a sample somewhere in the
+ * range, it is made one of labels: so that the value at a step does not depend on where the query begins. */
+static void put_in_order(struct series_matrix *m)
+{
+    for (size_t i = 1; i < m->n; i++) {
+        if (by_labels(&m->at[i - 1], &m->at[i]) <= 0) continue;
+        qsort(m->at, m->n, sizeof *m->at, by_labels);
+        return;
+    }
+}
+
+static int eval_at_all_steps(struct eval *ev, const struct node *n, struct series_matrix *out, struct err *e)
+{
     if (ev->n == 1 || n->kind == NODE_NUMBER || !node_is_invariant(n)) return eval_kind(ev, n, out, e);
     struct eval once = *ev;
+    _Atomic uint64_t samples = 0;
     once.n = 1;
-    rc = eval_kind(&once, n, out, e);
+    if (ev->samples_at) once.samples_at = &samples;
+    int rc = eval_kind(&once, n, out, e);
+    for (size_t i = 0; ev->samples_at && i < ev->n; i++) ev->samples_at[i] += samples;
     return rc < 0 ? rc : matrix_broadcast(ev->q, out, ev->n, e);
+}
+
+int eval_node(struct eval *ev, const struct node *n, struct series_matrix *out, struct err *e)
+{
+    struct costs *costs = ev->q->costs;
+    struct eval inner = *ev;
+    int64_t begun = costs_begin(costs);
+    int rc = eval_check(ev, e);
+    if (rc < 0) return rc;
+    inner.needs_order = reuse_needs_order(n);
+    if ((rc = eval_at_all_steps(&inner, n, out, e)) < 0) return rc;
+    if (ev->needs_order && !reuse_keeps_order(n)) put_in_order(out);
+    costs_end(costs, n, begun, out->n, ev->n);
+    return OK;
 }

@@ -24,13 +24,16 @@
 
 struct query_arena; /* one chunk's memory, kept until the query ends */
 struct window_job;  /* window.h */
+struct costs;       /* explain.h */
 
 struct query { /* one query under way */
     struct engine *engine;
+    struct str text;
     struct store_view *view; /* may be NULL: nothing is selected */
     struct work_pool *pool;
     struct call call; /* of the query's own thread */
     struct arena arena;
+    size_t counted; /* bytes of it that the engine knows of */
     struct notes notes;
     bool is_range;
     int64_t start_ms, end_ms, step_ms, lookback_ms, default_step_ms;
@@ -42,6 +45,12 @@ struct query { /* one query under way */
     _Atomic size_t memory;            /* bytes in arenas of chunks */
     _Atomic uint64_t samples, points; /* read; held as results */
     _Atomic uint64_t series;
+
+    bool keeps;                   /* the answer may be kept for later ones (range_cached.c) */
+    atomic_bool spoiled;          /* something was seen that makes values depend on where the query begins */
+    struct costs *costs;          /* NULL: nobody asks */
+    bool counts_steps;            /* samples of each step are asked for */
+    _Atomic uint64_t *samples_at; /* then: of all the query's steps */
 };
 
 struct eval { /* the steps an expression is evaluated at */
@@ -50,6 +59,8 @@ struct eval { /* the steps an expression is evaluated at */
     size_t n;
     bool track_resets; /* only count and sum of histograms are wanted: counter resets are looked for while
                           reading */
+    bool needs_order;  /* whoever asks for the next node depends on the order of its rows */
+    _Atomic uint64_t *samples_at; /* of each step, counted when not NULL */
 };
 
 struct mseries {
@@ -95,7 +106,26 @@ void eval_subquery_steps(struct eval *child, int64_t from_ms,
 
 /* engine.c: memory of parallel chunks */
 struct arena *query_arena_new(struct query *);
-int query_charge(struct query *, struct arena *, size_t *charged, struct err *);
+/* `used` bytes are now taken by a chunk that was charged for *charged. */
+int query_charge(struct query *, size_t used, size_t *charged, struct err *);
+int query_count(struct query *, struct err *); /* tells the engine what q->arena has grown by */
+int query_count_result(struct query *, struct query_result *, struct err *);
+bool engine_has_room(const struct engine *, size_t bytes);
+int query_no_room(struct query *, struct err *); /* the error of it */
+
+/* engine.c: the steps from from_ms to the query's end, put together */
+int query_run(struct query *, const struct node *, int64_t from_ms, struct query_result *, struct err *);
+void query_reset(struct query *); /* as if nothing had been run */
+
+/* range_cached.c: the same for all steps, with those of an earlier answer where they still hold */
+struct plan;
+struct result_cache;
+struct range_window {
+    uint64_t generation;    /* of the store, from before the view was opened */
+    int64_t from_ms, to_ms; /* of the view */
+};
+int query_range_cached(struct query *, const struct plan *, struct result_cache *, struct store *,
+                       const struct range_window *, struct query_result *, struct err *);
 
 /* durations.c: what the modifiers of a selector, matrix or subquery come to in this query */
 struct timing {

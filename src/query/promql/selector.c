@@ -8,6 +8,8 @@
 
 #include "base/check.h"
 #include "query/promql/blocks.h"
+#include "query/promql/explain.h"
+#include "query/promql/reusable.h"
 #include "query/promql/window.h"
 
 #define CHUNKS_PER_THREAD 4
@@ -20,7 +22,8 @@ struct chunk {
     size_t first, n;    /* series [first, first + n) of the scan */
     struct arena *keep; /* results; the query's */
     struct arena scratch, series, clean;
-    double *spare; /* a row of a series that had nothing: still all ABSENT */
+    struct arena *reading; /* of the store's scan */
+    double *spare;         /* a row of a series that had nothing: still all ABSENT */
     size_t charged;
     uint64_t samples;
     int rc;
@@ -123,6 +126,7 @@ static void put_sample(struct lookup *l, size_t step, double v, const struct his
     size_t steps = l->c->scan->ev->n;
     if (l->out->v == NULL) l->out->v = row_new(l->c->keep, steps);
     l->c->samples++;
+    if (l->c->scan->ev->samples_at) l->c->scan->ev->samples_at[step]++;
     if (h == NULL) {
         l->out->v[step] = v;
         return;
@@ -225,7 +229,10 @@ static int sink_instant(void *ctx, const struct series_rows *rows)
     struct rows r = { rows->n, rows->time_ms, rows->value, rows->hist, rows->start_ms };
 
     if (s->smoothed) r = without_stale(rows, &c->clean);
-    if (s->mode == SELECT_VALUES && s->ev->track_resets) set_hints(s, &r, &c->series, &c->scratch);
+    if (s->mode == SELECT_VALUES && s->ev->track_resets) {
+        if (r.hist) atomic_store(&s->ev->q->spoiled, true); /* the first row's reset is not known */
+        set_hints(s, &r, &c->series, &c->scratch);
+    }
     struct lookup l = { c, &r, s->set.at[index].labels, &s->found[index], 0, NULL };
     if (s->smoothed)
         lookup_smoothed(&l);
@@ -237,6 +244,24 @@ static int sink_instant(void *ctx, const struct series_rows *rows)
 }
 
 /* ---- range selectors ---- */
+
+/* Does any window have so many rows that its sum is put together of runs? */
+static bool is_crowded(const struct rows *r, int64_t range_ms)
+{
+    for (size_t i = 0; i + WINDOW_RUN_WORTH <= r->n; i++)
+        if (r->time_ms[i + WINDOW_RUN_WORTH - 1] - r->time_ms[i] < range_ms) return true;
+    return false;
+}
+
+/* What a kept step must not depend on: reusable.h. */
+static void look_for_spoilers(const struct scan *s, const struct rows *r)
+{
+    struct query *q = s->ev->q;
+    if (!q->keeps || atomic_load_explicit(&q->spoiled, memory_order_relaxed)) return;
+    bool hints = r->hist && s->ev->track_resets;
+    if (hints || (reuse_runs(s->job->def) && is_crowded(r, s->job->range_ms)))
+        atomic_store(&q->spoiled, true);
+}
 
 static int sink_window(void *ctx, const struct series_rows *rows)
 {
@@ -252,6 +277,7 @@ static int sink_window(void *ctx, const struct series_rows *rows)
                             .scratch = &c->scratch,
                             .series = &c->series,
                             .err = &c->err };
+    look_for_spoilers(s, &r.rows);
     set_hints(s, &r.rows, &c->series, &c->scratch);
     r.v = c->spare ? c->spare : row_new(c->keep, steps);
     window_series(&r);
@@ -273,7 +299,8 @@ static int counted_sink(void *ctx, const struct series_rows *rows)
     struct query *q = c->scan->ev->q;
     int rc = c->scan->sink(ctx, rows);
     if (rc < 0) return rc;
-    if ((rc = query_charge(q, c->keep, &c->charged, &c->err)) < 0) return rc;
+    size_t used = c->keep->used + c->scratch.used + c->series.used + c->clean.used + c->reading->used;
+    if ((rc = query_charge(q, used, &c->charged, &c->err)) < 0) return rc;
     struct call check = q->call;
     check.arena = NULL;
     return call_check(&check, &c->err);
@@ -287,13 +314,14 @@ static void run_chunk(void *ctx, size_t i)
     struct arena mine = ARENA_INIT(q->max_memory);
     struct call call = q->call;
 
-    call.arena = &mine;
+    call.arena = c->reading = &mine;
     c->rc =
         view_scan(q->view, &call, s->set.at + c->first, c->n, s->from_ms, s->to_ms, counted_sink, c, &c->err);
     arena_release(&mine);
     arena_release(&c->scratch);
     arena_release(&c->series);
     arena_release(&c->clean);
+    query_charge(q, c->keep->used, &c->charged, NULL); /* less than before */
 }
 
 static void make_chunks(struct scan *s, size_t n_chunks)
@@ -345,10 +373,13 @@ static int scan_into(struct scan *s, const struct node *sel, struct series_matri
     struct query *q = s->ev->q;
     int rc;
 
+    uint64_t before = q->samples;
+
     matrix_init(out, s->ev->n);
     if (q->view == NULL) return OK;
-    if ((rc = select_series(s, sel, e)) < 0 || s->set.n == 0) return rc;
-    if ((rc = run_scan(s, e)) < 0) return rc;
+    if ((rc = select_series(s, sel, e)) < 0) return rc;
+    if (s->set.n > 0 && (rc = run_scan(s, e)) < 0) return rc;
+    costs_read(q->costs, sel, s->from_ms, s->to_ms, s->set.n, q->samples - before);
     for (size_t i = 0; i < s->set.n; i++) {
         if (s->found[i].v == NULL) continue;
         s->found[i].labels = s->set.at[i].labels;
@@ -416,6 +447,7 @@ static int sink_raw(void *ctx, const struct series_rows *rows)
     }
     raw->q->samples += s->n;
     if (s->n) out->n++;
+    if (query_count_result(raw->q, out, NULL) < 0) return ERR_LIMIT;
     return arena_over(&out->arena) || raw->q->samples > raw->q->max_samples ? ERR_LIMIT : OK;
 }
 

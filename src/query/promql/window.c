@@ -148,6 +148,18 @@ double rows_a_window(const struct window_run *r)
            (double)(rows->time_ms[rows->n - 1] - rows->time_ms[0]);
 }
 
+static void count_samples(const struct window_run *r)
+{
+    const struct window_job *job = r->job;
+    struct window w = { 0 };
+    for (size_t i = 0; i < job->ev->n; i++) {
+        w.end_ms = job->data_start + (int64_t)i * job->data_step;
+        w.start_ms = w.end_ms - job->range_ms;
+        window_slide(&r->rows, &w);
+        job->ev->samples_at[i] += w.hi - w.lo;
+    }
+}
+
 void window_series(struct window_run *r)
 {
     r->metric = labels_get(r->labels, LABEL_NAME);
@@ -157,6 +169,7 @@ void window_series(struct window_run *r)
     else
         window_each(r);
     if (r->job->def->checks_name) check_name(r);
+    if (r->job->ev->samples_at) count_samples(r);
 }
 
 /* ---- subqueries: the inner matrix gives the rows ---- */

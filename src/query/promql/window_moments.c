@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "base/check.h"
+#include "query/promql/reusable.h"
 #include "query/promql/window.h"
 #include "query/promql/window_moments.h"
 
@@ -78,16 +79,25 @@ static bool run_moments(struct window_run *r, result_fn *result)
     struct levels l = { 0 };
     size_t lo = 0, hi = 0;
 
-    if (job->ev->n < 2 || rows_a_window(r) < 3 * RUN) return false;
+    if (job->ev->n < 2 || rows_a_window(r) < WINDOW_RUN_WORTH) return false;
     make_levels(&l, &r->rows, r->series);
     for (size_t i = 0; i < job->ev->n; i++) {
         int64_t end = job->data_start + (int64_t)i * job->data_step;
         window_move(&r->rows, end - job->range_ms, end, &lo, &hi);
         r->samples += hi - lo;
         if (lo == hi) continue;
-        struct moments m = of_rows(&l, &r->rows, lo, hi);
         double v;
-        if (result(r, &m, i, &v)) r->v[i] = v;
+        bool has;
+        if (hi - lo < WINDOW_RUN_WORTH) { /* then the same wherever the query begins */
+            struct window w = {
+                .lo = lo, .hi = hi, .step = i, .start_ms = end - job->range_ms, .end_ms = end
+            };
+            has = job->def->step(r, &w, &v, NULL);
+        } else {
+            struct moments m = of_rows(&l, &r->rows, lo, hi);
+            has = result(r, &m, i, &v);
+        }
+        if (has) r->v[i] = v;
     }
     return true;
 }

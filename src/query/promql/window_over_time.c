@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "query/promql/quantile.h"
+#include "query/promql/reusable.h"
 #include "query/promql/window.h"
 #include "query/promql/window_moments.h"
 
@@ -65,7 +66,6 @@ static bool step_avg(struct window_run *r, const struct window *w, double *v, co
 
 #define RUN        16 /* rows or runs in a run of the next level */
 #define RUN_LEVELS 8  /* 16^8 rows are more than there are */
-#define RUN_WORTH  48 /* rows a window must have on average */
 
 struct runs {
     struct ksum *level[RUN_LEVELS]; /* level[k][i]: rows [i * 16^(k+1), (i+1) * 16^(k+1)) */
@@ -97,7 +97,7 @@ static void make_runs(struct runs *runs, const double *v, size_t n, struct arena
 static struct ksum sum_runs(const struct runs *runs, const double *v, size_t lo, size_t hi)
 {
     struct ksum sum = { 0, 0 };
-    if (runs->levels == 0) {
+    if (runs->levels == 0 || hi - lo < WINDOW_RUN_WORTH) { /* then the same wherever the query begins */
         for (; lo < hi; lo++) ksum_add(&sum, v[lo]);
         return sum;
     }
@@ -124,7 +124,7 @@ static void run_sum_or_mean(struct window_run *r, bool mean)
     struct runs runs = { 0 };
     struct window w = { 0 };
 
-    if (rows_a_window(r) >= RUN_WORTH && job->ev->n > 1) make_runs(&runs, v, r->rows.n, r->series);
+    if (rows_a_window(r) >= WINDOW_RUN_WORTH && job->ev->n > 1) make_runs(&runs, v, r->rows.n, r->series);
     for (size_t i = 0; i < job->ev->n; i++) {
         w.end_ms = job->data_start + (int64_t)i * job->data_step;
         w.start_ms = w.end_ms - job->range_ms;

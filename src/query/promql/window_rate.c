@@ -141,7 +141,8 @@ static uint32_t *find_resets(struct window_run *r, size_t *n)
         end = MIN(i + BLOCK, rows->n);
         if (rows->start_ms == NULL && end - i == BLOCK && !block_falls(rows->value + i)) continue;
         for (size_t k = i; k < end; k++) {
-            note_overlap(r, k);
+            if (rows->time_ms[k] - rows->time_ms[k - 1] < r->job->range_ms) /* else no window has both */
+                note_overlap(r, k);
             if (!float_fell(rows, k)) continue;
             at = arena_grow(r->series, at, *n, &cap, sizeof *at);
             at[(*n)++] = (uint32_t)k;
