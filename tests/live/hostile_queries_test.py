@@ -157,6 +157,22 @@ def all_of_it():
         "abs(ceil(floor(exp(ln(sqrt(h))))))", "sum(sin(cos(tan(h))))", "day_of_year(h) + month(h) + year(h)", "clamp(h, 1, 5)", "round(h, 0.001)", step=step)]
 
 
+def newer():
+    deep = "1s" + " + 1s" * 2_000
+    tall = "step()"
+    for _ in range(500):
+        tall = "min_of(%s, max_of(%s, 1s))" % (tall, "range()")
+    return [q for make in (instant, ranged) for q in make(
+        "newer", "increase(h[15m] smoothed)", "rate(h[292y] anchored)", "changes(h[15m] anchored)", "h smoothed", "h smoothed offset -292y", "increase(one[1h] smoothed @ 1e15)",
+        "h + fill (0) h", "h + on (a) fill (0) h", "h + on (a) group_left fill (NaN) one", "h * on (a, b) fill_left (1e308) (h offset 1h)", "h == bool fill (1) (h > 1e9)",
+        "h + on () group_right fill_right (1) h", "one[%s]" % deep, "sum_over_time(one[(%s)])" % deep, "one offset (%s)" % tall, "max_over_time(one[%s])" % tall,
+        "one[step() ^ 1000]", "one[max_of(1e308, 1e308) * 10]", "one[1 % 0]", "one[-range()]", "sum_over_time(one[1h:max_of(1ms, step())])", "one offset -(2 ^ 63)",
+        "limitk(1e9, h)", "limitk by (a, b, le) (1, h)", "limit_ratio(-0.5, h)", "limitk(scalar(count(h)), h)", "count(limit_ratio(scalar(one) / 1e4, h))",
+        "info(h, {__name__=~\".+\"})", "info(h, {a=~\".*\"})", "info(h, {__name__=\"h\", b=~\".+\"})", "histogram_quantiles(h, \"q\", %s)" % ", ".join("0.%d" % i for i in range(1, 300)),
+        "h </ 5", "h >/ -Inf", "histogram_fraction(-Inf, Inf, h)", "mad_over_time(h[15m])", "ts_of_max_over_time(h[15m:1s])", "sort_by_label(h, %s)" % ", ".join(['"a"'] * 300),
+        "max_of(1, %s)" % "max_of(1, " * 200 + "1" + ")" * 201)]
+
+
 def bytes_of_all_kinds():
     raw = [b"\xff", b"\xc0\x80", b"one{a=\"\xff\xfe\"}", b"one{a=~\"\xff\"}", b"\x00", b"one\x00", b"one{a=\"\x00\"}", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xef\xbb\xbfone",
            b"one{\"\xff\"}", b"label_replace(one, \"\xff\", \"x\", \"a\", \"\")", b"label_replace(one, \"x\", \"\xff\", \"\", \"\")", b"sum by (\"\xff\") (h)", b"one # \xff", b"\xe2\x80\xae one",
@@ -178,7 +194,7 @@ def other_doors():
 
 
 def hostile():
-    return (nesting() + length() + numbers() + regexes() + steps() + outputs() + matching() + subqueries() + all_of_it() + bytes_of_all_kinds() + other_doors())
+    return (nesting() + length() + numbers() + regexes() + steps() + outputs() + matching() + subqueries() + all_of_it() + newer() + bytes_of_all_kinds() + other_doors())
 
 
 # ---- asking ----
@@ -259,34 +275,74 @@ HEAVY = ["sum(rate(h[5m]))", "quantile(0.5, h)", "max_over_time(h[15m:5s])", "h 
          'label_replace(h, "x", "$1", "a", "(.*)")', "sort(h)", "histogram_quantile(0.9, h)", 'h{a=~".*.*.*1"}']
 
 
+class Pushes:
+    """Steady remote write, a batch every 20 ms; how long each took to be acknowledged."""
+    SERIES = 200
+
+    def __init__(self, server):
+        self.server, self.seconds, self.refused, self.stopped = server, [], 0, threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        self.thread.join()
+
+    def run(self):
+        while not self.stopped.wait(0.02):
+            now = round(time.time() * 1000)
+            body = rw.snappy(b"".join(rw.series({"__name__": "pushed", "n": str(n)}, [(now, float(n))]) for n in range(self.SERIES)))
+            began = time.monotonic()
+            status, _, _ = rw.http("POST", self.server.base + "/api/v1/write", body, {
+                "Content-Type": "application/x-protobuf", "Content-Encoding": "snappy", "X-Prometheus-Remote-Write-Version": "0.1.0"})
+            self.seconds.append(time.monotonic() - began)
+            self.refused += status // 100 != 2
+
+    def shown(self):
+        taken = sorted(self.seconds)
+        return "%d pushes, p50 %.1f ms, p99 %.1f ms, worst %.1f ms" % (
+            len(taken), taken[len(taken) // 2] * 1000, taken[len(taken) * 99 // 100] * 1000, taken[-1] * 1000)
+
+
 def at_once(server):
-    """50 heavy queries at the same time, while a light one is asked now and then."""
+    """50 heavy queries at the same time, twice each, while samples are pushed and a light query is asked now and then."""
+    with Pushes(server) as alone:
+        time.sleep(4)
     answers, lock = [], threading.Lock()
 
     def heavy(i):
         params = {"time": END} if i % 2 else {"start": START, "end": END, "step": 15}
-        got = ask(server, HEAVY[i % len(HEAVY)], params, 120)
-        with lock:
-            answers.append(got)
+        for _ in range(2):
+            got = ask(server, HEAVY[i % len(HEAVY)], params, 120)
+            with lock:
+                answers.append(got)
     forget_high_water(server)
     before = server.rss()
     threads = [threading.Thread(target=heavy, args=(i,)) for i in range(50)]
-    for t in threads:
-        t.start()
-    health = []
-    while any(t.is_alive() for t in threads):
-        began = time.monotonic()
-        expect(server.get("/-/healthy", timeout=10)[0], 200, "healthy under load")
-        health.append(time.monotonic() - began)
-        time.sleep(0.05)
-    for t in threads:
-        t.join()
-    statuses = [a[0] for a in answers]
-    grown = high_water(server) - before
-    print("# 50 at once: %s, slowest %.2f s, /-/healthy at worst %.3f s, memory %d MiB" % (
-        {s: statuses.count(s) for s in set(statuses)}, max(a[1] for a in answers), max(health), grown // MIB))
-    expect(len(answers), 50, "answers")
+    health, light = [], []
+    with Pushes(server) as beside:
+        for t in threads:
+            t.start()
+        while any(t.is_alive() for t in threads):
+            began = time.monotonic()
+            expect(server.get("/-/healthy", timeout=10)[0], 200, "healthy under load")
+            health.append(time.monotonic() - began)
+            light.append(ask(server, "count(one)", {"time": START}, 30))
+            time.sleep(0.05)
+        for t in threads:
+            t.join()
+    statuses, grown = [a[0] for a in answers], high_water(server) - before
+    print("# 50 at once: %s, slowest %.2f s, memory %d MiB; beside them /-/healthy at worst %.3f s, a light query %s, slowest %.3f s" % (
+        {s: statuses.count(s) for s in set(statuses)}, max(a[1] for a in answers), grown // MIB, max(health),
+        {s: [a[0] for a in light].count(s) for s in {a[0] for a in light}}, max(a[1] for a in light)))
+    print("# ingest alone: %s" % alone.shown())
+    print("# ingest beside the 50: %s" % beside.shown(), flush=True)
+    expect(len(answers), 100, "answers")
     expect([s for s in statuses if s != 200 and s not in REFUSALS], [], "statuses")
+    expect(alone.refused + beside.refused, 0, "pushes refused")
 
 
 def still_correct(server):
