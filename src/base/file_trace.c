@@ -24,6 +24,7 @@ static struct {
     char *root;
     size_t n_root;
     uint64_t bytes, max_bytes, records, die_after;
+    enum trace_kind die_kind; /* 0: any */
     bool is_full;
 } trace = { .log = -1 };
 
@@ -71,10 +72,11 @@ uint64_t file_trace_records(void)
     return n;
 }
 
-void file_trace_die_after(uint64_t records)
+void file_trace_die_after(uint64_t records, enum trace_kind kind)
 {
     pthread_mutex_lock(&mu);
     trace.die_after = records;
+    trace.die_kind = kind;
     pthread_mutex_unlock(&mu);
 }
 
@@ -95,7 +97,9 @@ static void record(struct trace_record *r, const char *path, const char *to, con
     }
     check(writev(trace.log, v, COUNT(v)) == (ssize_t)n);
     trace.bytes += n;
-    if (++trace.records == trace.die_after) raise(SIGKILL);
+    trace.records++;
+    bool is_time = trace.die_after > 0 && trace.records >= trace.die_after;
+    if (is_time && (trace.die_kind == 0 || trace.die_kind == r->kind)) raise(SIGKILL);
 }
 
 /* The path below root; NULL when it is not there. */

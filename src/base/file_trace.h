@@ -42,8 +42,10 @@ struct trace_record {
 int file_trace_start(const char *root, const char *log, uint64_t max_bytes, struct err *);
 void file_trace_stop(void);
 bool file_trace_is_full(void);
-uint64_t file_trace_records(void);                 /* since file_trace_start */
-void file_trace_die_after(uint64_t records);       /* SIGKILL to ourselves, exactly there; 0 = never */
+uint64_t file_trace_records(void); /* since file_trace_start */
+/* SIGKILL to ourselves, exactly after this record or the first one of the kind (0: any) behind it; 0 = never
+ */
+void file_trace_die_after(uint64_t records, enum trace_kind);
 void file_trace_mark(const void *bytes, size_t n); /* nothing when no trace runs */
 
 /* ---- for file.c ---- */

@@ -103,6 +103,36 @@ static int look_at_day(const char *name, bool is_dir, void *ctx)
     return file_list(path, look_at, f, f->e);
 }
 
+/* ---- exemplars and metadata ---- */
+
+static int load_exemplars(const char *path, struct err *e)
+{
+    struct exemplar_store *x = exemplar_store_new(0);
+    int rc = exemplar_store_load(x, path, e);
+    exemplar_store_free(x);
+    return rc;
+}
+
+static int load_metadata(const char *path, struct err *e)
+{
+    struct metadata_store *m = metadata_store_new(0);
+    int rc = metadata_store_load(m, path, e);
+    metadata_store_free(m);
+    return rc;
+}
+
+static void check_extra(struct fsck *f, const char *name, int (*load)(const char *path, struct err *))
+{
+    char path[4200];
+    struct err e = ERR_INIT;
+    snprintf(path, sizeof path, "%s/%s", f->dir, name);
+    if (!file_exists(path)) return;
+    f->found = 0;
+    if (load(path, &e) < 0) finding(f, e.text);
+    count_bytes(f, path);
+    verdict(f, path);
+}
+
 /* ---- the WAL ---- */
 
 static int any_series(void *ctx, series_key key, struct str packed)
@@ -174,6 +204,8 @@ int embedded_fsck(const char *dir, void (*line)(void *ctx, const char *text), vo
     snprintf(path, sizeof path, "%s/metrics", dir);
     rc = file_list(path, look_at_day, &f, e);
     if (rc == ERR_FIND) rc = OK;
+    check_extra(&f, EXEMPLARS_FILE, load_exemplars);
+    check_extra(&f, METADATA_FILE, load_metadata);
     if (rc == OK) rc = check_wal(&f);
     manifest_state_release(&f.state);
     return rc;

@@ -136,7 +136,9 @@ static void live(struct run *r, unsigned life, uint32_t first, bool must_die)
     snprintf(data, sizeof data, "%s/data", r->root);
     conf = work_conf(data);
     if (file_trace_start(r->root, r->trace_path, TRACE_MAX, &e) < 0) _exit(4);
-    if (must_die) file_trace_die_after(1 + random_below(&rnd, 6 * n));
+    /* Mostly between a write and its sync: the page cache has what the disk has not. */
+    if (must_die)
+        file_trace_die_after(1 + random_below(&rnd, 6 * n), random_below(&rnd, 3) ? TRACE_WRITE : 0);
     if (embedded_open(&conf, &s, &e) < 0) {
         printf("# %s\n", e.text);
         fflush(stdout);
@@ -357,11 +359,30 @@ static int by_size(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* The first kill after this record, from the front again behind the last; trace.n: there is none. */
+static size_t next_kill(const struct run *r, size_t record)
+{
+    const char *path, *bytes;
+    for (size_t i = 1; i <= r->trace.n; i++) {
+        size_t at = (record + i) % r->trace.n;
+        struct work_mark mark;
+        if (trace_get(&r->trace, at, &path, &bytes)->kind != TRACE_MARK) continue;
+        memcpy(&mark, bytes, sizeof mark);
+        if (mark.state == STATE_KILLED) return at;
+    }
+    return r->trace.n;
+}
+
 static void choose_points(struct run *r, size_t n)
 {
     struct rnd rnd = random_of(r->seed, 2);
     r->n = MIN(n, IMAGES_A_RUN);
-    for (size_t i = 0; i < r->n; i++) r->at[i] = random_below(&rnd, r->trace.n);
+    size_t kill = 0; /* half of the moments soon after a kill, where two ways of losing meet */
+    for (size_t i = 0; i < r->n; i++) {
+        r->at[i] = random_below(&rnd, r->trace.n);
+        if (i % 2 == 0 && (kill = next_kill(r, kill)) < r->trace.n)
+            r->at[i] = kill + random_below(&rnd, 400) % (r->trace.n - kill);
+    }
     r->at[0] = r->trace.n - 1;
     qsort(r->at, r->n, sizeof r->at[0], by_size);
 }

@@ -412,7 +412,8 @@ static void choose(struct image *m, struct rnd *rnd, struct disk_loss *loss)
     m->is_whole = random_below(rnd, 3) == 0;
     m->has_garbage = random_below(rnd, 4) == 0;
     m->in_order = SIZE_MAX;
-    if (random_below(rnd, 6) == 0) m->in_order = m->d->record - MIN(m->d->record, random_below(rnd, 60));
+    size_t back = random_below(rnd, 60);
+    if (random_below(rnd, 6) == 0) m->in_order = m->d->record - MIN(m->d->record, back);
     snprintf(loss->text, sizeof loss->text, "sectors of %zu, %u/256 of bytes, %u/256 of names%s%s%s",
              m->sector, m->keep_bytes, m->keep_names, m->is_whole ? ", writes whole" : "",
              m->has_garbage ? ", garbage" : "", m->in_order != SIZE_MAX ? ", in order" : "");

@@ -38,6 +38,8 @@ struct work {
     int64_t day0_ms;
     atomic_uint state[WORK_BATCHES]; /* enum work_state */
     _Atomic int64_t taken_ns[WORK_BATCHES];
+    struct store *watched;     /* NULL, or: when it fails a waiter it must say so in its status */
+    atomic_uint silent, count; /* failures that it kept to itself; of all */
 };
 
 void work_init(struct work *, uint64_t seed);

@@ -118,7 +118,7 @@ TEST(trace_goes_on_in_the_next_process)
         pid_t pid = fork();
         if (pid == 0) {
             if (file_trace_start(under("d"), under("log"), 1 << 20, NULL) < 0) _exit(1);
-            file_trace_die_after(2);
+            file_trace_die_after(2, TRACE_MARK);
             for (int i = 0; i < 9; i++) file_trace_mark("ab", 2);
             _exit(2);
         }
