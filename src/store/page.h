@@ -24,6 +24,16 @@ enum page_kind {
     PAGE_INDEX = 4,   /* part: block index */
     PAGE_TOP = 5,     /* part: the index of the index pages */
     PAGE_SERIES = 16, /* 16..31 belong to the series index file (day_index.c) */
+
+    PAGE_RECORD_BLOCK = 32,    /* 32..47: record parts; what a block's columns are */
+    PAGE_RECORD_COLUMN = 33,   /* one column of a block */
+    PAGE_RECORD_CONTENT = 34,  /* long texts, end to end */
+    PAGE_RECORD_FILTER = 35,   /* a piece of a group's filter */
+    PAGE_RECORD_INDEX = 36,    /* the blocks of a group */
+    PAGE_RECORD_FIELDS = 37,   /* fields of the part and which column they have */
+    PAGE_RECORD_CONTENTS = 38, /* where the content pages are */
+    PAGE_RECORD_ORIGINS = 39,  /* distinct resources of the part */
+    PAGE_RECORD_TOP = 40,      /* the groups */
 };
 
 /* ---- making ---- */

@@ -1,0 +1,277 @@
+/* record_writer.c - a record part from front to back: header, then blocks with their content pages between
+ * them; after each group of blocks its filters and its index; at the end the fields, the places of the
+ * content pages, the origins, the top page and the footer.
+ *
+ * Always true:
+ *   1. Until the footer is written the file is not a part; a writer that fails or is abandoned removes it.
+ *   2. Keys only rise, checked row by row: what breaks the order is refused and nothing is written.
+ *   3. Memory is a block, a content page, the hashes of a group and its index entries. */
+#include "store/record_writer.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "store/record_columns.h"
+
+#define WRITE_BYTES (256u << 10) /* collected before the disk is asked */
+
+struct record_writer {
+    char *path;
+    int fd;
+    char head[RECORD_HEAD_BYTES];
+    const struct record_layout *layout;
+    struct record_part_info info;
+    struct page_packer *packer;
+    struct page_packer *plain; /* filters: bits that do not compress, read by offset */
+    struct record_fields fields;
+    struct record_content content;
+    struct record_origins origins;
+    struct record_columns columns;
+    struct buf out;
+    uint64_t written; /* bytes handed to the file; out follows */
+
+    struct record_place place[FILTER_GROUP]; /* of the open group */
+    size_t n_places;
+    struct filter_builder *filter[FILTER_CLASSES];
+    size_t most_hashes[FILTER_CLASSES]; /* of one block of the group */
+    struct record_group *group;
+    size_t n_groups, groups_cap;
+};
+
+int record_writer_open(const char *path, const struct record_layout *layout, uint32_t level,
+                       uint64_t sequence, int zstd_level, struct record_writer **out, struct err *e)
+{
+    int fd = file_open(path, O_WRONLY | O_CREAT | O_EXCL, e);
+    if (fd < 0) return fd;
+
+    struct record_writer *w = mem_alloc_zero(sizeof *w);
+    w->path = mem_strdup(path);
+    w->fd = fd;
+    w->layout = layout;
+    w->packer = page_packer_new(zstd_level);
+    w->plain = page_packer_new(-1);
+    w->out = (struct buf)BUF_INIT(SIZE_MAX / 4);
+    record_fields_init(&w->fields);
+    record_content_init(&w->content, w->packer, &w->out, &w->written);
+    record_origins_init(&w->origins);
+    record_columns_init(&w->columns, layout, &w->fields, &w->content, &w->origins);
+    for (int c = 0; c < FILTER_CLASSES; c++) w->filter[c] = filter_builder_new((enum filter_class)c);
+    w->info = (struct record_part_info){
+        .min_ns = INT64_MAX, .max_ns = INT64_MIN, .level = level, .sequence = sequence
+    };
+    record_head_put(w->head, &(struct record_part_head){ level, zstd_level, sequence, layout->table });
+    buf_add(&w->out, w->head, sizeof w->head);
+    *out = w;
+    return OK;
+}
+
+static void writer_free(struct record_writer *w)
+{
+    record_columns_release(&w->columns);
+    record_origins_release(&w->origins);
+    record_content_release(&w->content);
+    record_fields_release(&w->fields);
+    for (int c = 0; c < FILTER_CLASSES; c++) filter_builder_free(w->filter[c]);
+    page_packer_free(w->packer);
+    page_packer_free(w->plain);
+    buf_release(&w->out);
+    mem_free(w->group);
+    mem_free(w->path);
+    mem_free(w);
+}
+
+void record_writer_abandon(struct record_writer *w)
+{
+    if (w == NULL) return;
+    if (w->fd >= 0) file_close(w->fd, NULL);
+    file_unlink(w->path, NULL);
+    writer_free(w);
+}
+
+static int drain(struct record_writer *w, struct err *e)
+{
+    int rc = file_write(w->fd, w->out.p, w->out.n, e);
+    if (rc < 0) return rc;
+    w->written += w->out.n;
+    buf_clear(&w->out);
+    return OK;
+}
+
+/* ---- groups ---- */
+
+static uint64_t here(const struct record_writer *w)
+{
+    return w->written + w->out.n;
+}
+
+static void put_filter(struct record_writer *w, enum filter_class c, struct record_group *g)
+{
+    struct buf raw = BUF_INIT(SIZE_MAX / 4);
+    filter_finish(w->filter[c], &raw);
+    g->filter_at[c] = here(w);
+    for (size_t at = 0; at < raw.n; at += RECORD_FILTER_PIECE)
+        page_put(w->packer, &w->out, PAGE_RECORD_FILTER,
+                 str_make(raw.p + at, MIN(raw.n - at, (size_t)RECORD_FILTER_PIECE)));
+    g->filter_bytes[c] = here(w) - g->filter_at[c];
+    buf_release(&raw);
+}
+
+static int flush_group(struct record_writer *w, struct err *e)
+{
+    if (w->n_places == 0) return OK;
+    struct record_group g = { .blocks = w->n_places, .min_ns = INT64_MAX, .max_ns = INT64_MIN };
+    for (size_t i = 0; i < w->n_places; i++) {
+        g.rows += w->place[i].rows;
+        g.min_ns = MIN(g.min_ns, w->place[i].min_ns);
+        g.max_ns = MAX(g.max_ns, w->place[i].max_ns);
+    }
+    for (int c = 0; c < FILTER_CLASSES; c++) put_filter(w, (enum filter_class)c, &g);
+    struct buf raw = BUF_INIT(PAGE_RAW_MAX);
+    record_places_put(&raw, w->place, w->n_places);
+    g.index_at = here(w);
+    page_put(w->packer, &w->out, PAGE_RECORD_INDEX, buf_view(&raw));
+    g.index_bytes = here(w) - g.index_at;
+    buf_release(&raw);
+
+    w->group = mem_grow(w->group, w->n_groups, &w->groups_cap, sizeof *w->group);
+    w->group[w->n_groups++] = g;
+    w->n_places = 0;
+    memset(w->most_hashes, 0, sizeof w->most_hashes);
+    return drain(w, e);
+}
+
+/* What the group's filter would take with one block more of n hashes: 14 or 29 bits a hash, rounded up to a
+ * power of two, a row of a bit a block. */
+static bool outgrows(const struct record_writer *w, enum filter_class c, size_t n)
+{
+    static const uint64_t bits[FILTER_CLASSES] = { [FILTER_WORDS] = 14, [FILTER_IDS] = 29 };
+    uint64_t most = MAX(w->most_hashes[c], n), rows = 64;
+    while (rows < most * bits[c]) rows *= 2;
+    return rows * (w->n_places / 8 + 1) > RECORD_FILTER_MAX;
+}
+
+static int count_place(struct record_writer *w, struct record_place place, uint64_t at)
+{
+    place.at = at;
+    w->place[w->n_places++] = place;
+    if (w->info.blocks++ == 0) w->info.first = place.first;
+    w->info.last = place.last;
+    w->info.rows += place.rows;
+    w->info.min_ns = MIN(w->info.min_ns, place.min_ns);
+    w->info.max_ns = MAX(w->info.max_ns, place.max_ns);
+    return OK;
+}
+
+static int room_for_block(struct record_writer *w, const size_t n[FILTER_CLASSES], struct err *e)
+{
+    bool is_full = w->n_places == FILTER_GROUP;
+    for (int c = 0; c < FILTER_CLASSES; c++)
+        is_full |= w->n_places > 0 && outgrows(w, (enum filter_class)c, n[c]);
+    int rc = is_full ? flush_group(w, e) : OK;
+    for (int c = 0; c < FILTER_CLASSES; c++) w->most_hashes[c] = MAX(w->most_hashes[c], n[c]);
+    return rc;
+}
+
+static int flush_block(struct record_writer *w, struct err *e)
+{
+    if (w->columns.rows == 0) return OK;
+    struct record_hashes *h = &w->columns.hashes;
+    int rc = room_for_block(w, h->n, e);
+    if (rc < 0) return rc;
+    for (int c = 0; c < FILTER_CLASSES; c++) filter_add_block(w->filter[c], h->at[c], h->n[c]);
+    struct record_place place;
+    uint64_t at = here(w);
+    record_columns_finish(&w->columns, w->packer, &w->out, &place);
+    count_place(w, place, at);
+    return w->out.n >= WRITE_BYTES ? drain(w, e) : OK;
+}
+
+/* ---- rows ---- */
+
+int record_writer_add(struct record_writer *w, const struct record *r, uint64_t sequence, struct err *e)
+{
+    struct record_key key;
+    record_key_of(w->layout, r, &key);
+    const struct record_key *last = w->columns.rows > 0 ? &w->columns.place.last : &w->info.last;
+    bool any = w->columns.rows > 0 || w->info.blocks > 0;
+    if (any && record_key_cmp(last, &key) > 0)
+        return err_set(e, ERR_ORDER, "record of time %lld after one of time %lld: keys fall",
+                       (long long)key.time_ns, (long long)last->time_ns);
+    record_columns_add(&w->columns, r, &key, sequence);
+    return record_columns_full(&w->columns) ? flush_block(w, e) : OK;
+}
+
+size_t record_writer_pending(const struct record_writer *w)
+{
+    return w->columns.rows;
+}
+
+/* ---- the end ---- */
+
+static uint32_t put_tail_page(struct record_writer *w, struct buf *out, enum page_kind kind, struct buf *raw)
+{
+    size_t before = out->n;
+    page_put(w->packer, out, kind, buf_view(raw));
+    buf_clear(raw);
+    return (uint32_t)(out->n - before);
+}
+
+static void put_tail(struct record_writer *w, struct record_part_foot *foot, struct buf *top)
+{
+    struct buf raw = BUF_INIT(PAGE_RAW_MAX);
+    record_fields_put(&raw, &w->fields);
+    foot->fields_bytes = put_tail_page(w, &w->out, PAGE_RECORD_FIELDS, &raw);
+    record_contents_put(&raw, w->content.at, w->content.n);
+    foot->contents_bytes = put_tail_page(w, &w->out, PAGE_RECORD_CONTENTS, &raw);
+    record_origins_put(&raw, &w->origins);
+    foot->origins_bytes = put_tail_page(w, &w->out, PAGE_RECORD_ORIGINS, &raw);
+    struct record_top t = { w->content.bytes, w->info.first, w->info.last, w->info.min_ns,
+                            w->info.max_ns,   w->n_groups,   w->group };
+    record_top_put(&raw, &t);
+    foot->top_bytes = put_tail_page(w, top, PAGE_RECORD_TOP, &raw);
+    buf_release(&raw);
+}
+
+static int put_end(struct record_writer *w, struct err *e)
+{
+    int rc = flush_block(w, e);
+    if (rc == OK) rc = flush_group(w, e);
+    if (rc < 0) return rc;
+
+    record_content_close(&w->content);
+    struct buf top = BUF_INIT(PAGE_RAW_MAX + PAGE_HEAD_BYTES);
+    struct record_part_foot foot = {
+        .rows = w->info.rows, .tail_at = here(w), .sequence = w->info.sequence, .level = w->info.level
+    };
+    char bytes[RECORD_FOOT_BYTES];
+    put_tail(w, &foot, &top);
+    record_foot_put(bytes, &foot, w->head, buf_view(&top));
+    buf_str(&w->out, buf_view(&top));
+    buf_add(&w->out, bytes, sizeof bytes);
+    buf_release(&top);
+    return drain(w, e);
+}
+
+int record_writer_finish(struct record_writer *w, struct record_part_info *info, struct err *e)
+{
+    int rc = put_end(w, e);
+    if (rc == OK) rc = file_sync(w->fd, e);
+    if (rc == OK) {
+        rc = file_close(w->fd, e);
+        w->fd = -1;
+    }
+    if (rc < 0) {
+        err_where(e, "writing %s", w->path);
+        record_writer_abandon(w);
+        return rc;
+    }
+    w->info.bytes = w->written;
+    w->info.content_bytes = w->content.bytes;
+    w->info.columns = w->fields.columns;
+    if (info) *info = w->info;
+    writer_free(w);
+    return OK;
+}
