@@ -8,7 +8,7 @@
 #include "server/cli.h"
 
 static const char usage[] =
-    "vedette query [--server URL] [--time T | --start T --end T --step D] [--json] EXPRESSION";
+    "vedette query [--server URL] [--time T | --start T --end T --step D] [--json] [--explain] EXPRESSION";
 
 static void form_add(struct buf *form, const char *key, const char *value)
 {
@@ -147,7 +147,9 @@ static int show(struct str body, struct buf *out)
     return status_code;
 }
 
-static int ask(const char *server, const char *path, struct str form, bool as_json)
+enum shape { TABLE, RAW, PLAN }; /* as a table, as it came, what was done for it */
+
+static int ask(const char *server, const char *path, struct str form, enum shape shape)
 {
     struct buf url = BUF_INIT(4096), out = BUF_INIT((size_t)1 << 30);
     struct err e = ERR_INIT;
@@ -165,9 +167,9 @@ static int ask(const char *server, const char *path, struct str form, bool as_js
     int status = 1;
     if (http_fetch_now(&fetch, &got, &e) < 0) {
         fprintf(stderr, "vedette query: %s: %s\n", server, e.text);
-    } else if (as_json) {
+    } else if (shape == RAW || (shape == PLAN && got.status == 200)) {
         fwrite(got.body.p, 1, got.body.n, stdout);
-        fputc('\n', stdout);
+        if (shape == RAW) fputc('\n', stdout);
         status = got.status == 200 ? 0 : 1;
     } else {
         status = show(buf_view(&got.body), &out);
@@ -182,13 +184,14 @@ static int ask(const char *server, const char *path, struct str form, bool as_js
 int cli_query(int argc, char **argv)
 {
     if (cli_switch(&argc, argv, "--help"))
-        return printf("usage: %s\n\nTimes are Unix seconds or RFC 3339; a step is a duration like 30s.\n",
+        return printf("usage: %s\n\nTimes are Unix seconds or RFC 3339; a step is a duration like 30s.\n"
+                      "--explain runs the query and shows what was done for it instead of the answer.\n",
                       usage),
                0;
     const char *server = cli_flag(&argc, argv, "--server");
     const char *time = cli_flag(&argc, argv, "--time"), *start = cli_flag(&argc, argv, "--start");
     const char *end = cli_flag(&argc, argv, "--end"), *step = cli_flag(&argc, argv, "--step");
-    bool as_json = cli_switch(&argc, argv, "--json");
+    bool as_json = cli_switch(&argc, argv, "--json"), explain = cli_switch(&argc, argv, "--explain");
     int bad = cli_no_more_flags(argc, argv, usage);
     if (bad) return bad;
     if (argc != 1 || (start != NULL) != (end != NULL)) return fprintf(stderr, "usage: %s\n", usage), 2;
@@ -199,8 +202,12 @@ int cli_query(int argc, char **argv)
     form_add(&form, "start", start);
     form_add(&form, "end", end);
     if (start != NULL) form_add(&form, "step", step ? step : "60s");
-    int status = ask(server ? server : CLI_SERVER_DEFAULT, start ? "/api/v1/query_range" : "/api/v1/query",
-                     buf_view(&form), as_json);
+    if (explain && !as_json) form_add(&form, "format", "text");
+    const char *path = explain ? "/api/v1/explain" : start ? "/api/v1/query_range" : "/api/v1/query";
+    int status = ask(server ? server : CLI_SERVER_DEFAULT, path, buf_view(&form),
+                     as_json   ? RAW
+                     : explain ? PLAN
+                               : TABLE);
     buf_release(&form);
     return status;
 }

@@ -22,6 +22,7 @@ const struct http_route prometheus_routes[] = {
     GET_POST("/api/v1/query_exemplars", handle_query_exemplars),
     GET_POST("/api/v1/format_query", handle_format_query),
     GET_POST("/api/v1/parse_query", handle_parse_query),
+    GET_POST("/api/v1/explain", handle_explain), /* ours */
     { "GET", "/api/v1/functions", handle_functions },
 
     GET_POST("/api/v1/series", handle_series),

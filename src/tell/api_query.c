@@ -1,4 +1,5 @@
 /* api_query.c - query, query_range, query_exemplars, format_query, parse_query. */
+#include "tell/api_query.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -11,15 +12,9 @@
 #define POINTS_MAX  11000 /* a series; a week by minutes, a year by hours */
 #define QUERY_ARENA ((size_t)256 << 20)
 
-struct ask {
-    struct query_conf conf;
-    size_t limit;
-    struct str stats; /* the parameter */
-};
-
 /* ---- parameters ---- */
 
-static int take_common(struct http_exchange *x, struct ask *a, struct err *e)
+static int take_common(struct http_exchange *x, struct query_ask *a, struct err *e)
 {
     int64_t timeout_ms, lookback_ms;
     int rc;
@@ -36,10 +31,12 @@ static int take_common(struct http_exchange *x, struct ask *a, struct err *e)
     a->conf.cancelled = http_gone(x);
     a->stats = http_param(x, "stats");
     a->conf.stats = a->stats.n > 0;
+    a->conf.stats_per_step = str_is(a->stats, "all");
+    a->conf.nocache = str_is(http_param(x, "nocache"), "1") || str_is(http_param(x, "nocache"), "true");
     return OK;
 }
 
-static int take_instant(struct http_exchange *x, struct ask *a, struct err *e)
+int query_ask_instant(struct http_exchange *x, struct query_ask *a, struct err *e)
 {
     int rc;
 
@@ -49,7 +46,7 @@ static int take_instant(struct http_exchange *x, struct ask *a, struct err *e)
     return take_common(x, a, e);
 }
 
-static int take_range(struct http_exchange *x, struct ask *a, struct err *e)
+int query_ask_range(struct http_exchange *x, struct query_ask *a, struct err *e)
 {
     struct query_conf *c = &a->conf;
     int rc;
@@ -79,8 +76,8 @@ static int take_range(struct http_exchange *x, struct ask *a, struct err *e)
 /* ---- query and query_range ---- */
 
 /* The engine's warnings and what this layer has to add. */
-static struct str *all_warnings(struct http_exchange *x, const struct ask *a, const struct annotations *notes,
-                                bool truncated, size_t *n)
+static struct str *all_warnings(struct http_exchange *x, const struct query_ask *a,
+                                const struct annotations *notes, bool truncated, size_t *n)
 {
     struct str *w = arena_array(http_arena(x), notes->n_warnings + 2, sizeof *w);
 
@@ -96,7 +93,7 @@ static struct str *all_warnings(struct http_exchange *x, const struct ask *a, co
     return w;
 }
 
-static void answer_query(struct http_exchange *x, const struct prometheus_api *api, const struct ask *a)
+static void answer_query(struct http_exchange *x, const struct prometheus_api *api, const struct query_ask *a)
 {
     struct buf out = BUF_INIT(ANSWER_MAX_BYTES);
     struct query_result r = { 0 };
@@ -117,10 +114,10 @@ static void answer_query(struct http_exchange *x, const struct prometheus_api *a
 
 static void run_query(struct http_exchange *x, const struct prometheus_api *api)
 {
-    struct ask a = { 0 };
+    struct query_ask a = { 0 };
     struct err e = ERR_INIT;
 
-    if (take_instant(x, &a, &e) < 0)
+    if (query_ask_instant(x, &a, &e) < 0)
         respond_err(x, &e);
     else
         answer_query(x, api, &a);
@@ -128,10 +125,10 @@ static void run_query(struct http_exchange *x, const struct prometheus_api *api)
 
 static void run_query_range(struct http_exchange *x, const struct prometheus_api *api)
 {
-    struct ask a = { 0 };
+    struct query_ask a = { 0 };
     struct err e = ERR_INIT;
 
-    if (take_range(x, &a, &e) < 0)
+    if (query_ask_range(x, &a, &e) < 0)
         respond_err(x, &e);
     else
         answer_query(x, api, &a);

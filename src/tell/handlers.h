@@ -7,6 +7,8 @@ http_handler handle_query, handle_query_range, handle_query_exemplars, handle_fo
     handle_parse_query;
 /* api_functions.c */
 http_handler handle_functions;
+/* api_explain.c */
+http_handler handle_explain;
 /* api_series.c */
 http_handler handle_series, handle_labels, handle_label_values, handle_metadata;
 /* api_targets.c */

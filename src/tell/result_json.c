@@ -126,8 +126,34 @@ static void put_seconds(struct buf *out, const char *key, double v, char after)
     buf_char(out, after);
 }
 
-static void put_stats(struct buf *out, const struct query_stats *s)
+/* [[time, samples], ...]: what stats=all adds. */
+static void put_steps(struct buf *out, const struct query_result *r)
 {
+    const struct query_stats *s = &r->stats;
+    buf_cs(out, "\"totalQueryableSamplesPerStep\":[");
+    for (size_t i = 0; i < s->steps && !out->full; i++) {
+        buf_cs(out, i > 0 ? ",[" : "[");
+        prom_put_time(out, s->start_ms + (int64_t)i * s->step_ms);
+        buf_printf(out, ",%llu]", (unsigned long long)s->samples_per_step[i]);
+    }
+    buf_cs(out, "],");
+}
+
+static void put_cache(struct buf *out, const struct query_stats *s)
+{
+    static const char *const uses[] = { "unused", "refused", "miss", "partial", "hit" };
+    buf_printf(out, ",\"cache\":{\"plan\":\"%s\",\"result\":\"%s\"", s->plan_was_cached ? "hit" : "miss",
+               uses[s->cache]);
+    if (s->cache_why) {
+        buf_cs(out, ",\"why\":");
+        json_escape(out, str_of(s->cache_why));
+    }
+    buf_printf(out, ",\"steps\":%zu,\"stepsReused\":%zu}", s->steps, s->steps_reused);
+}
+
+static void put_stats(struct buf *out, const struct query_result *r)
+{
+    const struct query_stats *s = &r->stats;
     buf_cs(out, ",\"stats\":{\"timings\":{");
     put_seconds(out, "evalTotalTime", s->parse_s + s->prepare_s + s->eval_s, ',');
     put_seconds(out, "resultSortTime", 0, ',');
@@ -135,10 +161,13 @@ static void put_stats(struct buf *out, const struct query_stats *s)
     put_seconds(out, "innerEvalTime", s->eval_s, ',');
     put_seconds(out, "execQueueTime", s->queue_s, ',');
     put_seconds(out, "execTotalTime", s->total_s, '}');
-    buf_printf(out,
-               ",\"samples\":{\"totalQueryableSamples\":%llu,\"samplesRead\":%llu,\"peakSamples\":%llu}}",
+    buf_cs(out, ",\"samples\":{");
+    if (s->samples_per_step) put_steps(out, r);
+    buf_printf(out, "\"totalQueryableSamples\":%llu,\"samplesRead\":%llu,\"peakSamples\":%llu}",
                (unsigned long long)s->samples_total, (unsigned long long)s->samples_total,
                (unsigned long long)s->samples_peak);
+    if (s->samples_per_step) put_cache(out, s);
+    buf_char(out, '}');
 }
 
 bool result_json(struct buf *out, const struct query_result *r, size_t limit, bool stats, int64_t time_ms)
@@ -155,7 +184,7 @@ bool result_json(struct buf *out, const struct query_result *r, size_t limit, bo
     case PROMQL_STRING: put_text(out, r->text, time_ms); break;
     default: truncated = put_list(out, r, limit);
     }
-    if (stats) put_stats(out, &r->stats);
+    if (stats) put_stats(out, r);
     buf_char(out, '}');
     return truncated;
 }

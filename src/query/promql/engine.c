@@ -30,7 +30,9 @@
 /* A query is light when it looks at no more than this. */
 #define LIGHT_SPAN_MS  ((int64_t)3600 * 1000)
 #define LIGHT_STEPS    250
-#define LIGHT_SHARE    4 /* one place for light ones for so many others */
+#define LIGHT_SHARE    4                  /* one place for light ones for so many others */
+#define LIKELY_BYTES   ((size_t)16 << 20) /* of a query that is not light: then another is let in */
+#define SMALL_BYTES    ((size_t)1 << 20)
 #define ANSWER_WRITTEN 2 /* an answer is there twice while it is written out as JSON */
 
 struct engine_stats {
@@ -126,9 +128,17 @@ static bool is_light(const struct query *q, int64_t span_ms)
            (q->step_ms == 0 || (q->end_ms - q->start_ms) / q->step_ms < LIGHT_STEPS);
 }
 
+/* Queries that have just begun have taken nothing yet: were all let in at once, all would be refused later.
+ */
+static bool memory_free(const struct engine *en)
+{
+    size_t likely = MAX(atomic_load(&en->memory), en->running[0] * LIKELY_BYTES);
+    return en->running[0] == 0 || likely + LIKELY_BYTES <= en->conf.max_total_memory;
+}
+
 static int place_free(const struct engine *en, bool light)
 {
-    if (en->running[0] < en->conf.max_concurrent) return 0;
+    if (en->running[0] < en->conf.max_concurrent && memory_free(en)) return 0;
     return light && en->running[1] < en->conf.max_concurrent / LIGHT_SHARE + 1 ? 1 : -1;
 }
 
@@ -158,9 +168,15 @@ static void engine_leave(struct engine *en, int place)
 
 /* ---- memory ---- */
 
+size_t engine_memory(const struct engine *en)
+{
+    return atomic_load(&en->memory);
+}
+
 bool engine_has_room(const struct engine *en, size_t bytes)
 {
     size_t taken = atomic_load(&en->memory);
+    if (bytes < SMALL_BYTES) return true; /* asked again when it is taken */
     return taken <= en->conf.max_total_memory && bytes <= en->conf.max_total_memory - taken;
 }
 
@@ -173,11 +189,19 @@ static int no_room(struct engine *en, struct err *e)
                    en->conf.max_total_memory);
 }
 
-/* More bytes, or fewer when negative: SIZE_MAX wraps. */
-static int engine_take(struct engine *en, size_t more, struct err *e)
+/* More bytes, or fewer when negative: size_t wraps. */
+static size_t engine_take(struct engine *en, size_t more)
 {
-    size_t total = atomic_fetch_add(&en->memory, more) + more;
-    return total <= en->conf.max_total_memory || (ptrdiff_t)more <= 0 ? OK : no_room(en, e);
+    return atomic_fetch_add(&en->memory, more) + more;
+}
+
+/* More bytes for a query that has `own` with them. Who has next to nothing is not refused for others' sake.
+ */
+static int query_take(struct query *q, size_t more, size_t own, struct err *e)
+{
+    if (more == 0) return OK;
+    bool too_much = engine_take(q->engine, more) > q->engine->conf.max_total_memory;
+    return too_much && (ptrdiff_t)more > 0 && own > SMALL_BYTES ? no_room(q->engine, e) : OK;
 }
 
 int query_no_room(struct query *q, struct err *e)
@@ -189,7 +213,7 @@ int query_count(struct query *q, struct err *e)
 {
     size_t more = q->arena.used - q->counted;
     q->counted = q->arena.used;
-    return more ? engine_take(q->engine, more, e) : OK;
+    return query_take(q, more, q->arena.used + q->memory, e);
 }
 
 int query_count_result(struct query *q, struct query_result *r, struct err *e)
@@ -200,7 +224,7 @@ int query_count_result(struct query *q, struct query_result *r, struct err *e)
     if (arena_over(&r->arena))
         return err_set(e, ERR_LIMIT, "the answer needs more than the memory limit of %zu bytes",
                        q->max_memory);
-    return more ? engine_take(q->engine, more, e) : OK;
+    return query_take(q, more, now, e);
 }
 
 struct arena *query_arena_new(struct query *q)
@@ -218,7 +242,7 @@ int query_charge(struct query *q, size_t used, size_t *charged, struct err *e)
 {
     size_t more = used - *charged, total = atomic_fetch_add(&q->memory, more) + more;
     *charged = used;
-    int rc = more ? engine_take(q->engine, more, e) : OK;
+    int rc = query_take(q, more, total, e);
     if (rc < 0 || total <= q->max_memory) return rc;
     return err_set(e, ERR_LIMIT, "query needs more than its memory limit of %zu bytes", q->max_memory);
 }
@@ -231,7 +255,7 @@ static void release_arenas(struct query *q)
         mem_free(a);
     }
     q->arenas = NULL;
-    engine_take(q->engine, 0 - q->memory, NULL);
+    engine_take(q->engine, 0 - q->memory);
     q->memory = 0;
 }
 
@@ -247,7 +271,7 @@ void query_reset(struct query *q)
 static void query_release(struct query *q)
 {
     release_arenas(q);
-    engine_take(q->engine, 0 - q->counted, NULL);
+    engine_take(q->engine, 0 - q->counted);
     costs_release(q->costs);
     store_view_close(q->view);
     notes_release(&q->notes);
@@ -423,13 +447,16 @@ struct asking { /* one engine_query under way */
 static int prepare(struct asking *x, struct err *e)
 {
     struct query *q = x->q;
+    int64_t clock = clock_mono_ns();
     bool was_cached;
     int rc = plan_cache_get(x->en->plans, x->conf->text, q->max_memory, &x->plan, &was_cached, e);
+    x->out->stats.parse_s = since(&clock);
     if (rc < 0) return rc;
     x->out->stats.plan_was_cached = was_cached;
     stat_add(x->en->stats.plans[was_cached], 1);
     if ((rc = prepare_check(q, x->plan->root, e)) < 0) return rc;
     x->reads = prepare_window(q, x->plan->root, &x->window.from_ms, &x->window.to_ms);
+    x->out->stats.prepare_s = since(&clock);
     return OK;
 }
 
@@ -464,6 +491,8 @@ static void put_stats(struct asking *x)
     st->samples_total = q->samples;
     st->samples_peak = q->points;
     st->series = q->series;
+    st->start_ms = q->start_ms;
+    st->step_ms = q->step_ms;
     st->steps = step_index(q, q->end_ms) + 1;
     if (q->counts_steps) {
         st->samples_per_step = arena_zero(&x->out->arena, st->steps * sizeof *st->samples_per_step);
@@ -474,12 +503,11 @@ static void put_stats(struct asking *x)
 
 static int run_timed(struct asking *x, struct err *e)
 {
-    int64_t clock = clock_mono_ns();
     struct query_stats *st = &x->out->stats;
     int place, rc = prepare(x, e);
-
-    st->parse_s = since(&clock);
     if (rc < 0) return rc;
+
+    int64_t clock = clock_mono_ns();
     bool light = !x->reads || is_light(x->q, x->window.to_ms - x->window.from_ms);
     if ((rc = engine_enter(x->en, &x->q->call, light, &place, e)) < 0) return rc;
     st->queue_s = since(&clock);
@@ -522,7 +550,7 @@ int engine_query(struct engine *en, const struct query_conf *c, struct query_res
 void query_result_release(struct query_result *r)
 {
     arena_release(&r->arena);
-    if (r->engine) engine_take(r->engine, 0 - r->charged, NULL);
+    if (r->engine) engine_take(r->engine, 0 - r->charged);
     r->charged = 0;
     r->series = NULL;
     r->n = 0;

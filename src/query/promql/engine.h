@@ -70,6 +70,7 @@ struct query_stats {
     bool plan_was_cached;
     enum cache_use cache;
     const char *cache_why; /* CACHE_REFUSED, and misses whose answer could not be kept */
+    int64_t start_ms, step_ms;
     size_t steps, steps_reused;
     uint64_t *samples_per_step; /* when asked for: `steps` of them, from the first step on */
 };
@@ -93,3 +94,4 @@ struct query_result {
 /* ERR_PARSE (bad_data 400), ERR_EXEC and ERR_LIMIT (execution 422), ERR_TIMEOUT (503), ERR_CANCEL (499). */
 int engine_query(struct engine *, const struct query_conf *, struct query_result *, struct err *);
 void query_result_release(struct query_result *);
+size_t engine_memory(const struct engine *); /* what queries and answers take now */

@@ -210,6 +210,15 @@ static size_t children_of(const struct node *n, const struct node **out)
     return count;
 }
 
+/* Time of what was run at or beneath a node: some are part of their parent's work. */
+static double time_beneath(const struct explain_node *x)
+{
+    double sum = 0;
+    if (x->was_run) return x->seconds;
+    for (size_t i = 0; i < x->n; i++) sum += time_beneath(x->child[i]);
+    return sum;
+}
+
 struct explain_node *explain_tree(const struct query *q, const struct node *n, struct arena *a)
 {
     n = node_bare(n);
@@ -239,7 +248,7 @@ struct explain_node *explain_tree(const struct query *q, const struct node *n, s
     x->child = arena_array(a, x->n, sizeof *x->child);
     for (size_t i = 0; i < x->n; i++) {
         x->child[i] = explain_tree(q, children[i], a);
-        x->own_s -= x->child[i]->seconds;
+        x->own_s -= time_beneath(x->child[i]);
     }
     x->own_s = MAX(x->own_s, 0.0);
     return x;

@@ -193,19 +193,89 @@ TEST(who_waits_too_long_for_a_turn_goes_away)
                             .step_ms = 60000,
                             .cancelled = &stop },
                           0 };
-    struct asker quick = { en, { .text = STR("1"), .timeout_ms = 30 }, 0 };
+    struct asker quick = { en, { .text = STR("count_over_time(m[2h])"), .timeout_ms = 30 }, 0 };
+    struct asker light = { en, { .text = STR("count_over_time(m[5m])"), .timeout_ms = 10000 }, 0 };
     pthread_t t;
 
     pthread_create(&t, NULL, ask, &slow);
     usleep(100000); /* it has begun by now, and takes many seconds */
     ask(&quick);
     EXPECT_INT(quick.rc, ERR_TIMEOUT);
+    ask(&light); /* there is a place for those that look at little */
+    EXPECT_INT(light.rc, OK);
     atomic_store(&stop, true);
     pthread_join(t, NULL);
     EXPECT_INT(slow.rc, ERR_CANCEL);
+    quick.conf.timeout_ms = 10000;
     ask(&quick);
     EXPECT_INT(quick.rc, OK);
     engine_free(en);
+    store_close(s);
+}
+
+#define CAP   ((size_t)48 << 20)
+#define HEAVY 50
+
+static void *watch(void *ctx) /* the largest it ever said */
+{
+    struct watching {
+        atomic_bool stop;
+        struct engine *en;
+        size_t most;
+    } *w = ctx;
+    while (!atomic_load(&w->stop)) {
+        size_t now = engine_memory(w->en);
+        if (now > w->most) w->most = now;
+        usleep(200);
+    }
+    return NULL;
+}
+
+/* Each would like some 25 MB: rows of 400 series by 900 steps twice, and the answer. */
+TEST(fifty_heavy_queries_share_the_memory_there_is)
+{
+    struct store *s = filled(400, 600);
+    struct work_pool *pool = work_start("test", 2, 100);
+    struct engine *en =
+        engine_new(s, pool, &(struct engine_conf){ .max_total_memory = CAP, .no_result_cache = true });
+    struct {
+        atomic_bool stop;
+        struct engine *en;
+        size_t most;
+    } watching = { false, en, 0 };
+    struct asker heavy[HEAVY], light = { en, { .text = STR("count_over_time(m{i=\"1\"}[5m])") }, 0 };
+    pthread_t threads[HEAVY], watcher;
+    size_t answered = 0, refused = 0;
+
+    light.conf.start_ms = light.conf.end_ms = 600000;
+    pthread_create(&watcher, NULL, watch, &watching);
+    for (size_t i = 0; i < HEAVY; i++) {
+        heavy[i] = (struct asker){
+            en, { .text = STR("m + 1"), .end_ms = 36000000, .step_ms = 40000, .timeout_ms = 60000 }, 0
+        };
+        pthread_create(&threads[i], NULL, ask, &heavy[i]);
+    }
+    usleep(20000);
+    int64_t begun = clock_mono_ns();
+    ask(&light);
+    double seconds = (double)(clock_mono_ns() - begun) / 1e9;
+    for (size_t i = 0; i < HEAVY; i++) {
+        pthread_join(threads[i], NULL);
+        answered += heavy[i].rc == OK;
+        refused += heavy[i].rc == ERR_LIMIT;
+    }
+    atomic_store(&watching.stop, true);
+    pthread_join(watcher, NULL);
+    printf("%zu answered, %zu refused, at most %zu of %zu bytes; the light one took %.3f s\n", answered,
+           refused, watching.most, CAP, seconds);
+    EXPECT_INT(answered + refused, HEAVY);
+    EXPECT(answered > 0);
+    EXPECT_INT(light.rc, OK);
+    EXPECT(watching.most > CAP / 4);
+    EXPECT(watching.most < CAP + CAP / 8); /* what is asked for by all threads in one moment */
+    EXPECT_INT(engine_memory(en), 0);
+    engine_free(en);
+    work_stop(pool);
     store_close(s);
 }
 
@@ -264,5 +334,5 @@ TESTS(CASE(a_range_answer_is_a_matrix_sorted_by_labels), CASE(a_text_that_is_no_
       CASE(memory_is_asked_for_before_it_is_taken), CASE(a_million_steps_of_nearly_nothing_are_refused_too),
       CASE(times_beyond_all_reason_are_refused), CASE(too_many_samples_are_refused),
       CASE(a_deadline_ends_a_slow_query), CASE(a_cancelled_query_stops),
-      CASE(who_waits_too_long_for_a_turn_goes_away), CASE(many_threads_give_the_same_answer_as_one),
-      CASE(at_most_ten_notes_of_a_kind_are_listed))
+      CASE(who_waits_too_long_for_a_turn_goes_away), CASE(fifty_heavy_queries_share_the_memory_there_is),
+      CASE(many_threads_give_the_same_answer_as_one), CASE(at_most_ten_notes_of_a_kind_are_listed))

@@ -29,6 +29,11 @@ static const char *const texts[] = {
     "topk(2, avg by (job) (m))",
     "bottomk(1, sum by (job) (m > 3))",
     "avg_over_time(m[10m])",
+    "avg_over_time(m[14m])",
+    "sum_over_time(m[12m])",
+    "stdvar_over_time(m[13m])",
+    "deriv(m[15m])",
+    "predict_linear(m[20m], 60)",
     "sum_over_time(m[2m])",
     "stddev_over_time(m[3m])",
     "deriv(m[4m])",
@@ -138,11 +143,12 @@ static void add_rows(struct batch *b, int i, int64_t t)
     l[0].value = STR("c_total");
     batch_series_labels(b, (struct labels){ l, 3 });
     batch_sample(b, t, some_value(t, i, true));
-    if (i % 4 == 0) batch_start(b, chance(3) ? FIRST_MS - 1000 : t - 20000);
-    if (i % 8 == 0) {
+    if (i % 4 == 0) batch_start(b, chance(300) ? FIRST_MS - 1000 : t - 20000); /* seldom: a warning */
+    if (i % 8 == 0 && (i == 0 || t / SCRAPE % 13 == 0)) { /* some stand alone in their lookback */
         l[0].value = STR("h");
         batch_series_labels(b, (struct labels){ l, 3 });
-        batch_histogram(b, t, some_histogram(a, (uint64_t)(t - FIRST_MS) / 1000 % 900 + 1));
+        batch_histogram(b, t,
+                        some_histogram(a, (uint64_t)(t - FIRST_MS) / 1000 % (300 + 10 * (uint64_t)i) + 1));
     }
     if (i < 6) {
         le[0].value = STR("b_bucket");
@@ -399,6 +405,9 @@ TEST(a_change_of_what_a_step_saw_is_seen)
                   { "m offset 1m", 240000 },
                   { "m offset -1m", 360000 },
                   { "m smoothed", 600000 },
+                  { "m @ 3900", 300000 },
+                  { "sum(m @ 3900 offset -1m)", 360000 },
+                  { "max_over_time(m[2m:15s] @ 3900)", 300000 },
                   { "max_over_time(m[2m])", 300000 },
                   { "max_over_time(m[2m] offset -30s)", 330000 },
                   { "max_over_time((m offset -1m)[2m:15s] offset -1m)", 420000 },
