@@ -1,0 +1,95 @@
+/* The conformance suite of the waist (model/store.h): each case against each kind of store, in each state. */
+#include "store/embedded.h"
+#include "unit/store/store_model.h"
+#include "unit/store/waist_samples.h"
+#include "unit/toy_store.c"
+
+/* ---- kinds of stores ---- */
+
+static struct store *toy_open(const char *dir)
+{
+    (void)dir;
+    return toy_store_new();
+}
+
+static char *no_dir(void)
+{
+    return mem_strdup("");
+}
+
+static void no_dir_remove(char *dir)
+{
+    mem_free(dir);
+}
+
+static struct store *embedded(const char *dir)
+{
+    struct store *s;
+    struct err e = ERR_INIT;
+    struct embedded_conf conf = {
+        .dir = dir, .min_free_bytes = 1, .sync_interval_ms = 20, .wal_segment_bytes = 1 << 20
+    };
+    int rc = embedded_open(&conf, &s, &e);
+    if (rc < 0) print_error("open: %s\n", e.text);
+    EXPECT(rc == OK);
+    return s;
+}
+
+static const struct waist_kind toy_kind = { "toy", toy_open, no_dir, no_dir_remove, false };
+static const struct waist_kind embedded_kind = { "embedded", embedded, test_dir, test_dir_remove, true };
+
+/* ---- every case, kind and state as a test of its own ---- */
+
+struct check {
+    const struct waist_case *what;
+    const struct waist_kind *kind;
+    enum waist_state state;
+    enum table table;
+};
+
+static void run_check(void **state)
+{
+    const struct check *c = *state;
+    struct waist w;
+    waist_begin(&w, c->kind, c->state);
+    w.table = c->table;
+    c->what->run(&w);
+    waist_end(&w);
+}
+
+struct plan {
+    struct arena arena;
+    struct CMUnitTest *at;
+    size_t n, cap;
+};
+
+static void plan_add(struct plan *p, struct check c, const char *table)
+{
+    static const char *const state_names[] = { "in_memory", "flushed", "merged", "half_flushed", "reopened" };
+    struct check *keep = arena_alloc(&p->arena, sizeof *keep);
+    *keep = c;
+    p->at = arena_grow(&p->arena, p->at, p->n, &p->cap, sizeof *p->at);
+    p->at[p->n++] = (struct CMUnitTest){
+        .name =
+            arena_printf(&p->arena, "%s_%s%s_%s", c.kind->name, state_names[c.state], table, c.what->name).p,
+        .test_func = run_check,
+        .initial_state = keep,
+    };
+}
+
+static void plan_kind(struct plan *p, const struct waist_kind *kind)
+{
+    for (int state = 0; state < (kind->has_files ? WAIST_STATES : 1); state++)
+        for (size_t i = 0; i < COUNT(sample_cases); i++)
+            plan_add(p, (struct check){ &sample_cases[i], kind, (enum waist_state)state, TABLE_METRICS }, "");
+}
+
+int main(void)
+{
+    struct plan p = { .arena = ARENA_INIT(SIZE_MAX) };
+    plan_kind(&p, &toy_kind);
+    plan_kind(&p, &embedded_kind);
+    int failed = _cmocka_run_group_tests("waist", p.at, p.n, NULL, NULL);
+    arena_release(&p.arena);
+    return failed;
+}
