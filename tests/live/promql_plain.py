@@ -14,8 +14,9 @@ import re
 
 import promql_plain_functions as functions
 import promql_plain_operators as operators
-from promql_plain_functions import Element, Refused
-from promql_plain_tree import Aggregate, Binary, Call, Negate, Number, Range, Selector, Subquery, Text
+import promql_plain_windows as windowed
+from promql_plain_tree import Aggregate, Binary, Call, Negate, Number, Selector, Subquery, Text
+from promql_plain_values import Element, Refused
 
 LOOKBACK = 300_000
 DEFAULT_STEP = 60_000  # of subqueries
@@ -79,7 +80,7 @@ class Plain:
             else:
                 args.append(self.value(a, at, query))
         if windows is not None:
-            return functions.over_windows(node, windows, args, at)
+            return windowed.over_windows(node, windows, args, at)
         return functions.over_vectors(node, args, at)
 
     # ---- selectors ----
@@ -98,7 +99,7 @@ class Plain:
         at, out = self.reference(node, at, query), []
         for labels, samples in self.series(node.name, node.matchers):
             if node.extent == "smoothed":
-                value = functions.smoothed_at([p for p in samples if at - LOOKBACK < p[0] <= at + LOOKBACK and p[1] != "stale"], at)
+                value = windowed.smoothed_at([p for p in samples if at - LOOKBACK < p[0] <= at + LOOKBACK and p[1] != "stale"], at)
                 when = at
             else:
                 newest = [p for p in samples if at - LOOKBACK < p[0] <= at][-1:]

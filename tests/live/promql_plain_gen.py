@@ -110,6 +110,7 @@ MATCHERS = {"job": [("=", "api"), ("!=", "api"), ("=~", "a.*|x"), ("!~", "db")],
 WINDOWS = ["rate", "increase", "delta", "irate", "idelta", "changes", "resets", "deriv", "avg_over_time", "sum_over_time", "count_over_time", "present_over_time",
            "first_over_time", "last_over_time", "max_over_time", "min_over_time", "stddev_over_time", "stdvar_over_time", "mad_over_time", "quantile_over_time",
            "ts_of_first_over_time", "ts_of_last_over_time", "ts_of_max_over_time", "ts_of_min_over_time", "double_exponential_smoothing", "predict_linear", "absent_over_time"]
+LAST_DIGIT = ("ts_of_m", "changes", "resets", "rate", "increase", "irate")  # hang on whether two values are the same: not asked of computed ones
 NEWER = ["mad_over_time", "first_over_time", "ts_of_first_over_time", "ts_of_last_over_time", "ts_of_max_over_time", "ts_of_min_over_time", "double_exponential_smoothing"]
 MATHS = ["abs", "ceil", "floor", "sqrt", "exp", "sgn", "ln", "log2", "log10", "sin", "cos", "atan", "deg", "rad"]
 DATES = ["hour", "minute", "day_of_week", "day_of_month", "day_of_year", "days_in_month", "year", "month"]
@@ -249,7 +250,9 @@ class Generator:
     def window(self, depth, names, functions=WINDOWS, vector=None):
         name = self.pick(functions)
         names = names + (["mixed"] if self.chance(0.2) else [])
-        m = self.range(names) if name.startswith(("std", "deriv", "predict")) else self.matrix(depth, names, vector or self.vector)
+        exact = name.startswith(LAST_DIGIT)
+        inner = (lambda d: Selector(self.pick(FLOATS), (), "", self.offset(), self.at())) if exact else vector or self.vector
+        m = self.range(names) if name.startswith(("std", "deriv", "predict")) else self.matrix(depth, names, inner)
         if name == "quantile_over_time":
             return Call(name, (self.scalar(1), m))
         if name == "predict_linear":
@@ -285,6 +288,11 @@ class Generator:
         return Call(self.pick(MATHS), (self.vector(depth - 1),))
 
     def aggregate(self, depth, vector, names=None):
+        if names is None and self.chance(0.12):  # of values that are all different, so that the choice is forced
+            of = self.pick([Selector("temp", self.matchers("temp")), Selector("target_info"), Call("max_over_time", (Range("err_total", plain(300)),))])
+            if of.kids() or of.name == "target_info":
+                return Aggregate("count_values", of, Text(self.pick(["v", "job"])), self.pick(["", "by"]), ("job",))
+            return Aggregate(self.pick(["topk", "bottomk"]), of, self.pick([self.bound(k) for k in (0, 1, 2.5, 3, -1, 1000, math.nan)]), self.pick(["", "by"]), ("job",))
         name = self.pick(names or ["sum", "avg", "count", "min", "max", "group", "stddev", "stdvar", "quantile"])
         param = self.scalar(1) if name == "quantile" else None
         keep = self.pick(["", "by", "without"])
@@ -346,7 +354,11 @@ class Generator:
         buckets = self.pick([Selector("lat_bucket"), Call("rate", (Range("lat_bucket", self.duration(60)),))])
         if self.chance(0.5):
             buckets = Aggregate("sum", buckets, None, "by", self.pick([("le",), ("job", "le")]))
-        return self.quantiles(buckets)
+        return self.fractions(buckets) if self.chance(0.4) else self.quantiles(buckets)
+
+    def fractions(self, of):
+        low, high = self.pick([(0.0, 1.0), (-math.inf, 2.0), (0.3, 3.0), (1.0, math.inf), (2.0, 1.0), (0.0, 0.05), (-math.inf, math.inf)])
+        return Call("histogram_fraction", (self.bound(low), self.bound(high), of))
 
     def quantiles(self, of):
         """Round ranks only of counts that are whole: a rank on the edge of a bucket must not hang on the last digit."""
@@ -363,8 +375,7 @@ class Generator:
         if kind < 0.3:
             return self.quantiles(of)
         if kind < 0.5:
-            low, high = self.pick([(0.0, 1.0), (-math.inf, 2.0), (0.3, 3.0), (1.0, math.inf), (2.0, 1.0), (0.0, 0.05)])
-            return Call("histogram_fraction", (self.bound(low), self.bound(high), of))
+            return self.fractions(of)
         if kind < 0.6:
             return Call(self.pick(["changes", "resets", "count_over_time", "ts_of_last_over_time", "ts_of_first_over_time", "present_over_time", "ts_of_max_over_time"]), (self.range(NATIVES),))
         return Call(self.pick(["histogram_count", "histogram_sum", "histogram_avg", "histogram_stddev", "histogram_stdvar"]), (of,))
@@ -411,6 +422,8 @@ class Generator:
             return self.native(depth)
         if kind < 0.33:
             return self.limited(depth)
+        if kind < 0.35:
+            return Call(self.pick(["sort_by_label", "sort_by_label_desc"]), (self.vector(depth - 1),) + tuple(Text(l) for l in self.pick([("instance",), ("job", "instance"), ("code", "zone"), ()])))
         return self.vector(depth)
 
     def limited(self, depth):

@@ -1,8 +1,9 @@
 """promql_plain_operators.py - operators and aggregations of the plain evaluator."""
 import math
 
-from promql_plain_functions import Element, Refused, mean, quantile, total, variance
 from promql_plain_histogram import Histogram, Mismatch
+from promql_plain_values import Element, Refused
+from promql_plain_windows import mean, quantile, total, variance
 
 NAN, INF = math.nan, math.inf
 COMPARES = {"==": lambda a, b: a == b, "!=": lambda a, b: a != b, "<": lambda a, b: a < b, "<=": lambda a, b: a <= b,
@@ -163,8 +164,11 @@ def joined(node, m, o, out, made):
 # ---- aggregations ----
 
 def aggregated(node, vector, param):
-    if node.name in ("topk", "bottomk", "limitk") and math.isnan(param) and vector:
+    if node.name in ("topk", "bottomk") and math.isnan(param):
         raise Refused("no number")
+    if node.name == "count_values":
+        vector = [of_value(e, param) for e in vector]
+        node = node.but(labels=(node.labels if node.keep else ()) + (param,), keep="by") if node.keep != "without" else node.but(labels=tuple(l for l in node.labels if l != param))
     groups, out = {}, []
     for e in vector:
         if node.keep == "without":
@@ -187,6 +191,12 @@ def best(name, members, k):
     sign = -1 if name == "topk" else 1
     numbers = [e for e in members if e.is_float()]
     return sorted(numbers, key=lambda e: (math.isnan(e.value), 0 if math.isnan(e.value) else sign * e.value))[:max(0, k)]
+
+
+def of_value(e, target):
+    """The element with its value as a label, by which count_values then groups."""
+    text = "%d" % e.value if e.value == int(e.value) else repr(e.value)
+    return Element({**e.labels, target: text}, e.value, e.drop)
 
 
 def numbers(f):
@@ -226,6 +236,6 @@ def outermost(pick):
 
 
 GROUP = {
-    "sum": summed, "avg": averaged, "count": lambda m: float(len(m)), "group": lambda m: 1.0, "min": numbers(outermost(min)), "max": numbers(outermost(max)),
+    "sum": summed, "avg": averaged, "count": lambda m: float(len(m)), "count_values": lambda m: float(len(m)), "group": lambda m: 1.0, "min": numbers(outermost(min)), "max": numbers(outermost(max)),
     "stddev": numbers(lambda v: math.sqrt(variance(v))), "stdvar": numbers(variance), "quantile": numbers(quantile),
 }
