@@ -219,11 +219,11 @@ static void put_ids(struct buf *out, enum shape shape, const struct distinct *d,
     }
 }
 
-/* As a dictionary, when that is smaller. */
-static bool put_dictionary(struct buf *out, struct distinct *d, const struct str *v, size_t n,
-                           enum text_form form)
+/* As a dictionary, when that is smaller. What all distinct values look like, all values do. */
+static bool put_dictionary(struct buf *out, struct distinct *d, const struct str *v, size_t n)
 {
     if (!distinct_find(d, v, n)) return false;
+    enum text_form form = text_form_of(d->value, d->n);
     enum shape shape = shape_of_ids(d, n);
     size_t as_dictionary = text_bytes(form, d->n, d->bytes) + ids_bytes(d, n, shape);
     if (as_dictionary >= text_bytes(form, n, sum_bytes(v, n))) return false;
@@ -237,13 +237,12 @@ void text_column_put(struct buf *out, const struct str *v, size_t n)
 {
     check(n <= COLUMN_ROWS_MAX);
     if (n == 0) return;
-    enum text_form form = text_form_of(v, n);
     if (all_same(v, n)) {
-        put_values(out, SAME, form, v, 1);
+        put_values(out, SAME, text_form_of(v, 1), v, 1);
         return;
     }
     struct distinct d = { 0 };
-    if (!put_dictionary(out, &d, v, n, form)) put_values(out, PLAIN, form, v, n);
+    if (!put_dictionary(out, &d, v, n)) put_values(out, PLAIN, text_form_of(v, n), v, n);
     distinct_release(&d);
 }
 
