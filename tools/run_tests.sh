@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# run_tests.sh BUILD UNIT_PROGRAM... : unit programs, then every live and browser test. Last line: N passed, N failed, N skipped.
+# run_tests.sh BUILD UNIT_PROGRAM... : unit programs, then the CI share of the fault tests, then every live and browser test. Last line: N passed, N failed, N skipped.
 #
-# A live test is a program in tests/live (or tests/browser) that takes the build folder as its argument, starts what it needs on
+# A live test is a program in tests/live (or tests/fault, tests/browser) that takes the build folder as its argument, starts what it needs on
 # free loopback ports, prints one line a case (ok NAME / not ok NAME: why / skip NAME: why), and exits 0 unless a case failed.
 set -u
 cd "$(dirname "$0")/.."
@@ -16,7 +16,7 @@ passed=$(echo "$counts" | cut -d' ' -f1) failed=$(echo "$counts" | cut -d' ' -f3
 echo "unit tests: $counts"
 [ $unit_rc -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
 
-for program in tests/live/*_test.* tests/browser/*_test.*; do
+for program in tests/fault/*_test.* tests/live/*_test.* tests/browser/*_test.*; do
     [ -f "$program" ] || continue
     name=$(basename "$program")
     case $name in
