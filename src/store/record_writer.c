@@ -6,7 +6,7 @@
  *   1. Until the footer is written the file is not a part; a writer that fails or is abandoned removes it.
  *   2. Keys only rise, checked row by row: what breaks the order is refused and nothing is written.
  *   3. Memory is a block, a content page, the hashes of a group and its index entries. */
-#include "store/record_writer.h"
+#include "store/record_writer_impl.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -14,32 +14,8 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "store/record_columns.h"
 
 #define WRITE_BYTES (256u << 10) /* collected before the disk is asked */
-
-struct record_writer {
-    char *path;
-    int fd;
-    char head[RECORD_HEAD_BYTES];
-    const struct record_layout *layout;
-    struct record_part_info info;
-    struct page_packer *packer;
-    struct page_packer *plain; /* filters: bits that do not compress, read by offset */
-    struct record_fields fields;
-    struct record_content content;
-    struct record_origins origins;
-    struct record_columns columns;
-    struct buf out;
-    uint64_t written; /* bytes handed to the file; out follows */
-
-    struct record_place place[FILTER_GROUP]; /* of the open group */
-    size_t n_places;
-    struct filter_builder *filter[FILTER_CLASSES];
-    size_t most_hashes[FILTER_CLASSES]; /* of one block of the group */
-    struct record_group *group;
-    size_t n_groups, groups_cap;
-};
 
 int record_writer_open(const char *path, const struct record_layout *layout, uint32_t level,
                        uint64_t sequence, int zstd_level, struct record_writer **out, struct err *e)
@@ -52,7 +28,6 @@ int record_writer_open(const char *path, const struct record_layout *layout, uin
     w->fd = fd;
     w->layout = layout;
     w->packer = page_packer_new(zstd_level);
-    w->plain = page_packer_new(-1);
     w->out = (struct buf)BUF_INIT(SIZE_MAX / 4);
     record_fields_init(&w->fields);
     record_content_init(&w->content, w->packer, &w->out, &w->written);
@@ -76,7 +51,6 @@ static void writer_free(struct record_writer *w)
     record_fields_release(&w->fields);
     for (int c = 0; c < FILTER_CLASSES; c++) filter_builder_free(w->filter[c]);
     page_packer_free(w->packer);
-    page_packer_free(w->plain);
     buf_release(&w->out);
     mem_free(w->group);
     mem_free(w->path);
@@ -153,19 +127,18 @@ static bool outgrows(const struct record_writer *w, enum filter_class c, size_t 
     return rows * (w->n_places / 8 + 1) > RECORD_FILTER_MAX;
 }
 
-static int count_place(struct record_writer *w, struct record_place place, uint64_t at)
+int record_writer_placed(struct record_writer *w, struct record_place place, struct err *e)
 {
-    place.at = at;
     w->place[w->n_places++] = place;
     if (w->info.blocks++ == 0) w->info.first = place.first;
     w->info.last = place.last;
     w->info.rows += place.rows;
     w->info.min_ns = MIN(w->info.min_ns, place.min_ns);
     w->info.max_ns = MAX(w->info.max_ns, place.max_ns);
-    return OK;
+    return w->out.n >= WRITE_BYTES ? drain(w, e) : OK;
 }
 
-static int room_for_block(struct record_writer *w, const size_t n[FILTER_CLASSES], struct err *e)
+int record_writer_room(struct record_writer *w, const size_t n[FILTER_CLASSES], struct err *e)
 {
     bool is_full = w->n_places == FILTER_GROUP;
     for (int c = 0; c < FILTER_CLASSES; c++)
@@ -175,18 +148,18 @@ static int room_for_block(struct record_writer *w, const size_t n[FILTER_CLASSES
     return rc;
 }
 
-static int flush_block(struct record_writer *w, struct err *e)
+int record_writer_flush(struct record_writer *w, struct err *e)
 {
     if (w->columns.rows == 0) return OK;
     struct record_hashes *h = &w->columns.hashes;
-    int rc = room_for_block(w, h->n, e);
+    int rc = record_writer_room(w, h->n, e);
     if (rc < 0) return rc;
     for (int c = 0; c < FILTER_CLASSES; c++) filter_add_block(w->filter[c], h->at[c], h->n[c]);
     struct record_place place;
     uint64_t at = here(w);
     record_columns_finish(&w->columns, w->packer, &w->out, &place);
-    count_place(w, place, at);
-    return w->out.n >= WRITE_BYTES ? drain(w, e) : OK;
+    place.at = at;
+    return record_writer_placed(w, place, e);
 }
 
 /* ---- rows ---- */
@@ -201,7 +174,7 @@ int record_writer_add(struct record_writer *w, const struct record *r, uint64_t 
         return err_set(e, ERR_ORDER, "record of time %lld after one of time %lld: keys fall",
                        (long long)key.time_ns, (long long)last->time_ns);
     record_columns_add(&w->columns, r, &key, sequence);
-    return record_columns_full(&w->columns) ? flush_block(w, e) : OK;
+    return record_columns_full(&w->columns) ? record_writer_flush(w, e) : OK;
 }
 
 size_t record_writer_pending(const struct record_writer *w)
@@ -237,7 +210,7 @@ static void put_tail(struct record_writer *w, struct record_part_foot *foot, str
 
 static int put_end(struct record_writer *w, struct err *e)
 {
-    int rc = flush_block(w, e);
+    int rc = record_writer_flush(w, e);
     if (rc == OK) rc = flush_group(w, e);
     if (rc < 0) return rc;
 

@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-#include "record_part_data.h"
+#include "unit/store/record_part_data.h"
 
 static char path[64];
 
