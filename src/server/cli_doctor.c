@@ -17,6 +17,7 @@
 #include "server/cli.h"
 #include "server/config.h"
 #include "server/options.h"
+#include "store/wal.h"
 
 struct findings {
     int warnings, failures;
@@ -51,8 +52,9 @@ static int64_t sync_ns(const char *path, struct err *e)
     return rc < 0 ? rc : (clock_mono_ns() - start) / 10;
 }
 
-static void look_at_disk(struct findings *f, const char *dir)
+static void look_at_disk(struct findings *f, const struct options *o)
 {
+    const char *dir = o->data;
     struct err e = ERR_INIT;
     char path[4096];
     if (file_mkdirs(dir, &e) < 0) return say(f, '-', "data directory: %s", e.text);
@@ -62,8 +64,18 @@ static void look_at_disk(struct findings *f, const char *dir)
     say(f, ns > 50000000 ? '!' : '+', "data directory %s: a synced write takes %.1f ms%s", dir,
         (double)ns / 1e6, ns > 50000000 ? "; pushes will wait for it" : "");
     int64_t bytes = file_free_bytes(dir, &e);
-    if (bytes >= 0)
-        say(f, bytes < (int64_t)1 << 30 ? '!' : '+', "free space: %.1f GiB", (double)bytes / 0x1p30);
+    if (bytes < 0) return;
+    say(f, bytes < (int64_t)1 << 30 ? '!' : '+', "free space: %.1f GiB", (double)bytes / 0x1p30);
+    if ((uint64_t)bytes < o->min_free_bytes)
+        say(f, '-',
+            "less than %.0f MiB are free: writes are refused (507) until there is more, queries go on",
+            (double)o->min_free_bytes / 0x1p20);
+    else if (bytes < (int64_t)1 << 30)
+        say(f, '!',
+            "a small disk: segments of the log reserve %.0f MiB instead of %.0f; writes are refused below "
+            "%.0f MiB",
+            (double)wal_segment_room((uint64_t)bytes, 0) / 0x1p20,
+            (double)wal_segment_room(UINT64_MAX, 0) / 0x1p20, (double)o->min_free_bytes / 0x1p20);
 }
 
 static void look_at_limits(struct findings *f)
@@ -137,7 +149,7 @@ int cli_doctor(int argc, char **argv)
         say(&f, '-', "settings: %s", e.text);
     } else {
         look_at_config(&f, &o);
-        look_at_disk(&f, o.data);
+        look_at_disk(&f, &o);
         look_at_limits(&f);
         look_at_clock(&f);
         look_at_port(&f, "port", o.listen);

@@ -22,8 +22,7 @@
 #include "store/wal_frame.h"
 #include "store/wal_impl.h"
 
-#define ROOM_LEAST (1u << 20)   /* of a segment */
-#define FRAME_RAW  (256u << 10) /* raw bytes a frame aims at: what one flipped bit can cost */
+#define FRAME_RAW (256u << 10) /* raw bytes a frame aims at: what one flipped bit can cost */
 #define WRITE_AFTER_NS                                                                                       \
     50000000ll /* unawaited records reach the page cache this soon: a kill loses little                      \
                 */
@@ -43,19 +42,18 @@ static int segment_fill(int fd, const char *path, uint64_t number, uint64_t byte
     return rc;
 }
 
-/* What to reserve: no more than a sixteenth of what is free, so that a small disk is not full of promises. */
-static uint64_t segment_room(const struct wal *w)
+/* A small disk must not be full of promises. */
+static uint64_t room_here(const struct wal *w)
 {
     int64_t bytes = file_free_bytes(w->dir, NULL);
-    uint64_t least = MIN(w->segment_bytes, (uint64_t)ROOM_LEAST);
-    return bytes < 0 ? w->segment_bytes : MIN(w->segment_bytes, MAX(least, (uint64_t)bytes / 16));
+    return bytes < 0 ? w->segment_bytes : wal_segment_room((uint64_t)bytes, w->segment_bytes);
 }
 
 static int segment_begin(struct wal *w, struct err *e)
 {
     char path[4096];
     wal_segment_path(path, sizeof path, w->dir, w->number);
-    w->room = segment_room(w);
+    w->room = room_here(w);
     int fd = file_open(path, O_RDWR | O_CREAT | O_EXCL, e);
     int rc = fd < 0 ? fd : segment_fill(fd, path, w->number, w->room, w->dir, e);
     if (rc < 0) {

@@ -12,6 +12,7 @@
 #include "store/wal_impl.h"
 
 #define SEGMENT_BYTES (64ull << 20)
+#define ROOM_LEAST    (1ull << 20) /* of a segment, however small the disk */
 #define BUF_MAX       (1ull << 30)
 
 /* ---- names and headers ---- */
@@ -175,6 +176,12 @@ uint64_t wal_bytes(struct wal *w)
     for (size_t i = 0; i < w->n_segments; i++) sum += w->segments[i].bytes;
     pthread_mutex_unlock(&w->mu);
     return sum;
+}
+
+uint64_t wal_segment_room(uint64_t free_bytes, uint64_t segment_bytes)
+{
+    uint64_t most = segment_bytes ? segment_bytes : SEGMENT_BYTES;
+    return MIN(most, MAX(ROOM_LEAST, free_bytes / 16));
 }
 
 /* ---- life ---- */

@@ -54,6 +54,8 @@ void wal_adopt(struct wal *, uint64_t segment,
                uint64_t bytes); /* recovery: a segment that is there already */
 
 uint64_t wal_bytes(struct wal *); /* in segments not dropped yet */
+/* What a segment reserves on a disk with so much free space: the whole, or a sixteenth of what is free. */
+uint64_t wal_segment_room(uint64_t free_bytes, uint64_t segment_bytes /* 0 = 64 MiB */);
 
 /* ---- reading back ---- */
 
