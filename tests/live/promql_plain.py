@@ -15,7 +15,7 @@ import re
 import promql_plain_functions as functions
 import promql_plain_operators as operators
 import promql_plain_windows as windowed
-from promql_plain_tree import Aggregate, Binary, Call, Negate, Number, Selector, Subquery, Text
+from promql_plain_tree import Aggregate, Binary, Negate, Number, Selector, Subquery, Text
 from promql_plain_values import Element, Refused
 
 LOOKBACK = 300_000
