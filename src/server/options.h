@@ -23,7 +23,8 @@ struct options {
     uint64_t head_bytes;
 
     int64_t query_timeout_ms, query_lookback_ms;
-    uint64_t query_max_samples, query_memory_bytes, query_concurrency;
+    uint64_t query_max_samples, query_memory_bytes, query_total_memory_bytes, query_cache_bytes,
+        query_concurrency;
 
     uint64_t max_body_bytes, max_inflight_bytes, http_threads, max_connections;
 

@@ -124,8 +124,13 @@ static void open_engine(struct server *s)
         .max_samples = o->query_max_samples,
         .max_memory_bytes = o->query_memory_bytes,
         .max_concurrent = o->query_concurrency,
+        .max_total_memory = o->query_total_memory_bytes,
+        .result_cache_bytes = o->query_cache_bytes,
+        .no_result_cache = o->query_cache_bytes == 0,
     };
     s->pool = work_start("query", MAX(processors, 2), QUERY_QUEUE);
+    /* Whoever waits for a place in the engine holds a thread: so many that light queries find one, too. */
+    s->requests = work_start("request", 4 * o->query_concurrency + processors, QUERY_QUEUE);
     s->engine = engine_new(s->store, s->pool, &conf);
 }
 
@@ -138,7 +143,7 @@ static void fill_api(struct server *s)
     s->api = (struct prometheus_api){
         .engine = s->engine,
         .store = s->store,
-        .pool = s->pool,
+        .pool = s->requests,
         .version = VEDETTE_VERSION,
         .prometheus_version = PROMETHEUS_API_VERSION,
         .data_dir = s->options.data,
@@ -283,6 +288,7 @@ void server_close(struct server *s)
     if (s->grpc != NULL) grpc_server_stop(s->grpc, STOP_GRACE_MS);
     if (s->http != NULL) http_server_stop(s->http, STOP_GRACE_MS);
     pushgateway_stop(s->pushgateway);
+    work_stop(s->requests);
     work_stop(s->pool);
     engine_free(s->engine);
     store_gauges_stop(&s->gauges);

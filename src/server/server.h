@@ -21,7 +21,7 @@ struct server {
     struct options options;
 
     struct store *store;
-    struct work_pool *pool;
+    struct work_pool *pool, *requests; /* parts of queries; requests of the API */
     struct engine *engine;
     struct http_server *http;
     struct grpc_server *grpc; /* NULL: --listen-grpc none */

@@ -325,6 +325,70 @@ TEST(so_it_is_while_rows_go_to_files)
     closed(s, dir);
 }
 
+/* ---- many threads ---- */
+
+struct crowd {
+    struct store *store;
+    struct engine *en;
+    atomic_bool stop;
+    _Atomic int64_t now;
+    atomic_size_t asked;
+};
+
+static const char *const crowd_texts[] = { "sum(m)", "rate(c_total[1m])", "m offset -30s",
+                                           "max by (job) (m)" };
+
+static struct query_conf crowd_query(size_t which, int64_t now)
+{
+    int64_t end = now / SCRAPE * SCRAPE;
+    return (struct query_conf){
+        .text = str_of(crowd_texts[which]), .start_ms = end - 600000, .end_ms = end, .step_ms = SCRAPE
+    };
+}
+
+static void *crowd_asks(void *ctx)
+{
+    struct crowd *c = ctx;
+    for (size_t i = 0; !atomic_load(&c->stop); i++) {
+        struct query_conf q = crowd_query(i % COUNT(crowd_texts), atomic_load(&c->now));
+        struct query_result r;
+        if (engine_query(c->en, &q, &r, NULL) == OK) query_result_release(&r);
+        atomic_fetch_add(&c->asked, 1);
+    }
+    return NULL;
+}
+
+/* Rows are written while answers are computed, kept and continued. Whatever is kept in the end must be what
+ * is stored. */
+TEST(what_is_kept_while_rows_are_written_is_true)
+{
+    char dir[64];
+    struct store *s = opened(dir);
+    struct engine *en = engine_new(s, NULL, NULL),
+                  *plain = engine_new(s, NULL, &(struct engine_conf){ .no_result_cache = true });
+    seed = 5;
+    for (int round = 0; round < 12; round++) {
+        struct crowd c = { .store = s, .en = en, .now = FIRST_MS + round * 300000 };
+        pthread_t threads[2];
+        for (int i = 0; i < 2; i++) pthread_create(&threads[i], NULL, crowd_asks, &c);
+        for (int i = 0; i < 40 || atomic_load(&c.asked) < 40; i++) {
+            if (i < 20) atomic_fetch_add(&c.now, SCRAPE);
+            int64_t late = chance(2) ? 0 : (int64_t)chance(40) * SCRAPE;
+            int from = (int)chance(SERIES - 3);
+            write_at(s, atomic_load(&c.now) - late, from, from + 3);
+        }
+        atomic_store(&c.stop, true);
+        for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
+        for (size_t i = 0; i < COUNT(crowd_texts); i++) {
+            struct query_conf q = crowd_query(i, c.now);
+            compare(en, plain, &q);
+        }
+    }
+    engine_free(en);
+    engine_free(plain);
+    closed(s, dir);
+}
+
 /* ---- what is said of functions ---- */
 
 TEST(the_table_has_a_word_on_every_function)
@@ -429,4 +493,4 @@ TEST(a_change_of_what_a_step_saw_is_seen)
 
 TESTS(CASE(a_change_of_what_a_step_saw_is_seen), CASE(the_table_has_a_word_on_every_function),
       CASE(what_cannot_be_kept_is_not), CASE(a_continued_answer_is_the_answer),
-      CASE(so_it_is_while_rows_go_to_files))
+      CASE(so_it_is_while_rows_go_to_files), CASE(what_is_kept_while_rows_are_written_is_true))
