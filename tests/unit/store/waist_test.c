@@ -1,6 +1,7 @@
 /* The conformance suite of the waist (model/store.h): each case against each kind of store, in each state. */
 #include "store/embedded.h"
 #include "unit/store/store_model.h"
+#include "unit/store/waist_records.h"
 #include "unit/store/waist_samples.h"
 #include "unit/toy_store.c"
 
@@ -77,11 +78,35 @@ static void plan_add(struct plan *p, struct check c, const char *table)
     };
 }
 
+static void plan_cases(struct plan *p, const struct waist_kind *kind, const struct waist_case *cases,
+                       size_t n, enum table t)
+{
+    static const char *const table_texts[] = { "", "_logs", "_spans" };
+    for (int state = 0; state < (kind->has_files ? WAIST_STATES : 1); state++)
+        for (size_t i = 0; i < n; i++)
+            plan_add(p, (struct check){ &cases[i], kind, (enum waist_state)state, t }, table_texts[t]);
+}
+
+static bool has_records(const struct waist_kind *kind)
+{
+    struct waist w;
+    waist_begin(&w, kind, IN_MEMORY);
+    bool has = w.store->ops->records != NULL;
+    waist_end(&w);
+    return has;
+}
+
 static void plan_kind(struct plan *p, const struct waist_kind *kind)
 {
-    for (int state = 0; state < (kind->has_files ? WAIST_STATES : 1); state++)
-        for (size_t i = 0; i < COUNT(sample_cases); i++)
-            plan_add(p, (struct check){ &sample_cases[i], kind, (enum waist_state)state, TABLE_METRICS }, "");
+    plan_cases(p, kind, sample_cases, COUNT(sample_cases), TABLE_METRICS);
+    if (!has_records(kind)) {
+        print_error("SKIPPED: logs and spans of the %s store: it has none\n", kind->name);
+        return;
+    }
+    plan_cases(p, kind, record_cases, COUNT(record_cases), TABLE_LOGS);
+    plan_cases(p, kind, record_cases, COUNT(record_cases), TABLE_SPANS);
+    plan_cases(p, kind, log_cases, COUNT(log_cases), TABLE_LOGS);
+    plan_cases(p, kind, span_cases, COUNT(span_cases), TABLE_SPANS);
 }
 
 int main(void)
