@@ -63,6 +63,13 @@ void record_refuse(struct record_sink *s, enum reject reason, const char *fmt, .
     va_end(ap);
 }
 
+void record_refuse_more(struct record_sink *s, enum reject reason, uint64_t n)
+{
+    check((unsigned)reason < REJECT_COUNT);
+    s->report->rejected[reason] += n;
+    s->report->rejected_total += n;
+}
+
 void record_note(struct record_sink *s, const char *fmt, ...)
 {
     va_list ap;
@@ -183,6 +190,45 @@ void record_origin_end(struct record_sink *s)
     if (hooks != NULL && hooks->origin != NULL) hooks->origin(hooks->ctx, &s->origin, &s->keep);
     records_origin(s->out, &s->origin);
     s->altered = false;
+}
+
+static bool is_origin(const struct record_sink *s, const struct attr *resource, size_t n, struct str name,
+                      struct str version)
+{
+    if (!s->has_origin || s->resource.n != n) return false;
+    if (!str_eq(s->origin.scope_name, name) || !str_eq(s->origin.scope_version, version)) return false;
+    for (size_t i = 0; i < n; i++)
+        if (!str_eq(s->resource.at[i].name, resource[i].name) ||
+            !value_same(s->resource.at[i].value, resource[i].value))
+            return false;
+    return true;
+}
+
+static struct value kept_value(struct record_sink *s, struct value v)
+{
+    if (v.type == VALUE_STR || v.type == VALUE_BYTES || v.type == VALUE_JSON)
+        v.text = arena_str(&s->keep, v.text);
+    return v;
+}
+
+void record_origin_of(struct record_sink *s, const struct attr *resource, size_t n, struct str name,
+                      struct str version)
+{
+    const uint64_t cut = s->cut, left_out = s->left_out;
+    const bool altered = s->altered;
+    if (LIKELY(is_origin(s, resource, n, name, version))) return;
+
+    record_origin_begin(s);
+    for (size_t i = 0; i < n; i++)
+        record_put(s, &s->resource, arena_str(&s->keep, resource[i].name), kept_value(s, resource[i].value));
+    s->origin.scope_name = arena_str(&s->keep, name);
+    s->origin.scope_version = arena_str(&s->keep, version);
+    record_origin_end(s);
+    s->has_origin = true;
+    s->at = &s->scratch;
+    s->cut = cut;
+    s->left_out = left_out;
+    s->altered = altered;
 }
 
 /* ---- records ---- */

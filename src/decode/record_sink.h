@@ -79,8 +79,8 @@ struct record_sink {
     struct record record;
     struct buf events, links; /* JSON, of the record at hand */
     size_t n_events, n_links;
-    uint64_t cut, left_out; /* of the origin or record at hand; see 2 */
-    bool altered;
+    uint64_t cut, left_out;   /* of the origin or record at hand; see 2 */
+    bool altered, has_origin; /* has_origin: record_origin_of has set one */
 
     const char *(*place)(void *decoder); /* where we are, for texts; made only when one is needed */
     void *decoder;
@@ -97,12 +97,19 @@ void record_scope_begin(struct record_sink *);
 /* The lists and scope_name, scope_version stand: they hold for the records that follow. */
 void record_origin_end(struct record_sink *);
 
+/* The same for protocols that tell with each record where it is from: the resource of the record at hand, in
+ * between record_begin and record_add. Packed again only when it is another one than before. */
+void record_origin_of(struct record_sink *, const struct attr *resource, size_t n, struct str scope_name,
+                      struct str scope_version);
+
 void record_begin(struct record_sink *);
 /* The record is packed, or refused as too large. Negative: no memory left. */
 int record_add(struct record_sink *, struct err *);
 /* The place is put before the text. */
 void record_refuse(struct record_sink *, enum reject reason, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* n more of the reason just given. */
+void record_refuse_more(struct record_sink *, enum reject reason, uint64_t n);
 /* The record at hand is kept, but the sender should know something. */
 void record_note(struct record_sink *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

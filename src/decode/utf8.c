@@ -44,3 +44,27 @@ struct str utf8_repaired(struct str t, struct arena *a)
     }
     return str_make(text, (size_t)(to - text));
 }
+
+size_t utf8_put(char *to, uint32_t v)
+{
+    if (v < 0x80) {
+        to[0] = (char)v;
+        return 1;
+    }
+    if (v < 0x800) {
+        to[0] = (char)(0xc0 | v >> 6);
+        to[1] = (char)(0x80 | (v & 0x3f));
+        return 2;
+    }
+    if (v < 0x10000) {
+        to[0] = (char)(0xe0 | v >> 12);
+        to[1] = (char)(0x80 | (v >> 6 & 0x3f));
+        to[2] = (char)(0x80 | (v & 0x3f));
+        return 3;
+    }
+    to[0] = (char)(0xf0 | v >> 18);
+    to[1] = (char)(0x80 | (v >> 12 & 0x3f));
+    to[2] = (char)(0x80 | (v >> 6 & 0x3f));
+    to[3] = (char)(0x80 | (v & 0x3f));
+    return 4;
+}
