@@ -24,6 +24,7 @@ enum promql_kind {
     NODE_MATRIX,         /* selector[range] */
     NODE_SUBQUERY,       /* expr[range:step] */
     NODE_STEP_INVARIANT, /* reserved for the evaluator's own marking; the parser never makes it */
+    NODE_LEAF,           /* of another language: it fills itself (engine_run_tree) */
 };
 
 enum promql_op {
@@ -100,6 +101,13 @@ struct promql_span { /* bytes [pos, end) of the query */
 
 struct promql_function; /* one line of the function table (functions.h) */
 
+struct eval;
+struct series_matrix;
+struct node;
+
+/* Fills a matrix at the steps of the eval; what it makes lives in the query's arena. */
+typedef int promql_leaf_fn(struct eval *, const struct node *, struct series_matrix *out, struct err *);
+
 struct node {
     enum promql_kind kind;
     enum promql_type type;
@@ -154,4 +162,8 @@ struct node {
     struct duration_expr *range_expr;
     int64_t step_ms; /* SUBQUERY; 0 = default */
     struct duration_expr *step_expr;
+
+    /* LEAF */
+    promql_leaf_fn *leaf;
+    void *leaf_ctx;
 };

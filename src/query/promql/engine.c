@@ -526,6 +526,29 @@ static void count(struct engine *en, const struct query_stats *st)
     if (en->results) stat_set(en->stats.kept_bytes, (double)result_cache_bytes(en->results));
 }
 
+static int take_turn(struct engine *en, struct query *q, const struct node *root, struct query_result *out,
+                     struct err *e)
+{
+    int place, rc = engine_enter(en, &q->call, false, &place, e);
+    if (rc < 0) return rc;
+    rc = query_run(q, root, q->start_ms, out, e);
+    engine_leave(en, place);
+    return rc;
+}
+
+int engine_run_tree(struct engine *en, const struct query_conf *c, const struct node *root,
+                    struct query_result *out, struct err *e)
+{
+    struct query q;
+    *out = (struct query_result){ .arena = ARENA_INIT(en->conf.max_memory_bytes) };
+    query_init(&q, en, c);
+    int rc = take_turn(en, &q, root, out, e);
+    if (rc == OK) notes_finish(&q.notes, &out->arena, &out->notes);
+    query_release(&q);
+    if (rc < 0) query_result_release(out);
+    return rc;
+}
+
 int engine_query(struct engine *en, const struct query_conf *c, struct query_result *out, struct err *e)
 {
     int64_t begun = clock_mono_ns();

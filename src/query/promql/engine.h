@@ -94,4 +94,9 @@ struct query_result {
 /* ERR_PARSE (bad_data 400), ERR_EXEC and ERR_LIMIT (execution 422), ERR_TIMEOUT (503), ERR_CANCEL (499). */
 int engine_query(struct engine *, const struct query_conf *, struct query_result *, struct err *);
 void query_result_release(struct query_result *);
+
+/* A tree made by another language's translator, whose leaves (NODE_LEAF) read the store themselves: the same
+ * operators and limits, no view, no caches. conf.text is only quoted in notes. The tree is borrowed. */
+int engine_run_tree(struct engine *, const struct query_conf *, const struct node *root,
+                    struct query_result *, struct err *);
 size_t engine_memory(const struct engine *); /* what queries and answers take now */

@@ -107,6 +107,7 @@ static int eval_kind(struct eval *ev, const struct node *n, struct series_matrix
     case NODE_AGGREGATE: return eval_aggregate(ev, n, out, e);
     case NODE_CALL: return n->fn->call(ev, n, out, e);
     case NODE_SELECTOR: return eval_selector(ev, n, SELECT_VALUES, out, e);
+    case NODE_LEAF: return n->leaf(ev, n, out, e);
     default: return err_set(e, ERR_EXEC, "a range vector or string cannot be evaluated here");
     }
 }

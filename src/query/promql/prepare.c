@@ -27,6 +27,7 @@ bool node_is_invariant(const struct node *n)
     switch (n->kind) {
     case NODE_NUMBER:
     case NODE_STRING: return true;
+    case NODE_LEAF: return false;
     case NODE_SELECTOR:
     case NODE_SUBQUERY: return n->at_kind != AT_NONE;
     case NODE_CALL:
