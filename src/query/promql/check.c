@@ -229,6 +229,7 @@ static int check_node(struct parser *p, struct node *n)
     case NODE_SUBQUERY: return check_subquery(p, n);
     case NODE_NUMBER:
     case NODE_STRING:
+    case NODE_LEAF:
     case NODE_STEP_INVARIANT: return OK;
     }
     return OK;
