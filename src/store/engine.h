@@ -154,6 +154,15 @@ int engine_merge(struct engine *, bool all,
 /* retention.c */
 int64_t engine_oldest_ms(const struct engine *); /* rows before are refused */
 int engine_retain(struct engine *, struct err *);
+/* The wall clock beside the monotonic one. After a leap ahead of more than an hour false is answered for an
+ * hour, or until it has leapt back: what a wrong clock makes old must not be dropped. Zeroed to begin with.
+ */
+struct retention_clock {
+    int64_t now_ms, mono_ns; /* of the last call */
+    int64_t hold_until_ns;   /* monotonic; 0: trusted */
+    int64_t ahead_ms;        /* sum of the leaps while held */
+};
+bool retention_clock_ok(struct retention_clock *, int64_t now_ms, int64_t mono_ns);
 void engine_check_space(struct engine *);
 
 /* recover.c */

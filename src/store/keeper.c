@@ -62,6 +62,8 @@ static void *keep(void *arg)
 {
     struct engine *s = arg;
     int64_t retained = clock_mono_ns();
+    struct retention_clock wall = { 0 };
+    retention_clock_ok(&wall, clock_now_ms(), retained);
     do {
         struct err e = ERR_INIT;
         engine_check_space(s);
@@ -73,7 +75,8 @@ static void *keep(void *arg)
         }
         if (clock_mono_ns() - retained > RETAIN_EVERY_NS) {
             retained = clock_mono_ns();
-            if (engine_retain(s, &e) < 0)
+            bool is_trusted = retention_clock_ok(&wall, clock_now_ms(), clock_mono_ns());
+            if (is_trusted && engine_retain(s, &e) < 0)
                 log_error("store", "old days cannot be dropped", "why", e.text, NULL);
             days_close_idle(s);
         }

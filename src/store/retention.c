@@ -55,6 +55,29 @@ int engine_retain(struct engine *s, struct err *e)
     return rc;
 }
 
+#define LEAP_MS (3600 * 1000ll)
+#define HOLD_NS (3600 * 1000000000ll)
+
+bool retention_clock_ok(struct retention_clock *c, int64_t now_ms, int64_t mono_ns)
+{
+    int64_t leap_ms = now_ms - c->now_ms - (mono_ns - c->mono_ns) / 1000000;
+    bool is_first = c->mono_ns == 0;
+    c->now_ms = now_ms;
+    c->mono_ns = mono_ns;
+    if (is_first) return true;
+    if (leap_ms > LEAP_MS) {
+        c->ahead_ms += leap_ms;
+        c->hold_until_ns = mono_ns + HOLD_NS;
+        log_warn("store", "the clock leapt ahead: nothing is dropped as too old for an hour", "seconds",
+                 log_num(leap_ms / 1000), NULL);
+    } else if (c->hold_until_ns != 0 && leap_ms < -LEAP_MS) {
+        c->ahead_ms += leap_ms;
+    }
+    if (c->hold_until_ns != 0 && (c->ahead_ms < LEAP_MS || mono_ns >= c->hold_until_ns))
+        c->hold_until_ns = c->ahead_ms = 0;
+    return c->hold_until_ns == 0;
+}
+
 void engine_check_space(struct engine *s)
 {
     struct err e = ERR_INIT;
