@@ -43,10 +43,7 @@ struct waist_case {
     void (*run)(struct waist *);
 };
 
-#define WAIST(name)                                                                                          \
-    {                                                                                                        \
-#name, name                                                                                          \
-    }
+#define WAIST(function) .name = #function, .run = function
 
 #define WAIST_DAY_MS 86400000ll
 #define T0           1700000000000ll /* ms: 2023-11-14T22:13:20Z */
