@@ -285,7 +285,7 @@ static void put_node(struct buf *out, const struct node *n)
     case NODE_SELECTOR: put_selector(out, n, NULL); break;
     case NODE_MATRIX: put_selector(out, n->child, n); break;
     case NODE_SUBQUERY: put_subquery(out, n); break;
-    case NODE_LEAF:
+    case NODE_LEAF: break; /* never parsed */
     case NODE_STEP_INVARIANT: put_node(out, n->child); break;
     }
 }

@@ -342,7 +342,7 @@ void promql_print(struct buf *out, const struct node *n)
         promql_print(out, n->child);
         print_subquery_tail(out, n);
         break;
-    case NODE_LEAF:
+    case NODE_LEAF: break; /* never parsed */
     case NODE_STEP_INVARIANT: promql_print(out, n->child); break;
     }
 }
