@@ -2,16 +2,20 @@
  *
  *     io_errors [--every N] [--jobs J]
  *
- * A script writes, flushes, merges, drops old days, makes a snapshot, closes and opens again. First it runs
- * undisturbed, and its calls are counted. Then it runs once for each call and kind of failure. Whatever the
- * script is told, a store must not crash or hang, and must never answer wrongly: a read gives an error or
- * what was written; a waiter that is refused finds `read_only` in the status. When the failure is over, the
- * store takes writes again within five seconds, holds all that was acknowledged, and fsck finds nothing. */
+ * A script writes, flushes, merges, drops old days, makes a snapshot, is killed, opens again, and closes.
+ * First it runs undisturbed, and its calls are counted. Then it runs once for each call and kind of failure.
+ * Whatever the script is told, a store must not crash or hang, and must never answer wrongly: a read gives an
+ * error or what was written; a waiter that is refused finds `read_only` in the status. When the failure is
+ * over, the store takes writes again within five seconds, holds all that was acknowledged, and fsck finds
+ * nothing. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -119,7 +123,7 @@ static void ask(struct round *r, enum store_admin op, const char *name)
     bad(r, name, e.text);
 }
 
-static void script(struct round *r)
+static void first_life(struct round *r)
 {
     work_clock(r->w, false);
     start(r);
@@ -136,13 +140,52 @@ static void script(struct round *r)
     ask(r, STORE_RETAIN, "retention");
     ask(r, STORE_SNAPSHOT, "snapshot");
     write_some(r, 60, 10);
-    stop(r);
+}
+
+static void second_life(struct round *r)
+{
+    work_clock(r->w, true);
     start(r);
-    look(r, "after a restart", 0);
+    look(r, "after a kill", 0);
     write_some(r, 70, 20);
     ask(r, STORE_MERGE, "merge");
     look(r, "at the end", 0);
     stop(r);
+}
+
+static void arm(const struct round *r, uint64_t n)
+{
+    struct file_fault fault = { .n = n, .op = r->kind->op, .with_errno = r->kind->with_errno };
+    file_fault_set(n > 0 ? &fault : NULL);
+}
+
+/* Both lives; the first in a process of its own, that is killed. Calls by kind of both into calls[]. */
+static void script(struct round *r, uint64_t calls[COUNT(kinds)])
+{
+    uint64_t *first = mmap(NULL, sizeof kinds, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    uint64_t before[COUNT(kinds)];
+    int status;
+    check(first != MAP_FAILED);
+    for (size_t k = 0; k < COUNT(kinds); k++) before[k] = file_calls_of(kinds[k].op);
+    fflush(stdout);
+    pid_t pid = fork();
+    check(pid >= 0);
+    if (pid == 0) {
+        alarm(HANG_SECONDS);
+        arm(r, r->n);
+        first_life(r);
+        for (size_t k = 0; k < COUNT(kinds); k++) first[k] = file_calls_of(kinds[k].op) - before[k];
+        raise(SIGKILL);
+    }
+    check(waitpid(pid, &status, 0) == pid);
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+        bad(r, "the first life", "it did not end as it should");
+    uint64_t used = first[r->kind - kinds];
+    arm(r, r->n > used ? r->n - used : 0);
+    second_life(r);
+    file_fault_set(NULL);
+    for (size_t k = 0; k < COUNT(kinds); k++) calls[k] = first[k] + file_calls_of(kinds[k].op) - before[k];
+    munmap(first, sizeof kinds);
 }
 
 /* ---- afterwards ---- */
@@ -192,7 +235,8 @@ static void round_begin(struct round *r, unsigned process, const char *scratch)
     snprintf(r->data, sizeof r->data, "%s/data", r->root);
     tree_remove(r->root);
     check(mkdir(r->root, 0750) == 0);
-    r->w = mem_alloc_zero(sizeof *r->w);
+    r->w = mmap(NULL, sizeof *r->w, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    check(r->w != MAP_FAILED);
     work_init(r->w, 11);
 }
 
@@ -216,26 +260,21 @@ static void round_case(void *ctx, size_t i, unsigned process)
 
     alarm(HANG_SECONDS);
     round_begin(&r, process, p->scratch);
-    uint64_t before = file_calls_of(r.kind->op);
-    file_fault_set(&(struct file_fault){ .n = r.n, .op = r.kind->op, .with_errno = r.kind->with_errno });
-    script(&r);
-    pool_count(FIRED, file_calls_of(r.kind->op) - before >= r.n);
-    file_fault_set(NULL);
+    uint64_t calls[COUNT(kinds)];
+    script(&r, calls);
+    pool_count(FIRED, calls[k] >= r.n);
     afterwards(&r);
     pool_count(ROUNDS, 1);
-    mem_free(r.w);
+    munmap(r.w, sizeof *r.w);
 }
 
 static void undisturbed(struct plan *p)
 {
-    struct round r = { .kind = &(struct kind){ "nothing", FILE_ANY, 0 } };
-    uint64_t before[COUNT(kinds)];
+    struct round r = { .kind = kinds };
     round_begin(&r, 0, p->scratch);
-    for (size_t k = 0; k < COUNT(kinds); k++) before[k] = file_calls_of(kinds[k].op);
-    script(&r);
-    for (size_t k = 0; k < COUNT(kinds); k++) p->calls[k] = file_calls_of(kinds[k].op) - before[k];
+    script(&r, p->calls);
     afterwards(&r);
-    mem_free(r.w);
+    munmap(r.w, sizeof *r.w);
 }
 
 /* Every N-th call of any kind; of the rarer kinds (renames, syncs) at least a hundred, or all. */
