@@ -132,7 +132,7 @@ void record_origin_get(struct bytes *b, struct origin *o, struct arena *a)
 
 void record_origins_init(struct record_origins *l)
 {
-    *l = (struct record_origins){ .bytes = BUF_INIT(ORIGINS_MAX_BYTES + RECORD_BYTES_MAX) };
+    *l = (struct record_origins){ .bytes = BUF_INIT(SIZE_MAX / 4) };
     map_init(&l->seen, 16);
 }
 
