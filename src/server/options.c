@@ -42,10 +42,17 @@ static const struct option table[] = {
       "listen on other than loopback addresses without authentication" },
     { "tls-cert-file", TEXT, AT(tls_cert_file), "", "FILE", "serve TLS with this certificate (PEM)" },
     { "tls-key-file", TEXT, AT(tls_key_file), "", "FILE", "and this key" },
-    { "retention", DURATION, AT(retention_ms), "30d", "TIME|forever", "how long samples are kept", 1000,
-      1000 * YEAR },
+    { "retention", DURATION, AT(retention_ms), "30d", "TIME|forever",
+      "how long samples are kept, and logs and traces if nothing else is said", 1000, 1000 * YEAR },
+    { "retention-logs", DURATION, AT(retention_logs_ms), "", "TIME|forever",
+      "how long logs are kept [as --retention]", 1000, 1000 * YEAR },
+    { "retention-traces", DURATION, AT(retention_traces_ms), "", "TIME|forever",
+      "how long traces are kept [as --retention]", 1000, 1000 * YEAR },
     { "retention-size", BYTES, AT(retention_bytes), "0", "SIZE",
-      "and how many bytes at most; 0 is no limit" },
+      "how many bytes are kept at most, of all together; 0 is no limit" },
+    { "retention-size-metrics", BYTES, AT(retention_metrics_bytes), "0", "SIZE", "and of metrics" },
+    { "retention-size-logs", BYTES, AT(retention_logs_bytes), "0", "SIZE", "and of logs" },
+    { "retention-size-traces", BYTES, AT(retention_traces_bytes), "0", "SIZE", "and of traces" },
     { "max-series", NUMBER, AT(max_series), "10000000", "N",
       "active series beyond which new ones are refused", 1, UINT32_MAX },
     { "min-free-space", BYTES, AT(min_free_bytes), "64MiB", "SIZE",
@@ -126,6 +133,8 @@ static int number_set(uint64_t *at, const struct option *o, struct str value, co
     return OK;
 }
 
+#define NOT_SAID (-1) /* a duration whose default is another setting's value */
+
 static int option_set(struct options *all, const struct option *o, struct str value, const char *from,
                       struct err *e)
 {
@@ -139,6 +148,13 @@ static int option_set(struct options *all, const struct option *o, struct str va
     case BYTES:
     case NUMBER: return number_set(at, o, value, from, e);
     }
+    return OK;
+}
+
+static int option_default(struct options *all, const struct option *o, struct err *e)
+{
+    if (o->kind != DURATION || o->start[0] != 0) return option_set(all, o, str_of(o->start), "default", e);
+    *(int64_t *)(void *)((char *)all + o->at) = NOT_SAID;
     return OK;
 }
 
@@ -245,8 +261,7 @@ int options_load(struct options *all, int argc, char **argv, struct err *e)
     for (int i = 0; i < argc; i++)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
             return err_set(e, ERR_FIND, "%s", "");
-    for (size_t i = 0; i < COUNT(table) && rc == OK; i++)
-        rc = option_set(all, &table[i], str_of(table[i].start), "default", e);
+    for (size_t i = 0; i < COUNT(table) && rc == OK; i++) rc = option_default(all, &table[i], e);
 
     /* Flags first, only to learn the file's name; then from the weakest to the strongest. */
     if (rc == OK) rc = from_environment(all, e);
@@ -257,6 +272,8 @@ int options_load(struct options *all, int argc, char **argv, struct err *e)
         if (rc == OK) rc = from_environment(all, e);
         if (rc == OK) rc = from_flags(all, argc, argv, e);
     }
+    if (all->retention_logs_ms == NOT_SAID) all->retention_logs_ms = all->retention_ms;
+    if (all->retention_traces_ms == NOT_SAID) all->retention_traces_ms = all->retention_ms;
     if (rc == OK && all->listen_otlp[0] == 0) all->listen_otlp = beside(all, all->listen, "4318");
     if (rc == OK && all->listen_grpc[0] == 0) all->listen_grpc = beside(all, all->listen, "4317");
     return rc;

@@ -17,8 +17,9 @@ struct options {
     bool allow_insecure_listen;
     const char *tls_cert_file, *tls_key_file;
 
-    int64_t retention_ms; /* 0 = for ever */
-    uint64_t retention_bytes, max_series, min_free_bytes;
+    int64_t retention_ms, retention_logs_ms, retention_traces_ms; /* 0 = for ever */
+    uint64_t retention_bytes, retention_metrics_bytes, retention_logs_bytes, retention_traces_bytes;
+    uint64_t max_series, min_free_bytes;
     int64_t head_age_ms, sync_interval_ms;
     uint64_t head_bytes;
 

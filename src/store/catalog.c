@@ -15,14 +15,6 @@
 
 /* ---- files ---- */
 
-static int open_content(struct store_file *f, struct err *e)
-{
-    if (f->id.kind == FILE_INDEX) return day_index_open(f->path, &f->index, e);
-    int rc = part_open(f->path, &f->part, e);
-    if (rc == OK) f->info = *part_info(f->part);
-    return rc;
-}
-
 static uint64_t size_of(const char *path)
 {
     int fd = file_open(path, 0, NULL);
@@ -43,7 +35,7 @@ int store_file_open(const char *dir, const struct file_id *id, struct store_file
     f->path = mem_strdup(path);
     f->since_ms = clock_now_ms();
     f->bytes = size_of(path);
-    int rc = open_content(f, e);
+    int rc = file_type(id->kind)->open(f, e);
     if (rc < 0) {
         store_file_unref(f);
         return rc;
@@ -61,8 +53,7 @@ struct store_file *store_file_ref(struct store_file *f)
 void store_file_unref(struct store_file *f)
 {
     if (f == NULL || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1) return;
-    if (f->part != NULL) part_close(f->part);
-    if (f->index != NULL) day_index_close(f->index);
+    file_type(f->id.kind)->close(f);
 
     struct err e = ERR_INIT;
     if (atomic_load(&f->is_doomed) && file_unlink(f->path, &e) < 0 &&
@@ -207,7 +198,7 @@ static int log_change(struct catalog *c, const struct catalog_change *x, struct 
     struct file_id *add = ids_of(x->add, x->n_add), *drop = ids_of(x->drop, x->n_drop);
     int rc = manifest_apply(c->manifest,
                             &(struct manifest_edit){ add, drop, x->n_add, x->n_drop, x->wal_floor,
-                                                     x->next_series_no, x->next_metric_no },
+                                                     x->next_series_no, x->next_metric_no, x->records_floor },
                             e);
     mem_free(add);
     mem_free(drop);

@@ -13,15 +13,22 @@
 #include "store/day_index.h"
 #include "store/manifest.h"
 #include "store/part.h"
+#include "store/record_part.h"
+#include "store/table.h"
+
+#define STORE_JOIN_MAX 16 /* files of one merge */
 
 struct store_file {
     atomic_uint refs;
     atomic_bool is_doomed; /* dropped: unlink at the end */
     struct file_id id;
     char *path;
-    struct part *part;       /* FILE_PART */
-    struct day_index *index; /* FILE_INDEX */
-    struct part_info info;   /* FILE_PART */
+    struct part *part;           /* FILE_PART */
+    struct day_index *index;     /* FILE_INDEX */
+    struct part_info info;       /* FILE_PART */
+    struct record_part *records; /* FILE_LOGS, FILE_SPANS */
+    uint64_t rows;               /* of all but FILE_INDEX, as are the times */
+    int64_t min_ms, max_ms;
     uint64_t bytes;
     int64_t since_ms; /* wall clock when it was opened or made */
 };
@@ -61,6 +68,7 @@ struct catalog_change {
     size_t n_add, n_drop;
     uint64_t wal_floor;
     uint32_t next_series_no, next_metric_no;
+    uint64_t records_floor;
     void (*swapped)(void *ctx); /* called under the lock, in the instant of the change; may be NULL */
     void *ctx;
 };

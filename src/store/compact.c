@@ -20,7 +20,7 @@
 #include "base/stat.h"
 #include "store/engine.h"
 
-#define FAN_IN       16
+#define FAN_IN       STORE_JOIN_MAX
 #define PARTS_BUSY   8
 #define PARTS_MAX    12
 #define RATIO_LEAST  1.7
@@ -113,22 +113,11 @@ static int has_space(struct engine *s, const struct plan *p, struct err *e)
     return (double)bytes < need ? err_set(e, ERR_FULL, "a merge needs %.0f bytes of free space", need) : OK;
 }
 
-static int join_parts(struct engine *s, const struct plan *p, const struct file_id *id, const char *path,
-                      struct err *e)
+static int join(struct engine *s, const struct plan *p, const struct file_id *id, const char *path,
+                struct err *e)
 {
-    struct part *sources[FAN_IN];
-    struct part_info info;
-    for (size_t i = 0; i < p->n; i++) sources[i] = p->files[i]->part;
-    return part_merge(sources, p->n, path, id->level, id->sequence, p->is_final ? ZSTD_FINAL : ZSTD_BUSY,
-                      NULL, may_go_on, s, &info, e);
-}
-
-static int join_indexes(const struct plan *p, const char *path, struct err *e)
-{
-    struct day_index *sources[FAN_IN];
-    uint64_t bytes;
-    for (size_t i = 0; i < p->n; i++) sources[i] = p->files[i]->index;
-    return day_index_merge(sources, p->n, path, &bytes, e);
+    struct table_join j = { p->files, p->n, path, id, p->is_final ? ZSTD_FINAL : ZSTD_BUSY, may_go_on, s };
+    return file_type(id->kind)->join(&j, e);
 }
 
 static struct file_id id_of(const struct plan *p)
@@ -157,9 +146,9 @@ static int make(struct engine *s, const struct plan *p, const struct file_id *id
 {
     char path[4200], dir[4096];
     file_id_path(path, sizeof path, s->dir, id);
-    day_dir_path(dir, sizeof dir, s->dir, id->day);
+    day_dir_path(dir, sizeof dir, s->dir, file_type(id->kind)->table, id->day);
     file_unlink(path, NULL); /* left by an attempt that failed */
-    int rc = id->kind == FILE_PART ? join_parts(s, p, id, path, e) : join_indexes(p, path, e);
+    int rc = join(s, p, id, path, e);
     if (rc == OK) rc = file_sync_dir(dir, e);
     if (rc == OK) rc = store_file_open(s->dir, id, out, e);
     return rc;
@@ -195,18 +184,14 @@ static int run(struct engine *s, const struct plan *p, struct err *e)
 /* The first merge that is due, oldest day first. 1: done; 0: none is due. */
 static int merge_one(struct engine *s, const struct version *v, bool all, struct err *e)
 {
-    for (size_t i = 0; i < v->n;) {
-        uint32_t day = v->at[i]->id.day;
-        size_t n_parts, n_indexes;
-        struct store_file *const *parts = version_day(v, day, FILE_PART, &n_parts);
-        struct store_file *const *indexes = version_day(v, day, FILE_INDEX, &n_indexes);
-        struct plan plan = plan_parts(parts, n_parts, day, all);
-        if (plan.n == 0) plan = plan_indexes(indexes, n_indexes, day, all);
-        if (plan.n > 0) {
-            int rc = run(s, &plan, e);
-            return rc < 0 ? rc : 1;
-        }
-        i += n_parts + n_indexes;
+    for (size_t i = 0, n; i < v->n; i += n) { /* a day's files of one kind at a time */
+        struct file_id id = v->at[i]->id;
+        struct store_file *const *files = version_day(v, id.day, id.kind, &n);
+        struct plan plan = file_type(id.kind)->has_rows ? plan_parts(files, n, id.day, all)
+                                                        : plan_indexes(files, n, id.day, all);
+        if (plan.n == 0) continue;
+        int rc = run(s, &plan, e);
+        return rc < 0 ? rc : 1;
     }
     return 0;
 }

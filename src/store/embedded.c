@@ -22,34 +22,72 @@ static uint64_t engine_caps(struct store *s)
 
 /* ---- status ---- */
 
+static void stretch(struct table_status *t, int64_t min_ms, int64_t max_ms)
+{
+    t->min_time_ms = MIN(t->min_time_ms, min_ms);
+    t->max_time_ms = MAX(t->max_time_ms, max_ms);
+}
+
 static void count_files(const struct version *v, struct store_status *out)
 {
     for (size_t i = 0; i < v->n; i++) {
         const struct store_file *f = v->at[i];
-        out->bytes_on_disk += f->bytes;
-        if (f->part == NULL) continue;
-        out->parts++;
-        out->rows_on_disk += f->info.rows;
-        out->min_time_ms = MIN(out->min_time_ms, f->info.min_time_ms);
-        out->max_time_ms = MAX(out->max_time_ms, f->info.max_time_ms);
+        const struct file_type *type = file_type(f->id.kind);
+        struct table_status *t = &out->table[type->table];
+        t->bytes_on_disk += f->bytes;
+        if (!type->has_rows) continue;
+        t->parts++;
+        t->rows_on_disk += f->rows;
+        stretch(t, f->min_ms, f->max_ms);
     }
+}
+
+static void count_head_table(struct record_head *h, struct table_status *t)
+{
+    int64_t min_ns, max_ns;
+    record_head_times(h, &min_ns, &max_ns);
+    t->head_rows += record_head_rows(h);
+    t->head_bytes += record_head_bytes(h);
+    if (min_ns <= max_ns) stretch(t, min_ns / 1000000, max_ns / 1000000);
 }
 
 static void count_head(struct head *h, struct store_status *out)
 {
+    struct table_status *metrics = &out->table[TABLE_METRICS];
     int64_t min_ms, max_ms;
+    size_t bytes = head_bytes(h);
     head_times(h, &min_ms, &max_ms);
-    out->head_rows += head_rows(h);
-    out->head_bytes += head_bytes(h);
-    out->min_time_ms = MIN(out->min_time_ms, min_ms);
-    out->max_time_ms = MAX(out->max_time_ms, max_ms);
+    for (int t = TABLE_LOGS; t < TABLE_COUNT; t++) {
+        bytes -= MIN(bytes, record_head_bytes(head_records(h, (enum table)t)));
+        count_head_table(head_records(h, (enum table)t), &out->table[t]);
+    }
+    metrics->head_rows += head_rows(h);
+    metrics->head_bytes += bytes;
+    stretch(metrics, min_ms, max_ms);
+}
+
+static void sum_up(struct store_status *out)
+{
+    const struct table_status *metrics = &out->table[TABLE_METRICS];
+    for (int t = 0; t < TABLE_COUNT; t++) {
+        out->bytes_on_disk += out->table[t].bytes_on_disk;
+        out->parts += out->table[t].parts;
+    }
+    out->rows_on_disk = metrics->rows_on_disk;
+    out->head_rows = metrics->head_rows;
+    out->head_bytes = metrics->head_bytes;
+    out->min_time_ms = metrics->min_time_ms;
+    out->max_time_ms = metrics->max_time_ms;
+    out->samples_ingested = metrics->ingested;
 }
 
 static void engine_status(struct store *store, struct store_status *out)
 {
     struct engine *s = engine_of(store);
     struct registry_size size;
-    *out = (struct store_status){ .min_time_ms = INT64_MAX, .max_time_ms = INT64_MIN };
+    *out = (struct store_status){ 0 };
+    for (int t = 0; t < TABLE_COUNT; t++)
+        out->table[t] = (struct table_status){ .min_time_ms = INT64_MAX, .max_time_ms = INT64_MIN };
 
     catalog_lock(s->catalog);
     struct version *v = catalog_pin_locked(s->catalog);
@@ -65,7 +103,10 @@ static void engine_status(struct store *store, struct store_status *out)
 
     registry_size(s->registry, &size);
     out->series_active = size.series;
-    out->samples_ingested = atomic_load(&s->samples_ingested);
+    out->table[TABLE_METRICS].ingested = atomic_load(&s->samples_ingested);
+    out->table[TABLE_LOGS].ingested = atomic_load(&s->logs_ingested);
+    out->table[TABLE_SPANS].ingested = atomic_load(&s->spans_ingested);
+    sum_up(out);
     out->wal_bytes = s->wal ? wal_bytes(s->wal) : 0;
     int flushed = atomic_load(&s->flushed), log = s->wal ? wal_ready(s->wal, NULL) : ERR_IO;
     out->read_only = log == ERR_IO || log == ERR_FULL || atomic_load(&s->refusal) != OK ||
@@ -106,6 +147,7 @@ static void engine_free(struct engine *s)
     if (s->lock_fd >= 0) file_close(s->lock_fd, NULL);
     arena_release(&s->scratch);
     buf_release(&s->records);
+    batch_ids_release(&s->batch_ids);
     mem_free(s->open_days);
     mem_free(s->dir);
     changes_release(&s->changes);
@@ -147,6 +189,10 @@ static const struct store_ops ops = {
     .label_names = view_do_label_names,
     .label_values = view_do_label_values,
     .exemplars = view_do_exemplars,
+    .records = view_do_records,
+    .fields = view_do_fields,
+    .field_values = view_do_field_values,
+    .origins = view_do_origins,
     .metadata = engine_metadata,
     .status = engine_status,
     .top = engine_top,
@@ -159,6 +205,10 @@ static void stats_init(struct engine_stats *t)
     static const double bounds[] = { 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30 };
     t->samples = stat_counter("vedette_store_samples_total", "Samples kept.", NULL);
     t->histograms = stat_counter("vedette_store_histograms_total", "Native histogram samples kept.", NULL);
+    t->logs = stat_counter("vedette_store_log_records_total", "Log records kept.", NULL);
+    t->spans = stat_counter("vedette_store_spans_total", "Spans kept.", NULL);
+    t->repeats = stat_counter("vedette_store_repeated_batches_total",
+                              "Batches of logs or spans that had been written before.", NULL);
     t->new_series =
         stat_counter("vedette_store_series_created_total", "Series seen for the first time.", NULL);
     t->flushes = stat_counter("vedette_store_flushes_total", "Heads written to parts.", NULL);
@@ -222,8 +272,7 @@ static int make_directories(struct engine *s, struct err *e)
 {
     char path[4200];
     int rc;
-    snprintf(path, sizeof path, "%s/metrics", s->dir);
-    if ((rc = file_mkdirs(path, e)) < 0) return rc;
+    if ((rc = table_dirs_make(s->dir, e)) < 0) return rc;
     snprintf(path, sizeof path, "%s/wal", s->dir);
     if ((rc = file_mkdirs(path, e)) < 0) return rc;
     if ((rc = file_sync_dir(s->dir, e)) < 0) return rc;

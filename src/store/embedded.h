@@ -5,8 +5,10 @@
 
 struct embedded_conf {
     const char *dir;
-    int64_t retention_ms;     /* 0 = for ever */
-    uint64_t retention_bytes; /* 0 = no limit */
+    int64_t retention_ms;     /* of metrics; 0 = for ever */
+    uint64_t retention_bytes; /* of all tables together: the oldest days go first; 0 = no limit */
+    int64_t retention_logs_ms, retention_spans_ms;                                 /* 0 = for ever */
+    uint64_t retention_metrics_bytes, retention_logs_bytes, retention_spans_bytes; /* of each; 0 = no limit */
     size_t head_bytes;   /* memory for rows not yet in files: half of it fills while the other is flushed; 0 =
                             32 MiB */
     int64_t head_age_ms; /* flush when older; 0 = 5 min */

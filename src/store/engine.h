@@ -1,9 +1,12 @@
 /* engine.h - the inside of the embedded store, shared by the files that are its parts.
  *
  *     write.c     batch -> registry -> head + WAL            under write_mu
+ *     write_records.c  its logs and spans, before and under the lock
  *     flush.c     head -> part and index file per day        flush thread
+ *     flush_records.c  its logs and spans -> a part a day and table
  *     view.c      a moment: files and heads; which series    any thread
  *     scan.c      rows of series out of a view               any thread
+ *     record_view.c, record_scan.c  logs and spans out of a view
  *     compact.c   parts -> fewer parts                       merge thread
  *     extras.c    exemplars and metadata                   any thread
  *     retention.c, recover.c, snapshot.c, fsck.c             as their names say
@@ -22,6 +25,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "store/batch_ids.h"
 #include "store/catalog.h"
 #include "store/changes.h"
 #include "store/embedded.h"
@@ -42,23 +46,28 @@ struct open_day {
 /* A head on its way to files. Kept, with what was built, until it has worked. */
 struct flush_day {
     uint32_t day;
-    series_key *fresh; /* series for the index file */
+    enum table table;
+    series_key *fresh; /* metrics: series for the index file */
     size_t n_fresh;
+    size_t first, end; /* logs and spans: rows of the index */
     bool is_built;
 };
 struct flush_job {
     struct head *head; /* NULL: no job */
     uint64_t cut;
     struct flush_day *days;
-    size_t n_days;
+    size_t n_days, cap_days;
+    struct record_index *indexes[TABLE_COUNT]; /* logs and spans, once their days are noted */
+    bool records_noted;
+    uint64_t records_floor;    /* the writes of logs and spans up to this one are in the head or in parts */
     struct store_file **files; /* built */
     size_t n_files, cap_files;
     uint32_t next_series_no, next_metric_no;
 };
 
 struct engine_stats {
-    struct stat *samples, *histograms, *new_series, *flushes, *flush_seconds, *flush_bytes, *merges,
-        *merge_seconds, *merge_bytes, *scanned, *files_set_aside;
+    struct stat *samples, *histograms, *logs, *spans, *repeats, *new_series, *flushes, *flush_seconds,
+        *flush_bytes, *merges, *merge_seconds, *merge_bytes, *scanned, *files_set_aside;
 };
 
 struct engine {
@@ -79,7 +88,9 @@ struct engine {
     struct arena scratch; /* write_mu */
     struct buf records;   /* write_mu: series, exemplars and metadata that are news */
     uint32_t day_seen;    /* write_mu: the day whose openness was checked last */
-    _Atomic uint64_t samples_ingested;
+    _Atomic uint64_t samples_ingested, logs_ingested, spans_ingested;
+    uint64_t record_sequence;   /* write_mu: of the last write of logs or spans */
+    struct batch_ids batch_ids; /* write_mu */
 
     struct changes changes; /* its own lock, the innermost */
 
@@ -121,6 +132,23 @@ static inline uint32_t day_of_ms(int64_t time_ms)
 int engine_write(struct store *, const struct batch *, enum store_ack, struct write_result *, store_done *,
                  void *ctx, struct err *);
 
+/* write_records.c */
+struct records_write { /* the logs and spans of one batch, copied and ready */
+    struct {
+        enum table table;
+        struct head_chunk *chunk;
+    } * at;
+    size_t n, cap;
+};
+/* Before the lock: refuses single records, fills in what is kept. */
+int records_prepare(struct engine *, const struct batch *, struct records_write *, struct write_result *,
+                    struct err *);
+void records_release(struct records_write *);
+/* write_mu held: into the head, or not when the batch is a repeat; then into the log, ended as a batch. */
+void records_keep(struct engine *, const struct batch *, struct records_write *, struct write_result *);
+void records_log(struct engine *, const struct batch *, struct records_write *, struct buf *);
+void records_log_ids(struct engine *, struct buf *); /* after a cut */
+
 /* extras.c */
 #define EXEMPLARS_FILE "exemplars"
 #define METADATA_FILE  "metadata"
@@ -147,12 +175,17 @@ void days_add(struct engine *, uint32_t day, bool is_whole); /* recovery */
 int engine_flush(struct engine *, struct err *); /* everything written before the call is in files when OK */
 void flush_job_release(struct flush_job *);
 
+/* flush_records.c */
+void flush_note_records(struct flush_job *);
+int flush_write_records(struct engine *, const struct flush_day *, const struct file_id *, const char *path,
+                        struct err *);
+
 /* compact.c */
 int engine_merge(struct engine *, bool all,
                  struct err *); /* one merge, if one is due; all: until there is none. > 0: did something */
 
 /* retention.c */
-int64_t engine_oldest_ms(const struct engine *); /* rows before are refused */
+int64_t engine_oldest_ms(const struct engine *, enum table); /* rows before are refused */
 int engine_retain(struct engine *, struct err *);
 /* The wall clock beside the monotonic one. After a leap ahead of more than an hour false is answered for an
  * hour, or until it has leapt back: what a wrong clock makes old must not be dropped. Zeroed to begin with.
@@ -175,6 +208,17 @@ int engine_snapshot(struct engine *, const char *dir, struct err *);
 void engine_start_threads(struct engine *);
 void engine_stop_threads(struct engine *);
 void engine_wake(struct engine *);
+
+/* record_view.c, record_scan.c */
+int view_do_records(struct store_view *, struct call *, const struct record_scan *, record_sink *, void *ctx,
+                    struct err *);
+int view_do_fields(struct store_view *, struct call *, enum table, size_t limit, struct field_info **out,
+                   size_t *n_out, struct err *);
+int view_do_field_values(struct store_view *, struct call *, enum table, struct field,
+                         const struct predicate *, size_t limit, struct value_count **out, size_t *n_out,
+                         struct err *);
+int view_do_origins(struct store_view *, struct call *, enum table, const struct predicate *, size_t limit,
+                    struct origin **out, size_t *n_out, struct err *);
 
 /* view.c, scan.c, labels.c */
 int view_do_open(struct store *, int64_t from_ms, int64_t to_ms, struct store_view **, struct err *);

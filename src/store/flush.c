@@ -3,7 +3,7 @@
  *
  *     1. under the write lock: a fresh head takes the writes, the WAL is cut, the days' new series are noted
  *     2. for each day: rows of all slabs in order of (key, kind, time) into a part; its series into an index
- * file
+ * file; its logs and its spans into a part each (flush_records.c)
  *     3. exemplars and metadata are saved, then one manifest edit lists all files and moves the WAL floor to
  * the cut
  *     4. in the instant in which the files become visible the old head stops being so
@@ -32,7 +32,7 @@
 static void note_days(struct engine *s, struct flush_job *job)
 {
     uint32_t *days;
-    job->n_days = head_days(job->head, &days);
+    job->n_days = job->cap_days = head_days(job->head, &days);
     job->days = mem_array(job->n_days, sizeof job->days[0]);
     for (size_t i = 0; i < job->n_days; i++) {
         job->days[i].day = days[i];
@@ -46,14 +46,24 @@ static void note_days(struct engine *s, struct flush_job *job)
     job->next_metric_no = size.next_metric_no;
 }
 
+/* Behind the cut, so that a batch is known as a repeat though its segment is gone. */
+static void log_batch_ids(struct engine *s)
+{
+    if (s->batch_ids.newer.n + s->batch_ids.older.n == 0) return;
+    records_log_ids(s, wal_begin(s->wal));
+    wal_end(s->wal, false, NULL, NULL);
+}
+
 static void begin(struct engine *s)
 {
     struct flush_job *job = &s->job;
     pthread_mutex_lock(&s->write_mu);
-    if (head_rows(s->head) > 0) {
+    if (!head_is_empty(s->head)) {
         job->head = s->head; /* its reference moves into the job */
         note_days(s, job);
         job->cut = s->wal ? wal_cut(s->wal) : 0;
+        job->records_floor = s->record_sequence;
+        if (s->wal != NULL) log_batch_ids(s);
 
         catalog_lock(s->catalog);
         s->head = head_new();
@@ -67,6 +77,7 @@ void flush_job_release(struct flush_job *job)
 {
     for (size_t i = 0; i < job->n_days; i++) mem_free(job->days[i].fresh);
     for (size_t i = 0; i < job->n_files; i++) store_file_unref(job->files[i]);
+    for (int t = 0; t < TABLE_COUNT; t++) record_index_unref(job->indexes[t]);
     mem_free(job->days);
     mem_free(job->files);
     head_unref(job->head);
@@ -205,21 +216,34 @@ static int add_file(struct engine *s, const struct file_id *id, struct err *e)
     return OK;
 }
 
+static int build_rows(struct engine *s, const struct flush_day *d, const struct file_id *id, struct err *e)
+{
+    char path[4200];
+    file_id_path(path, sizeof path, s->dir, id);
+    int rc = d->table == TABLE_METRICS ? write_part(s, s->job.head, id, path, e)
+                                       : flush_write_records(s, d, id, path, e);
+    return rc == OK ? add_file(s, id, e) : rc;
+}
+
+static int build_index(struct engine *s, const struct flush_day *d, uint64_t sequence, struct err *e)
+{
+    char path[4200];
+    struct file_id id = { d->day, FILE_INDEX, 0, sequence, false };
+    file_id_path(path, sizeof path, s->dir, &id);
+    int rc = write_index(s, d, path, e);
+    return rc == OK ? add_file(s, &id, e) : rc;
+}
+
 static int build_day(struct engine *s, struct flush_day *d, struct err *e)
 {
-    char dir[4096], path[4200];
+    char dir[4096];
     size_t built = s->job.n_files;
-    struct file_id part = { d->day, FILE_PART, 0, catalog_sequence(s->catalog), false };
-    struct file_id index = { d->day, FILE_INDEX, 0, part.sequence, false };
+    struct file_id id = { d->day, table_kind(d->table), 0, catalog_sequence(s->catalog), false };
 
-    day_dir_path(dir, sizeof dir, s->dir, d->day);
+    day_dir_path(dir, sizeof dir, s->dir, d->table, d->day);
     int rc = file_mkdirs(dir, e);
-    file_id_path(path, sizeof path, s->dir, &part);
-    if (rc == OK) rc = write_part(s, s->job.head, &part, path, e);
-    if (rc == OK) rc = add_file(s, &part, e);
-    file_id_path(path, sizeof path, s->dir, &index);
-    if (rc == OK && d->n_fresh > 0) rc = write_index(s, d, path, e);
-    if (rc == OK && d->n_fresh > 0) rc = add_file(s, &index, e);
+    if (rc == OK) rc = build_rows(s, d, &id, e);
+    if (rc == OK && d->n_fresh > 0) rc = build_index(s, d, id.sequence, e);
     if (rc == OK) rc = file_sync_dir(dir, e);
     d->is_built = rc == OK;
     while (rc < 0 && s->job.n_files > built) { /* not in any manifest yet: the next try makes new ones */
@@ -246,19 +270,12 @@ static int install(struct engine *s, uint64_t floor, struct err *e)
                                                      .wal_floor = floor,
                                                      .next_series_no = job->next_series_no,
                                                      .next_metric_no = job->next_metric_no,
+                                                     .records_floor = job->records_floor,
                                                      .swapped = head_gone,
                                                      .ctx = s },
                            e);
     if (rc == OK) job->n_files = 0; /* the catalog's now */
     return rc;
-}
-
-/* Directories of new days must not be forgotten by a power cut when their files are listed. */
-static int sync_days(struct engine *s, struct err *e)
-{
-    char path[4200];
-    snprintf(path, sizeof path, "%s/metrics", s->dir);
-    return file_sync_dir(path, e);
 }
 
 /* The first segment that will still be needed. While the WAL is being replayed that is the one being read. */
@@ -274,9 +291,10 @@ static int run(struct engine *s, struct err *e)
     uint64_t floor;
     int64_t t0 = clock_mono_ns();
     int rc = floor_after(s, &floor, e);
+    if (!job->records_noted) flush_note_records(job);
     for (size_t i = 0; rc == OK && i < job->n_days; i++)
         if (!job->days[i].is_built) rc = build_day(s, &job->days[i], e);
-    if (rc == OK) rc = sync_days(s, e);
+    if (rc == OK) rc = table_dirs_sync(s->dir, e);
     if (rc == OK) rc = extras_save(s, e);
     if (rc == OK) rc = install(s, floor, e);
     if (rc < 0) return rc;

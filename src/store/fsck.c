@@ -12,7 +12,8 @@ struct fsck {
     void *ctx;
     struct fsck_report *report;
     struct manifest_state state;
-    uint64_t found; /* in the file being checked */
+    uint64_t found;   /* in the file being checked */
+    enum table table; /* being walked */
     const char *day_name;
     struct err *e;
 };
@@ -29,13 +30,14 @@ static void finding(void *ctx, const char *text)
     say(f, text);
 }
 
-static void count_part(struct fsck *f, const char *path)
+static void count_rows(struct fsck *f, const struct file_id *id)
 {
-    struct part *p;
+    struct store_file *file;
+    if (!file_type(id->kind)->has_rows) return;
     f->report->parts++;
-    if (part_open(path, &p, NULL) < 0) return;
-    f->report->rows += part_info(p)->rows;
-    part_close(p);
+    if (store_file_open(f->dir, id, &file, NULL) < 0) return;
+    f->report->rows += file->rows;
+    store_file_unref(file);
 }
 
 static void count_bytes(struct fsck *f, const char *path)
@@ -61,14 +63,13 @@ static void check_file(struct fsck *f, const struct file_id *id)
     struct err e = ERR_INIT;
     file_id_path(path, sizeof path, f->dir, id);
     f->found = 0;
-    int64_t n =
-        id->kind == FILE_PART ? part_verify(path, finding, f, &e) : day_index_verify(path, finding, f, &e);
+    int64_t n = file_type(id->kind)->verify(path, finding, f, &e);
     if (n < 0)
         finding(f, e.text);
     else
         f->found = MAX(f->found, (uint64_t)n);
     count_bytes(f, path);
-    if (id->kind == FILE_PART) count_part(f, path);
+    count_rows(f, id);
     verdict(f, path);
 }
 
@@ -86,9 +87,9 @@ static int look_at(const char *name, bool is_dir, void *ctx)
     struct fsck *f = ctx;
     struct file_id id;
     char text[4400];
-    if (is_dir || (file_id_parse(f->day_name, name, &id) && is_listed(&f->state, &id))) return 0;
-    snprintf(text, sizeof text, "%s/metrics/%s/%s: not listed in the manifest; the next start deals with it",
-             f->dir, f->day_name, name);
+    if (is_dir || (file_id_parse(f->table, f->day_name, name, &id) && is_listed(&f->state, &id))) return 0;
+    snprintf(text, sizeof text, "%s/%s/%s/%s: not listed in the manifest; the next start deals with it",
+             f->dir, table_name(f->table), f->day_name, name);
     say(f, text);
     return 0;
 }
@@ -98,9 +99,21 @@ static int look_at_day(const char *name, bool is_dir, void *ctx)
     struct fsck *f = ctx;
     char path[4200];
     if (!is_dir) return 0;
-    snprintf(path, sizeof path, "%s/metrics/%s", f->dir, name);
+    snprintf(path, sizeof path, "%s/%s/%s", f->dir, table_name(f->table), name);
     f->day_name = name;
     return file_list(path, look_at, f, f->e);
+}
+
+static int look_at_tables(struct fsck *f)
+{
+    char path[4200];
+    for (int t = 0; t < TABLE_COUNT; t++) {
+        f->table = (enum table)t;
+        snprintf(path, sizeof path, "%s/%s", f->dir, table_name(f->table));
+        int rc = file_list(path, look_at_day, f, f->e);
+        if (rc < 0 && rc != ERR_FIND) return rc; /* a store from before a table was: no directory */
+    }
+    return OK;
 }
 
 /* ---- exemplars and metadata ---- */
@@ -201,9 +214,7 @@ int embedded_fsck(const char *dir, void (*line)(void *ctx, const char *text), vo
     verdict(&f, path);
     for (size_t i = 0; i < f.state.n; i++) check_file(&f, &f.state.files[i]);
 
-    snprintf(path, sizeof path, "%s/metrics", dir);
-    rc = file_list(path, look_at_day, &f, e);
-    if (rc == ERR_FIND) rc = OK;
+    rc = look_at_tables(&f);
     check_extra(&f, EXEMPLARS_FILE, load_exemplars);
     check_extra(&f, METADATA_FILE, load_metadata);
     if (rc == OK) rc = check_wal(&f);

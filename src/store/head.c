@@ -51,6 +51,8 @@ struct head {
     size_t n_touched, cap_touched;
     struct arena arena; /* histograms */
     _Atomic size_t arena_bytes;
+
+    struct record_head *records[TABLE_COUNT]; /* NULL: metrics */
 };
 
 struct head *head_new(void)
@@ -61,6 +63,7 @@ struct head *head_new(void)
     h->arena = (struct arena)ARENA_INIT(SIZE_MAX);
     h->min_ms = INT64_MAX;
     h->max_ms = INT64_MIN;
+    for (int t = TABLE_LOGS; t < TABLE_COUNT; t++) h->records[t] = record_head_new((enum table)t);
     return h;
 }
 
@@ -83,6 +86,7 @@ void head_unref(struct head *h)
 {
     if (h == NULL || atomic_fetch_sub_explicit(&h->refs, 1, memory_order_acq_rel) != 1) return;
     for (size_t i = 0; i < h->n_days; i++) day_free(h->days[i]);
+    for (int t = 0; t < TABLE_COUNT; t++) record_head_free(h->records[t]);
     mem_free(h->days);
     map_release(&h->by_day);
     mem_free(h->touched);
@@ -172,6 +176,19 @@ static void stretch(struct head *h, const struct slab *s)
     }
 }
 
+void head_add_chunk(struct head *h, enum table table, struct head_chunk *c)
+{
+    record_head_add(h->records[table], c);
+    pthread_mutex_lock(&h->mu);
+    if (h->since_ns == 0) h->since_ns = clock_mono_ns();
+    pthread_mutex_unlock(&h->mu);
+}
+
+struct record_head *head_records(struct head *h, enum table table)
+{
+    return h->records[table];
+}
+
 void head_publish(struct head *h)
 {
     pthread_mutex_lock(&h->mu);
@@ -182,6 +199,7 @@ void head_publish(struct head *h)
         s->published = s->n;
         s->is_touched = false;
     }
+    for (int t = TABLE_LOGS; t < TABLE_COUNT; t++) record_head_publish(h->records[t]);
     pthread_mutex_unlock(&h->mu);
     h->n_touched = 0;
 }
@@ -193,7 +211,15 @@ size_t head_bytes(struct head *h)
     pthread_mutex_lock(&h->mu);
     size_t n = h->slab_bytes;
     pthread_mutex_unlock(&h->mu);
+    for (int t = TABLE_LOGS; t < TABLE_COUNT; t++) n += record_head_bytes(h->records[t]);
     return n + atomic_load_explicit(&h->arena_bytes, memory_order_relaxed);
+}
+
+bool head_is_empty(struct head *h)
+{
+    return head_rows(h) + record_head_rows(h->records[TABLE_LOGS]) +
+               record_head_rows(h->records[TABLE_SPANS]) ==
+           0;
 }
 
 uint64_t head_rows(struct head *h)
@@ -287,6 +313,7 @@ void head_pin(struct head *h, uint32_t first_day, uint32_t last_day, struct head
         if (h->days[i]->day >= first_day && h->days[i]->day <= last_day) days[n++] = h->days[i];
     qsort(days, n, sizeof days[0], by_day_kind);
     for (size_t i = 0; i < n; i++) pin_day(pin, &cap, days[i]);
+    for (int t = TABLE_LOGS; t < TABLE_COUNT; t++) pin->chunks[t] = record_head_chunks(h->records[t]);
     pthread_mutex_unlock(&h->mu);
     mem_free(days);
 }

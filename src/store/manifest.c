@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "store/bytes.h"
 #include "store/crc32c.h"
+#include "store/table.h"
 
 #define MAGIC              "VDMANIF1"
 #define MANIFEST_BYTES_MAX (256u << 20)
@@ -32,24 +33,26 @@ enum op {
     OP_FLOOR = 3,    /* segment u64 */
     OP_NUMBERS = 4,  /* next series u32, next metric u32 */
     OP_SEQUENCE = 5, /* next u64 */
+    OP_RECORDS = 6,  /* write number u64 */
 };                   /* file: kind u8, day u32, level u32, sequence u64 */
 
 /* ---- names ---- */
 
-void day_dir_path(char *out, size_t cap, const char *dir, uint32_t day)
+void day_dir_path(char *out, size_t cap, const char *dir, enum table table, uint32_t day)
 {
     struct tm tm;
     time_t t = (time_t)day * 86400;
     gmtime_r(&t, &tm);
-    snprintf(out, cap, "%s/metrics/%04d%02d%02d", dir, tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+    snprintf(out, cap, "%s/%s/%04d%02d%02d", dir, table_name(table), tm.tm_year + 1900, tm.tm_mon + 1,
+             tm.tm_mday);
 }
 
 void file_id_path(char *out, size_t cap, const char *dir, const struct file_id *f)
 {
     char day_dir[4096];
-    day_dir_path(day_dir, sizeof day_dir, dir, f->day);
-    snprintf(out, cap, "%s/%u-%llu.%s", day_dir, f->level, (unsigned long long)f->sequence,
-             f->kind == FILE_PART ? "part" : "idx");
+    const struct file_type *type = file_type(f->kind);
+    day_dir_path(day_dir, sizeof day_dir, dir, type->table, f->day);
+    snprintf(out, cap, "%s/%u-%llu.%s", day_dir, f->level, (unsigned long long)f->sequence, type->suffix);
 }
 
 static bool parse_day(const char *text, uint32_t *day)
@@ -65,7 +68,14 @@ static bool parse_day(const char *text, uint32_t *day)
     return true;
 }
 
-bool file_id_parse(const char *day_dir, const char *name, struct file_id *f)
+static bool parse_kind(enum table table, struct str suffix, enum file_kind *kind)
+{
+    for (unsigned k = FILE_PART; file_kind_valid(k); k++)
+        if (file_type(k)->table == table && str_is(suffix, file_type(k)->suffix)) return *kind = k, true;
+    return false;
+}
+
+bool file_id_parse(enum table table, const char *day_dir, const char *name, struct file_id *f)
 {
     struct str rest, number, suffix;
     uint64_t level;
@@ -76,8 +86,7 @@ bool file_id_parse(const char *day_dir, const char *name, struct file_id *f)
     number = str_cut(rest, '.', &suffix);
     if (!str_to_u64(first, &level) || level > UINT32_MAX || !str_to_u64(number, &f->sequence)) return false;
     f->level = (uint32_t)level;
-    f->kind = str_is(suffix, "part") ? FILE_PART : FILE_INDEX;
-    return f->kind == FILE_PART || str_is(suffix, "idx");
+    return parse_kind(table, suffix, &f->kind);
 }
 
 int file_id_cmp(const struct file_id *a, const struct file_id *b)
@@ -140,17 +149,19 @@ static void state_apply(struct manifest_state *s, const struct manifest_edit *x)
     s->wal_floor = MAX(s->wal_floor, x->wal_floor);
     s->next_series_no = MAX(s->next_series_no, x->next_series_no);
     s->next_metric_no = MAX(s->next_metric_no, x->next_metric_no);
+    s->records_floor = MAX(s->records_floor, x->records_floor);
 }
 
 /* ---- reading ---- */
 
 static bool read_file(struct bytes *b, struct file_id *f)
 {
-    *f = (struct file_id){ .kind = bytes_u8(b) };
+    unsigned kind = bytes_u8(b);
+    *f = (struct file_id){ .kind = kind };
     f->day = bytes_u32(b);
     f->level = bytes_u32(b);
     f->sequence = bytes_u64(b);
-    return !b->failed && (f->kind == FILE_PART || f->kind == FILE_INDEX) && f->sequence < UINT64_MAX;
+    return !b->failed && file_kind_valid(kind) && f->sequence < UINT64_MAX;
 }
 
 static bool read_op(struct bytes *b, struct manifest_state *s)
@@ -177,6 +188,7 @@ static bool read_op(struct bytes *b, struct manifest_state *s)
         next = bytes_u64(b);
         s->next_sequence = MAX(s->next_sequence, next);
         break;
+    case OP_RECORDS: x.records_floor = bytes_u64(b); break;
     default: return false;
     }
     if (!b->failed) state_apply(s, &x);
@@ -259,6 +271,10 @@ static void put_record(struct buf *out, const struct manifest_edit *x, uint64_t 
         buf_u32le(&ops, x->next_series_no);
         buf_u32le(&ops, x->next_metric_no);
     }
+    if (x->records_floor) {
+        buf_u8(&ops, OP_RECORDS);
+        buf_u64le(&ops, x->records_floor);
+    }
     buf_u8(&ops, OP_SEQUENCE);
     buf_u64le(&ops, next_sequence);
 
@@ -274,7 +290,8 @@ static void put_whole(struct buf *out, const struct manifest_state *s)
                                  .n_add = s->n,
                                  .wal_floor = s->wal_floor,
                                  .next_series_no = s->next_series_no,
-                                 .next_metric_no = s->next_metric_no };
+                                 .next_metric_no = s->next_metric_no,
+                                 .records_floor = s->records_floor };
     buf_cs(out, MAGIC);
     put_record(out, &all, s->next_sequence);
 }

@@ -12,10 +12,12 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "model/record.h"
 
-enum file_kind { FILE_PART = 1, FILE_INDEX = 2 };
+/* On disk: never renumber. What differs between them: table.h. */
+enum file_kind { FILE_PART = 1, FILE_INDEX = 2, FILE_LOGS = 3, FILE_SPANS = 4 };
 
-/* Names a file: <dir>/metrics/<YYYYMMDD>/<level>-<sequence>.part or .idx */
+/* Names a file: <dir>/<table>/<YYYYMMDD>/<level>-<sequence>.part or .idx */
 struct file_id {
     uint32_t day; /* since 1970 */
     enum file_kind kind;
@@ -24,11 +26,11 @@ struct file_id {
     bool is_final; /* the one part of a closed day, packed as small as it gets */
 };
 void file_id_path(char *out, size_t cap, const char *dir, const struct file_id *);
-bool file_id_parse(const char *day_dir, const char *name,
+bool file_id_parse(enum table, const char *day_dir, const char *name,
                    struct file_id *); /* from the two last parts of the path */
 int file_id_cmp(const struct file_id *,
                 const struct file_id *); /* by day, kind, sequence, level; is_final ignored */
-void day_dir_path(char *out, size_t cap, const char *dir, uint32_t day);
+void day_dir_path(char *out, size_t cap, const char *dir, enum table, uint32_t day);
 
 struct manifest_state {
     struct file_id *files; /* sorted */
@@ -36,6 +38,7 @@ struct manifest_state {
     uint64_t wal_floor;                      /* segments below are not needed */
     uint32_t next_series_no, next_metric_no; /* at least these were given out */
     uint64_t next_sequence;
+    uint64_t records_floor; /* writes of logs and spans up to this number are in parts */
     bool is_damaged; /* a record was unreadable, or the file is not there: the list may lack files that exist
                       */
     uint64_t bytes;  /* read up to here */
@@ -47,6 +50,7 @@ struct manifest_edit {
     size_t n_add, n_drop;
     uint64_t wal_floor; /* 0: as it is; likewise the numbers */
     uint32_t next_series_no, next_metric_no;
+    uint64_t records_floor;
 };
 
 /* Apply every good record of bytes. Returns OK also for damage: see is_damaged. */

@@ -26,10 +26,13 @@ struct recovery {
     struct manifest_state state;
     struct store_file **files;
     size_t n_files, cap_files;
-    const char *day_name; /* of the directory being walked */
-    size_t n_listed;      /* files of the manifest; those taken in during the walk follow, unsorted */
-    struct map known;     /* keys that the registry has: by hash */
-    struct arena arena;   /* histograms and labels on their way */
+    enum table table;            /* of the directories being walked */
+    const char *day_name;        /* of the directory being walked */
+    size_t n_listed;             /* files of the manifest; those taken in during the walk follow, unsorted */
+    struct map known;            /* keys that the registry has: by hash */
+    struct arena arena;          /* histograms, labels and opened chunks on their way */
+    struct records_write staged; /* chunks whose batch has not ended yet */
+    uint64_t segment;            /* being read */
     uint64_t rows, lost_rows;
     bool is_full; /* a flush on the way found no room: no more of them */
     struct err *e;
@@ -86,9 +89,9 @@ static int walk_file(const char *name, bool is_dir, void *ctx)
     struct file_id id;
     char path[4200];
     if (is_dir || str_ends(str_of(name), ".damaged")) return 0;
-    snprintf(path, sizeof path, "%s/metrics/%s/%s", r->s->dir, r->day_name, name);
+    snprintf(path, sizeof path, "%s/%s/%s/%s", r->s->dir, table_name(r->table), r->day_name, name);
 
-    bool is_ours = file_id_parse(r->day_name, name, &id);
+    bool is_ours = file_id_parse(r->table, r->day_name, name, &id);
     if (is_ours && is_listed(r, &id)) return 0;
     if (is_ours)
         r->state.next_sequence = MAX(r->state.next_sequence, id.sequence + 1); /* its name may stay taken */
@@ -106,7 +109,7 @@ static int walk_day(const char *name, bool is_dir, void *ctx)
     struct recovery *r = ctx;
     char path[4200];
     if (!is_dir) return 0;
-    snprintf(path, sizeof path, "%s/metrics/%s", r->s->dir, name);
+    snprintf(path, sizeof path, "%s/%s/%s", r->s->dir, table_name(r->table), name);
     r->day_name = name;
     return file_list(path, walk_file, r, r->e);
 }
@@ -119,10 +122,14 @@ static int by_id(const void *a, const void *b)
 static int walk(struct recovery *r)
 {
     char path[4200];
-    snprintf(path, sizeof path, "%s/metrics", r->s->dir);
+    int rc = OK;
     r->n_listed = r->state.n;
-    int rc = file_list(path, walk_day, r, r->e);
-    if (rc == ERR_FIND) rc = OK;
+    for (int t = 0; rc == OK && t < TABLE_COUNT; t++) {
+        r->table = (enum table)t;
+        snprintf(path, sizeof path, "%s/%s", r->s->dir, table_name(r->table));
+        rc = file_list(path, walk_day, r, r->e);
+        if (rc == ERR_FIND) rc = OK;
+    }
     if (r->state.n != r->n_listed) qsort(r->state.files, r->state.n, sizeof r->state.files[0], by_id);
     return rc;
 }
@@ -175,7 +182,8 @@ static int open_catalog(struct recovery *r)
     if (rc < 0) return rc;
 
     registry_reserve(r->s->registry, r->state.next_series_no, r->state.next_metric_no);
-    r->s->replaying = r->state.wal_floor;
+    r->s->replaying = r->segment = r->state.wal_floor;
+    r->s->record_sequence = r->state.records_floor;
     rc = catalog_open(r->s->dir, &r->state, r->files, r->n_files, read_only, &r->s->catalog, r->e);
     if (rc == OK) r->n_files = 0;
     return rc;
@@ -318,6 +326,80 @@ static int on_metadata(void *ctx, const struct wal_metadata *m)
     return OK;
 }
 
+static void stage(struct recovery *r, const struct wal_records *x, const struct record_reader *reader)
+{
+    struct records_write *w = &r->staged;
+    struct record_chunk c = { x->chunk, reader->n, INT64_MAX, INT64_MIN };
+    for (size_t i = 0; i < reader->n; i++) {
+        struct record head;
+        record_chunk_head(reader, i, &head);
+        c.min_ns = MIN(c.min_ns, head.time_ns);
+        c.max_ns = MAX(c.max_ns, head.time_ns);
+    }
+    w->at = mem_grow(w->at, w->n, &w->cap, sizeof w->at[0]);
+    w->at[w->n].table = x->table;
+    w->at[w->n++].chunk = head_chunk_new(&c, x->sequence);
+}
+
+static void drop_staged(struct recovery *r)
+{
+    for (size_t i = 0; i < r->staged.n; i++) head_chunk_free(r->staged.at[i].chunk);
+    r->staged.n = 0;
+}
+
+static void keep_staged(struct recovery *r, uint64_t sequence)
+{
+    struct engine *s = r->s;
+    for (size_t i = 0; i < r->staged.n; i++) {
+        struct head_chunk *c = r->staged.at[i].chunk;
+        r->rows += c->n;
+        c->sequence = sequence;
+        head_add_chunk(s->head, r->staged.at[i].table, c);
+    }
+    r->staged.n = 0;
+    s->record_sequence = sequence;
+}
+
+/* The first chunk of a write. What is still staged is of a write whose end is missing. With the same number
+ * it is one that a crash cut off, never answered, and its number was given again: it goes. Else the end was
+ * lost by damage, and what is left of it is kept. */
+static void begin_batch(struct recovery *r, uint64_t sequence)
+{
+    uint64_t before = r->staged.n > 0 ? r->staged.at[0].chunk->sequence : sequence;
+    if (before == sequence)
+        drop_staged(r);
+    else
+        keep_staged(r, before);
+    r->s->replaying = r->segment; /* all before it is in the head */
+}
+
+/* Chunks wait for the end of their batch: a write that the crash cut off was never answered, and whoever sent
+ * it sends it again. Writes up to the floor are in parts. */
+static int on_records(void *ctx, const struct wal_records *x)
+{
+    struct recovery *r = ctx;
+    struct record_reader reader;
+    struct err why = ERR_INIT;
+    if (x->sequence <= r->s->record_sequence) return OK;
+    if (x->place == 0) begin_batch(r, x->sequence);
+    int rc = record_chunk_open(&reader, x->chunk, &r->arena, &why);
+    if (rc == OK && reader.table != x->table) rc = err_set(&why, ERR_CORRUPT, "a chunk of another table");
+    if (rc == OK && reader.n > 0) stage(r, x, &reader);
+    arena_reset(&r->arena);
+    if (rc < 0) log_warn("store", "records of the log are left out", "why", why.text, NULL);
+    return OK;
+}
+
+static int on_batch(void *ctx, const struct wal_batch *b)
+{
+    struct recovery *r = ctx;
+    if (!batch_id_is_none(b->id)) batch_ids_add(&r->s->batch_ids, b->id, b->time_ms, clock_now_ms());
+    if (b->sequence <= r->s->record_sequence) return OK;
+    keep_staged(r, b->sequence);
+    r->s->replaying = r->segment;
+    return keep_memory_bounded(r);
+}
+
 struct kept_segments { /* for wal_adopt, once there is a WAL */
     struct recovery r;
     struct {
@@ -333,7 +415,8 @@ static int on_segment(void *ctx, uint64_t segment, uint64_t bytes)
     k->at = mem_grow(k->at, k->n, &k->cap, sizeof k->at[0]);
     k->at[k->n].number = segment;
     k->at[k->n++].bytes = bytes;
-    k->r.s->replaying = segment;
+    k->r.segment = segment;
+    if (k->r.staged.n == 0) k->r.s->replaying = segment; /* else a batch has begun in one before */
     if (k->r.s->conf.read_only) return OK;
     snprintf(dir, sizeof dir, "%s/wal", k->r.s->dir);
     wal_segment_path(path, sizeof path, dir, segment);
@@ -379,13 +462,15 @@ static int replay(struct kept_segments *k)
     struct wal_report report;
     char dir[4096];
     snprintf(dir, sizeof dir, "%s/wal", s->dir);
-    struct wal_reader reader = {
-        { on_series, on_row, on_exemplar, on_metadata, k }, on_segment, on_text, !s->conf.read_only
-    };
+    struct wal_reader reader = { { on_series, on_row, on_exemplar, on_metadata, k, on_records, on_batch },
+                                 on_segment,
+                                 on_text,
+                                 !s->conf.read_only };
 
     int64_t t0 = clock_mono_ns();
     if (!s->conf.read_only) file_list(dir, drop_segment, r, NULL);
     int rc = wal_replay(dir, s->replaying, &reader, &report, r->e);
+    records_release(&r->staged); /* never answered */
     head_publish(s->head);
     if (rc < 0) return rc;
     if (report.frames > 0 || r->lost_rows > 0)

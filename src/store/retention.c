@@ -1,6 +1,6 @@
-/* retention.c - forgetting on purpose: whole days that are too old, or too many for the space allowed; and
- * refusing writes while the disk is nearly full. A dropped day is one manifest edit; its files go when the
- * last view lets go. */
+/* retention.c - forgetting on purpose: whole days that are too old, or too many for the space allowed, table
+ * by table; and refusing writes while the disk is nearly full. Dropped days are one manifest edit; their
+ * files go when the last view lets go. */
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -8,50 +8,104 @@
 #include "base/mem.h"
 #include "store/engine.h"
 
-int64_t engine_oldest_ms(const struct engine *s)
+#define ANY_TABLE TABLE_COUNT
+
+static int64_t age_limit_ms(const struct engine *s, enum table table)
 {
-    return s->conf.retention_ms > 0 ? MAX((int64_t)0, clock_now_ms() - s->conf.retention_ms) : 0;
+    switch (table) {
+    case TABLE_LOGS: return s->conf.retention_logs_ms;
+    case TABLE_SPANS: return s->conf.retention_spans_ms;
+    default: return s->conf.retention_ms;
+    }
+}
+
+static uint64_t size_limit(const struct engine *s, enum table table)
+{
+    switch (table) {
+    case TABLE_METRICS: return s->conf.retention_metrics_bytes;
+    case TABLE_LOGS: return s->conf.retention_logs_bytes;
+    case TABLE_SPANS: return s->conf.retention_spans_bytes;
+    default: return s->conf.retention_bytes;
+    }
+}
+
+int64_t engine_oldest_ms(const struct engine *s, enum table table)
+{
+    int64_t limit = age_limit_ms(s, table);
+    return limit > 0 ? MAX((int64_t)0, clock_now_ms() - limit) : 0;
+}
+
+static enum table table_of(const struct store_file *f)
+{
+    return file_type(f->id.kind)->table;
 }
 
 /* Days before this one go. */
-static uint32_t first_kept_by_age(const struct engine *s)
+static uint32_t first_kept_by_age(const struct engine *s, enum table table)
 {
-    return day_of_ms(engine_oldest_ms(s)); /* its last millisecond is not older */
+    return day_of_ms(engine_oldest_ms(s, table)); /* its last millisecond is not older */
 }
 
-static uint32_t first_kept_by_size(const struct engine *s, const struct version *v)
+static uint32_t first_kept_by_size(const struct engine *s, const struct version *v, enum table table)
 {
-    uint64_t kept = 0;
+    uint64_t kept = 0, limit = size_limit(s, table);
     uint32_t first = UINT32_MAX;
-    if (s->conf.retention_bytes == 0) return 0;
+    if (limit == 0) return 0;
     for (size_t i = v->n; i-- > 0;) {
+        if (table != ANY_TABLE && table_of(v->at[i]) != table) continue;
         kept += v->at[i]->bytes;
-        if (kept > s->conf.retention_bytes && first != UINT32_MAX && v->at[i]->id.day < first) return first;
+        if (kept > limit && first != UINT32_MAX && v->at[i]->id.day < first) return first;
         first = v->at[i]->id.day; /* the newest day stays, however large */
     }
     return 0;
 }
 
+/* Files of days before the first kept of their table. */
+static size_t list_old(const struct version *v, const uint32_t first[TABLE_COUNT], struct store_file **out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < v->n; i++)
+        if (v->at[i]->id.day < first[table_of(v->at[i])]) out[n++] = v->at[i];
+    return n;
+}
+
+/* The oldest time of a sample that goes. */
+static int64_t oldest_sample_ms(struct store_file *const *files, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (table_of(files[i]) == TABLE_METRICS) return (int64_t)files[i]->id.day * DAY_MS;
+    return INT64_MAX;
+}
+
+static int drop(struct engine *s, struct store_file **files, size_t n, struct err *e)
+{
+    if (n == 0) return OK;
+    int64_t oldest_ms = oldest_sample_ms(files, n);
+    uint32_t day = files[0]->id.day;
+    changes_note(&s->changes, oldest_ms);
+    int rc = catalog_apply(s->catalog, &(struct catalog_change){ .drop = files, .n_drop = n }, e);
+    changes_note(&s->changes, oldest_ms);
+    if (rc == OK)
+        log_info("store", "old days dropped", "files", log_num((int64_t)n), "oldest day", log_num(day), NULL);
+    return rc;
+}
+
 int engine_retain(struct engine *s, struct err *e)
 {
+    uint32_t first[TABLE_COUNT];
     if (s->wal == NULL) return OK;
     pthread_mutex_lock(&s->merge_mu); /* a merge must not bring back what is dropped here */
     struct version *v = catalog_pin(s->catalog);
-    uint32_t first = MAX(first_kept_by_age(s), first_kept_by_size(s, v));
-    size_t n = version_from(v, first);
-    int rc = OK;
-    if (n > 0) {
-        uint32_t oldest = v->at[0]->id.day;
-        changes_note(&s->changes, (int64_t)oldest * DAY_MS);
-        rc = catalog_apply(s->catalog, &(struct catalog_change){ .drop = v->at, .n_drop = n }, e);
-        changes_note(&s->changes, (int64_t)oldest * DAY_MS);
-        if (rc == OK)
-            log_info("store", "old days dropped", "files", log_num((int64_t)n), "oldest day", log_num(oldest),
-                     NULL);
+    for (int t = 0; t < TABLE_COUNT; t++) {
+        uint32_t by_size = MAX(first_kept_by_size(s, v, (enum table)t), first_kept_by_size(s, v, ANY_TABLE));
+        first[t] = MAX(first_kept_by_age(s, (enum table)t), by_size);
     }
+    struct store_file **old = mem_array(v->n, sizeof old[0]);
+    int rc = drop(s, old, list_old(v, first, old), e);
+    mem_free(old);
     version_unref(v);
     pthread_mutex_unlock(&s->merge_mu);
-    exemplar_store_drop_before(s->exemplars, (int64_t)first * DAY_MS);
+    exemplar_store_drop_before(s->exemplars, (int64_t)first[TABLE_METRICS] * DAY_MS);
     return rc;
 }
 

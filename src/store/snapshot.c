@@ -9,13 +9,11 @@
 #include "base/mem.h"
 #include "store/engine.h"
 
-static int link_file(const char *dir, const struct store_file *f, uint32_t *made_day, struct err *e)
+static int link_file(const char *dir, const struct store_file *f, struct err *e)
 {
     char day_dir[4096], path[4200];
-    int rc = OK;
-    day_dir_path(day_dir, sizeof day_dir, dir, f->id.day);
-    if (*made_day != f->id.day) rc = file_mkdirs(day_dir, e);
-    *made_day = f->id.day;
+    day_dir_path(day_dir, sizeof day_dir, dir, file_type(f->id.kind)->table, f->id.day);
+    int rc = file_exists(day_dir) ? OK : file_mkdirs(day_dir, e);
     file_id_path(path, sizeof path, dir, &f->id);
     return rc == OK ? file_link(f->path, path, e) : rc;
 }
@@ -33,12 +31,14 @@ static int sync_days(const char *dir, const struct version *v, struct err *e)
     char path[4300];
     int rc = OK;
     for (size_t i = 0; rc == OK && i < v->n; i++) {
-        if (i > 0 && v->at[i]->id.day == v->at[i - 1]->id.day) continue;
-        day_dir_path(path, sizeof path, dir, v->at[i]->id.day);
+        const struct file_id *id = &v->at[i]->id;
+        enum table table = file_type(id->kind)->table;
+        if (i > 0 && id->day == v->at[i - 1]->id.day && table == file_type(v->at[i - 1]->id.kind)->table)
+            continue;
+        day_dir_path(path, sizeof path, dir, table, id->day);
         rc = file_sync_dir(path, e);
     }
-    snprintf(path, sizeof path, "%s/metrics", dir);
-    return rc == OK ? file_sync_dir(path, e) : rc;
+    return rc == OK ? table_dirs_sync(dir, e) : rc;
 }
 
 static int write_manifest(struct engine *s, const char *dir, const struct version *v, struct err *e)
@@ -60,11 +60,8 @@ static int write_manifest(struct engine *s, const char *dir, const struct versio
 
 static int fill(struct engine *s, const char *dir, const struct version *v, struct err *e)
 {
-    char path[4300];
-    uint32_t made_day = UINT32_MAX;
-    snprintf(path, sizeof path, "%s/metrics", dir);
-    int rc = file_mkdirs(path, e);
-    for (size_t i = 0; rc == OK && i < v->n; i++) rc = link_file(dir, v->at[i], &made_day, e);
+    int rc = table_dirs_make(dir, e);
+    for (size_t i = 0; rc == OK && i < v->n; i++) rc = link_file(dir, v->at[i], e);
     if (rc == OK) rc = link_extra(s, dir, EXEMPLARS_FILE, e);
     if (rc == OK) rc = link_extra(s, dir, METADATA_FILE, e);
     if (rc == OK) rc = sync_days(dir, v, e);

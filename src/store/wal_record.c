@@ -144,6 +144,26 @@ void wal_put_metadata(struct buf *b, const struct wal_metadata *m, size_t n)
     record_end(b, at);
 }
 
+void wal_put_records(struct buf *b, const struct wal_records *x)
+{
+    size_t at = record_begin(b, WAL_RECORDS);
+    buf_u64le(b, x->sequence);
+    buf_u32le(b, x->place);
+    buf_u8(b, (uint8_t)x->table);
+    buf_str(b, x->chunk);
+    record_end(b, at);
+}
+
+void wal_put_batch(struct buf *b, const struct wal_batch *x)
+{
+    size_t at = record_begin(b, WAL_BATCH);
+    buf_u64le(b, x->sequence);
+    buf_u64le(b, x->id.lo);
+    buf_u64le(b, x->id.hi);
+    buf_u64le(b, (uint64_t)x->time_ms);
+    record_end(b, at);
+}
+
 /* ---- reading ---- */
 
 static int bad(struct err *e, const char *what)
@@ -239,6 +259,27 @@ static int read_metadata(struct bytes *b, const struct wal_visitor *v, struct er
     return OK;
 }
 
+static int read_records(struct bytes *b, const struct wal_visitor *v, struct err *e)
+{
+    struct wal_records x = { .sequence = bytes_u64(b) };
+    x.place = bytes_u32(b);
+    unsigned table = bytes_u8(b);
+    x.chunk = bytes_take(b, bytes_left(b));
+    if (b->failed || (table != TABLE_LOGS && table != TABLE_SPANS)) return bad(e, "records of no table");
+    x.table = (enum table)table;
+    return v->records ? v->records(v->ctx, &x) : OK;
+}
+
+static int read_batch(struct bytes *b, const struct wal_visitor *v, struct err *e)
+{
+    struct wal_batch x = { .sequence = bytes_u64(b) };
+    x.id.lo = bytes_u64(b);
+    x.id.hi = bytes_u64(b);
+    x.time_ms = (int64_t)bytes_u64(b);
+    if (b->failed) return bad(e, "end of a batch cut short");
+    return v->batch ? v->batch(v->ctx, &x) : OK;
+}
+
 static int read_one(uint8_t kind, struct bytes *b, const struct wal_visitor *v, struct err *e)
 {
     switch (kind) {
@@ -248,6 +289,8 @@ static int read_one(uint8_t kind, struct bytes *b, const struct wal_visitor *v, 
     case WAL_STARTS: return read_rows(b, ROW_START, v, e);
     case WAL_EXEMPLARS: return read_exemplars(b, v, e);
     case WAL_METADATA: return read_metadata(b, v, e);
+    case WAL_RECORDS: return read_records(b, v, e);
+    case WAL_BATCH: return read_batch(b, v, e);
     }
     return bad(e, "unknown kind");
 }

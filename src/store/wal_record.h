@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "model/histogram.h"
+#include "model/record.h"
 #include "store/part.h"
 
 enum wal_kind {
@@ -16,6 +17,8 @@ enum wal_kind {
     WAL_STARTS = 4,
     WAL_EXEMPLARS = 5,
     WAL_METADATA = 6,
+    WAL_RECORDS = 7,
+    WAL_BATCH = 8,
 };
 
 struct wal_exemplar {
@@ -29,12 +32,29 @@ struct wal_metadata {
     struct str family, type, help, unit;
 };
 
+/* Logs or spans of a write: a chunk as record.h packs them. The write is whole when its WAL_BATCH has come.
+ */
+struct wal_records {
+    uint64_t sequence; /* of the write; rises */
+    uint32_t place;    /* of the chunk in its write: 0, 1, 2 ... */
+    enum table table;
+    struct str chunk;
+};
+
+struct wal_batch {
+    uint64_t sequence; /* of the write that ends here; 0: none does, this only keeps an id in mind */
+    struct hash128 id; /* zeros: none */
+    int64_t time_ms;   /* wall clock of the write */
+};
+
 void wal_put_series(struct buf *, series_key key, struct str packed);
 /* bits: doubles, start times, or (ROW_HISTOGRAM) pointers to struct histogram. */
 void wal_put_rows(struct buf *, enum row_kind, const series_key *key, const int64_t *time_ms,
                   const uint64_t *bits, size_t n);
 void wal_put_exemplars(struct buf *, const struct wal_exemplar *, size_t n);
 void wal_put_metadata(struct buf *, const struct wal_metadata *, size_t n);
+void wal_put_records(struct buf *, const struct wal_records *);
+void wal_put_batch(struct buf *, const struct wal_batch *);
 
 /* Called for each thing found; a negative answer stops and is returned. Everything is borrowed for the call.
  * histogram: packed bytes (histogram_unpack checks them), else empty. */
@@ -45,6 +65,8 @@ struct wal_visitor {
     int (*exemplar)(void *ctx, const struct wal_exemplar *);
     int (*metadata)(void *ctx, const struct wal_metadata *);
     void *ctx;
+    int (*records)(void *ctx, const struct wal_records *); /* these two may be NULL: not wanted */
+    int (*batch)(void *ctx, const struct wal_batch *);
 };
 
 /* All records of one frame. ERR_CORRUPT for bytes that are not ours (a frame's checksum was right: a bug or

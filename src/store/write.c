@@ -143,11 +143,13 @@ static void log_slab(void *ctx, const struct slab *slab, uint32_t from)
     }
 }
 
-static void log_and_publish(struct writing *w, bool durable, store_done *done, void *ctx)
+static void log_and_publish(struct writing *w, struct records_write *records, bool durable, store_done *done,
+                            void *ctx)
 {
     struct buf *b = wal_begin(w->s->wal);
     buf_str(b, buf_view(&w->s->records));
     head_each_fresh(w->s->head, log_slab, b);
+    records_log(w->s, w->batch, records, b);
     head_publish(w->s->head); /* before anybody can hear that it is durable */
     wal_end(w->s->wal, durable, done, ctx);
 }
@@ -190,6 +192,11 @@ static void count(struct writing *w)
     if (w->result->histograms) stat_add(s->stats.histograms, w->result->histograms);
     if (w->new_series) stat_add(s->stats.new_series, w->new_series);
     atomic_fetch_add(&s->samples_ingested, w->result->samples + w->result->histograms);
+    if (w->result->is_repeat || w->result->logs + w->result->spans == 0) return;
+    stat_add(s->stats.logs, w->result->logs);
+    stat_add(s->stats.spans, w->result->spans);
+    atomic_fetch_add(&s->logs_ingested, w->result->logs);
+    atomic_fetch_add(&s->spans_ingested, w->result->spans);
 }
 
 int engine_write(struct store *store, const struct batch *batch, enum store_ack ack,
@@ -197,22 +204,26 @@ int engine_write(struct store *store, const struct batch *batch, enum store_ack 
 {
     struct engine *s = engine_of(store);
     *result = (struct write_result){ 0 };
+    struct records_write records = { 0 };
     int rc = admit(s, e);
+    if (rc == OK) rc = records_prepare(s, batch, &records, result, e);
     if (rc < 0) return rc;
 
-    struct writing w = { s, batch, result, NULL, engine_oldest_ms(s), 0, INT64_MAX };
+    struct writing w = { s, batch, result, NULL, engine_oldest_ms(s, TABLE_METRICS), 0, INT64_MAX };
     bool durable = ack == ACK_DURABLE;
     pthread_mutex_lock(&s->write_mu);
     resolve_all(&w);
     add_rows(&w);
     extras_write(s, batch, w.keys, &s->records, result);
+    records_keep(s, batch, &records, result);
     changes_note(&s->changes, w.first_ms); /* before and after: changes.h */
-    log_and_publish(&w, durable, durable ? done : NULL, ctx);
+    log_and_publish(&w, &records, durable, durable ? done : NULL, ctx);
     changes_note(&s->changes, w.first_ms);
     bool is_full = head_bytes(s->head) > s->flush_bytes;
     forget_scratch(s);
     pthread_mutex_unlock(&s->write_mu);
 
+    records_release(&records);
     count(&w);
     if (is_full) engine_wake(s);
     if (!durable && done != NULL) done(ctx, OK);

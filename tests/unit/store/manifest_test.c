@@ -200,11 +200,13 @@ TEST(manifest_file_names_go_there_and_back)
         name = strrchr(path, '/');
         *name++ = 0;
         day = strrchr(path, '/') + 1;
-        EXPECT(file_id_parse(day, name, &g) && file_id_cmp(&f, &g) == 0);
+        EXPECT(file_id_parse(TABLE_METRICS, day, name, &g) && file_id_cmp(&f, &g) == 0);
     }
     struct file_id g;
-    EXPECT(!file_id_parse("20260101", "1-2.txt", &g) && !file_id_parse("lost+found", "1-2.part", &g) &&
-           !file_id_parse("20260101", "x-2.part", &g));
+    EXPECT(!file_id_parse(TABLE_METRICS, "20260101", "1-2.txt", &g) &&
+           !file_id_parse(TABLE_METRICS, "lost+found", "1-2.part", &g) &&
+           !file_id_parse(TABLE_LOGS, "20260101", "1-2.idx", &g) &&
+           !file_id_parse(TABLE_METRICS, "20260101", "x-2.part", &g));
 }
 
 TESTS(CASE(manifest_remembers_edits), CASE(manifest_is_rewritten_when_most_of_it_is_history),
