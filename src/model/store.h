@@ -214,7 +214,8 @@ int store_view_open(struct store *, int64_t from_ms, int64_t to_ms, struct store
 void store_view_close(struct store_view *); /* NULL is fine */
 
 /* Series with at least one matching label set in the view's days. limit 0 = none. ERR_LIMIT when the arena is
- * full. */
+ * full. The order is the engine's, but two views of the same days have the series they share in the same one:
+ * sums of kept answers (query/promql/range_cached.c) lean on it. */
 int view_series(struct store_view *, struct call *, const struct matcher *, size_t n, size_t limit,
                 struct series_set *out, struct err *);
 

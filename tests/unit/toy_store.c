@@ -41,6 +41,8 @@ struct toy {
     struct hash128 *ids; /* of batches */
     size_t n_ids, cap_ids;
     uint64_t ingested[TABLE_COUNT];
+    int64_t *changed; /* time of each row written; after i of them the generation is i + 1 */
+    size_t n_changed, cap_changed;
 };
 
 struct toy_view {
@@ -133,6 +135,8 @@ static void toy_make_room(struct toy *t, struct toy_series *s)
 static void toy_add_row(struct toy *t, struct toy_series *s, int64_t time_ms, double value,
                         const struct histogram *h, int64_t start_ms)
 {
+    t->changed = mem_grow(t->changed, t->n_changed, &t->cap_changed, sizeof *t->changed);
+    t->changed[t->n_changed++] = time_ms;
     size_t at = s->n;
     while (at > 0 && s->time_ms[at - 1] >= time_ms) at--;
     if (at == s->n || s->time_ms[at] != time_ms) {
@@ -527,7 +531,20 @@ static void toy_close(struct store *s)
     struct toy *t = toy_of(s);
     arena_release(&t->arena);
     pthread_mutex_destroy(&t->mu);
+    mem_free(t->changed);
     mem_free(t);
+}
+
+static int64_t toy_changed_since(struct store *s, uint64_t generation, uint64_t *now)
+{
+    struct toy *t = toy_of(s);
+    int64_t oldest = INT64_MAX;
+    pthread_mutex_lock(&t->mu);
+    *now = t->n_changed + 1;
+    for (size_t i = generation ? generation - 1 : 0; i < t->n_changed; i++)
+        oldest = MIN(oldest, t->changed[i]);
+    pthread_mutex_unlock(&t->mu);
+    return oldest;
 }
 
 static const struct store_ops toy_ops = {
@@ -548,11 +565,14 @@ static const struct store_ops toy_ops = {
     .metadata = toy_metadata,
     .status = toy_status,
     .admin = toy_admin,
+    .changed_since = toy_changed_since,
 };
 
 void toy_store_clear(struct store *s)
 {
     struct toy *t = toy_of(s);
+    t->changed = mem_grow(t->changed, t->n_changed, &t->cap_changed, sizeof *t->changed);
+    t->changed[t->n_changed++] = INT64_MIN;
     arena_release(&t->arena);
     t->now = arena_zero(&t->arena, sizeof *t->now);
     t->metadata = NULL;
