@@ -205,10 +205,9 @@ static int span_end(struct zipkin *z)
         record_refuse(s, REJECT_record_time, "no timestamp, or it is out of range");
         return OK;
     }
-    if (z->has_error && !z->has_status) {
-        r->span.status = 2;
-        if (r->span.status_message.n == 0 && !str_is(z->error, "true")) r->span.status_message = z->error;
-    }
+    if (z->has_error && !z->has_status) r->span.status = 2;
+    if (r->span.status == 2 && r->span.status_message.n == 0 && !str_is(z->error, "true"))
+        r->span.status_message = z->error;
     const struct attr service = { STR("service.name"), value_str(z->service) };
     record_origin_of(s, &service, z->service.n > 0, z->scope_name, z->scope_version);
     return record_add(s, z->err);
