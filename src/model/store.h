@@ -152,6 +152,17 @@ enum store_admin {
     STORE_MERGE,    /* all mergeable parts, now */
     STORE_RETAIN,   /* drop what is past the retention, now */
     STORE_SNAPSHOT, /* arg: const char *dir, must not exist */
+    STORE_DELETE,   /* arg: const struct store_delete * */
+};
+
+/* Logs or spans in [from_ms, to_ms] that match leave the store: of what was written before the call nothing
+ * of it is there when the answer is OK. After an error some of it may be: ask again. */
+struct store_delete {
+    enum table table;
+    int64_t from_ms, to_ms;
+    const struct predicate *where; /* NULL: all of that time */
+    struct str who, reason;        /* for the audit */
+    uint64_t *rows;                /* out: how many went; may be NULL */
 };
 
 enum { STORE_HAS_SUMMARY = 1, STORE_HAS_EXEMPLARS = 2 };

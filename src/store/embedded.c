@@ -130,6 +130,7 @@ static int engine_admin(struct store *store, enum store_admin op, const void *ar
     case STORE_MERGE: return MIN(engine_merge(s, true, e), 0);
     case STORE_RETAIN: return engine_retain(s, e);
     case STORE_SNAPSHOT: return engine_snapshot(s, arg, e);
+    case STORE_DELETE: return engine_delete(s, arg, e);
     }
     return err_set(e, ERR_UNSUPPORTED, "no such operation");
 }

@@ -9,7 +9,7 @@
  *     record_view.c, record_scan.c  logs and spans out of a view
  *     compact.c   parts -> fewer parts                       merge thread
  *     extras.c    exemplars and metadata                   any thread
- *     retention.c, recover.c, snapshot.c, fsck.c             as their names say
+ *     delete.c, retention.c, recover.c, snapshot.c, fsck.c             as their names say
  *
  * Locks, in the order in which they may be taken: flush_mu, write_mu, days_lock, catalog_lock, then those
  * inside registry, head and WAL. No disk is touched under write_mu or catalog_lock.
@@ -183,6 +183,9 @@ int flush_write_records(struct engine *, const struct flush_day *, const struct 
 /* compact.c */
 int engine_merge(struct engine *, bool all,
                  struct err *); /* one merge, if one is due; all: until there is none. > 0: did something */
+
+/* delete.c */
+int engine_delete(struct engine *, const struct store_delete *, struct err *);
 
 /* retention.c */
 int64_t engine_oldest_ms(const struct engine *, enum table); /* rows before are refused */

@@ -222,6 +222,57 @@ TEST(retention_is_of_each_table)
     test_dir_remove(dir);
 }
 
+/* ---- deletion ---- */
+
+TEST(deleted_records_are_gone_from_head_and_parts)
+{
+    char *dir = test_dir(), path[300];
+    struct toy *m = toy_new(23, 49 * 60 * MINUTE);
+    struct store *s = test_open(dir, 0);
+    struct arena a = ARENA_INIT(SIZE_MAX);
+    uint64_t rows = 0, want = 0;
+    for (int i = 0; i < 3; i++) {
+        EXPECT(toy_write(m, s, 200, 200, ACK_MEMORY, NULL, NULL) == OK);
+        if (i < 2) admin(s, STORE_FLUSH);
+    }
+    struct store_delete all = { .table = TABLE_SPANS,
+                                .to_ms = INT64_MAX,
+                                .where = toy_cmp(&a, PRED_EQ, field_attr(FIELD_RESOURCE, STR("service.name")),
+                                                 value_str(STR("service-1"))),
+                                .who = STR("ada"),
+                                .reason = STR("asked to be forgotten"),
+                                .rows = &rows };
+    for (size_t i = 0; i < m->n; i++)
+        if (m->at[i].table == TABLE_SPANS && m->at[i].service == 1) {
+            want += !m->at[i].is_gone;
+            m->at[i].is_gone = true;
+        }
+    admin(s, STORE_MERGE); /* so that no worse version of a span comes back to light */
+    EXPECT(store_admin(s, STORE_FLUSH, NULL, NULL) == OK && store_admin(s, STORE_MERGE, NULL, NULL) == OK);
+    EXPECT(store_admin(s, STORE_DELETE, &all, NULL) == OK);
+    EXPECT_INT(rows, want);
+    toy_compare_now(m, s);
+    EXPECT(store_admin(s, STORE_DELETE, &all, NULL) == OK);
+    EXPECT_INT(rows, 0);
+    store_close(s);
+    s = test_open(dir, 0);
+    toy_compare_now(m, s);
+
+    struct store_delete logs = { .table = TABLE_LOGS, .to_ms = INT64_MAX, .rows = &rows };
+    EXPECT(store_admin(s, STORE_DELETE, &logs, NULL) == OK);
+    EXPECT_INT(rows, 600);
+    EXPECT_INT(rows_of(s, TABLE_LOGS), 0);
+    struct buf text = BUF_INIT(1u << 20);
+    snprintf(path, sizeof path, "%s/audit.jsonl", dir);
+    EXPECT(file_slurp(path, &text, NULL) == OK);
+    EXPECT(strstr(buf_cstr(&text), "asked to be forgotten") != NULL);
+    buf_release(&text);
+    store_close(s);
+    mem_free(m);
+    arena_release(&a);
+    test_dir_remove(dir);
+}
+
 /* ---- fields, values, origins ---- */
 
 TEST(fields_values_and_origins_come_from_head_and_parts)
@@ -299,4 +350,5 @@ TEST(a_scan_keeps_to_its_call)
 TESTS(CASE(records_are_seen_at_once_and_after_a_restart), CASE(records_equal_the_list_over_random_runs),
       CASE(records_views_stay_as_they_were), CASE(a_repeated_batch_is_answered_and_not_written_again),
       CASE(a_refused_record_does_not_refuse_its_batch), CASE(retention_is_of_each_table),
+      CASE(deleted_records_are_gone_from_head_and_parts),
       CASE(fields_values_and_origins_come_from_head_and_parts), CASE(a_scan_keeps_to_its_call))
