@@ -123,6 +123,15 @@ static void value_push(struct record_columns *c, struct record_column *col, stru
     if (!value_is_text(v.type)) c->raw += 8;
 }
 
+/* Told when it came last: nothing new for the filter. An empty text may be one in a content page. */
+static bool is_last(const struct record_column *col, struct value v)
+{
+    if (col->n == 0) return false;
+    if (value_is_text(v.type))
+        return v.text.n > 0 && v.text.n <= HASH_TEXT_MAX && str_eq(col->text[col->n - 1], v.text);
+    return (v.type == VALUE_INT || v.type == VALUE_BOOL) && col->i[col->n - 1] == v.i;
+}
+
 /* ---- intrinsics: rows that have none before the first that has one are filled up ---- */
 
 static void put_int(struct record_columns *c, uint32_t number, int64_t v)
@@ -146,8 +155,9 @@ static void put_text(struct record_columns *c, uint32_t number, struct str s)
 static void put_name(struct record_columns *c, enum intrinsic in, struct str s)
 {
     if (s.n == 0) return;
+    bool is_new = !is_last(&c->column[in], value_str(s));
     put_text(c, in, s);
-    record_hashes_value(&c->hashes, field_in(in), value_str(s));
+    if (is_new) record_hashes_value(&c->hashes, field_in(in), value_str(s));
 }
 
 /* A body that is neither text nor JSON is kept by its eight bytes. */
@@ -298,27 +308,33 @@ static void put_rest(struct record_columns *c, const struct attr *a)
     c->raw += c->rest.n - before;
 }
 
+static void take_back(struct record_column *col)
+{
+    col->n--;
+    if (col->n_refs > 0 && col->ref[col->n_refs - 1].value == col->n) col->n_refs--;
+}
+
 /* The column's number for the shape, 0 for the rest, or FIELD_NONE when the row has it already. */
 static uint32_t put_attr(struct record_columns *c, const struct attr *a)
 {
     uint32_t f = record_fields_make(c->fields, FIELD_ATTR, a->name, a->value.type);
     struct record_field *field = f == FIELD_NONE ? NULL : &c->fields->at[f];
     struct field name = field_attr(FIELD_ATTR, a->name);
-    record_hashes_value(&c->hashes, name, a->value);
-    if (field) field->rows++;
     if (field == NULL || field->column == 0) {
+        if (field) field->rows++;
         record_hashes_field(&c->hashes, name);
+        record_hashes_value(&c->hashes, name, a->value);
         put_rest(c, a);
         return 0;
     }
     struct record_column *col = record_column_at(c, field->column, a->value.type);
     if (col->row == 0) record_hashes_field(&c->hashes, name);
+    if (!is_last(col, a->value)) record_hashes_value(&c->hashes, name, a->value);
     bool again = col->row == c->rows + 1;
-    if (again) {
-        field->rows--;
-        col->n--;
-        if (col->n_refs > 0 && col->ref[col->n_refs - 1].value == col->n) col->n_refs--;
-    }
+    if (again)
+        take_back(col);
+    else
+        field->rows++;
     value_push(c, col, a->value);
     col->row = (uint32_t)c->rows + 1;
     return again ? FIELD_NONE : field->column;

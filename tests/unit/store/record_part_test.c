@@ -266,6 +266,37 @@ TEST(conditions_answer_as_on_the_records_themselves)
     ask_many(13, (struct data_plan){ TABLE_SPANS, 8000, 3000, 10, HOUR_NS, 3000 }, 100);
 }
 
+/* A long text leaves an empty one in its column, which is not the empty text that follows it. */
+TEST(an_empty_text_behind_a_long_one_is_found)
+{
+    static char body[2000];
+    struct err e = ERR_INIT;
+    struct arena a = ARENA_INIT(SIZE_MAX);
+    static const struct origin nobody;
+    struct record r[2] = { { .time_ns = 1, .origin = &nobody }, { .time_ns = 2, .origin = &nobody } };
+    struct attr at[2] = { { STR("k"), value_str(str_make(body, sizeof body)) },
+                          { STR("k"), value_str(STR("")) } };
+    for (int i = 0; i < 2; i++) r[i].attrs = (struct attrs){ &at[i], 1 };
+    memset(body, 'x', sizeof body);
+    struct keyed *k = keyed_of(&a, TABLE_LOGS, r, 2);
+    struct record_part *p = write_part(TABLE_LOGS, k, 2);
+    struct predicate empty = { .op = PRED_EQ,
+                               .field = field_attr(FIELD_ATTR, STR("k")),
+                               .value = value_str(STR("")) };
+    uint64_t *may, bits[RECORD_BLOCK_ROWS / 64];
+    size_t n;
+    EXPECT(record_part_candidates(p, &empty, 0, 9, &a, &may, &n, &e) == OK);
+    EXPECT(n == 1 && may[0] == 1);
+    struct record_block *b = record_block_new(p);
+    EXPECT(record_block_seek(b, 0, &e) == OK);
+    EXPECT(record_block_match(b, &empty, 0, 9, bits, &e) == OK);
+    EXPECT(bits[0] == 2);
+    record_block_free(b);
+    record_part_close(p);
+    unlink(path);
+    arena_release(&a);
+}
+
 TEST(single_fields_are_those_of_the_record)
 {
     struct data_plan plan = { TABLE_SPANS, 6000, 2000, 10, HOUR_NS, 300 };
@@ -381,5 +412,6 @@ TEST(a_part_of_very_many_resources_names_them_all)
 
 TESTS(CASE(records_come_back_as_they_were), CASE(three_thousand_names_overflow_into_the_rest_column),
       CASE(a_part_of_no_rows_is_a_part), CASE(conditions_answer_as_on_the_records_themselves),
-      CASE(single_fields_are_those_of_the_record), CASE(keys_that_fall_are_refused),
-      CASE(fields_and_origins_are_listed), CASE(a_part_of_very_many_resources_names_them_all))
+      CASE(an_empty_text_behind_a_long_one_is_found), CASE(single_fields_are_those_of_the_record),
+      CASE(keys_that_fall_are_refused), CASE(fields_and_origins_are_listed),
+      CASE(a_part_of_very_many_resources_names_them_all))
