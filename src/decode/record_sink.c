@@ -183,13 +183,38 @@ void record_scope_begin(struct record_sink *s)
 
 void record_origin_end(struct record_sink *s)
 {
-    const struct record_hooks *hooks = s->options->hooks;
     mark_losses(s, &s->resource);
     s->origin.resource = (struct attrs){ s->resource.at, s->resource.n };
     s->origin.scope = (struct attrs){ s->scope.at, s->scope.n };
+    s->origin_due = true;
+    s->altered = false;
+}
+
+static size_t attrs_bytes(const struct attr_list *l)
+{
+    size_t n = l->n * sizeof *l->at;
+    for (size_t i = 0; i < l->n; i++) {
+        struct value v = l->at[i].value;
+        bool has_text = v.type == VALUE_STR || v.type == VALUE_BYTES || v.type == VALUE_JSON;
+        n += l->at[i].name.n + (has_text ? v.text.n : 0);
+    }
+    return n;
+}
+
+/* Each scope is packed with its whole resource, so a small body could ask for much work: it has a ceiling. */
+static int pack_origin(struct record_sink *s, struct err *e)
+{
+    const struct record_hooks *hooks = s->options->hooks;
+    s->origin_due = false;
+    s->origin_bytes += attrs_bytes(&s->resource) + attrs_bytes(&s->scope);
+    if (s->origin_bytes > RECORD_ORIGINS_MAX)
+        return err_set(e, ERR_LIMIT,
+                       "%s: resources and scopes of the request, repeated for each scope, are "
+                       "more than %u bytes",
+                       s->place(s->decoder), RECORD_ORIGINS_MAX);
     if (hooks != NULL && hooks->origin != NULL) hooks->origin(hooks->ctx, &s->origin, &s->keep);
     records_origin(s->out, &s->origin);
-    s->altered = false;
+    return OK;
 }
 
 static bool is_origin(const struct record_sink *s, const struct attr *resource, size_t n, struct str name,
@@ -260,6 +285,7 @@ int record_add(struct record_sink *s, struct err *e)
     struct record *r = &s->record;
     struct err why = ERR_INIT;
 
+    if (UNLIKELY(s->origin_due) && pack_origin(s, e) < 0) return ERR_LIMIT;
     if (s->out->table == TABLE_SPANS) {
         r->span.events = list_end(s, &s->events, s->n_events);
         r->span.links = list_end(s, &s->links, s->n_links);

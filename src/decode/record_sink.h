@@ -4,7 +4,7 @@
  * began it with records_init and ends it with records_end) and a report. One bad span or line is refused,
  * counted under its reason and, while there is room, described with its place; the others are kept. Only a
  * body whose frame is broken is refused as a whole: ERR_PARSE, with the place. ERR_LIMIT: the arena of `out`
- * is full.
+ * is full, or resources come to more than RECORD_ORIGINS_MAX.
  *
  * What the sink does to every record, whatever its protocol:
  *   1. Text is UTF-8: what is not becomes U+FFFD.
@@ -24,10 +24,11 @@
 #include "model/record.h"
 #include "model/reject.h"
 
-#define RECORD_VALUE_MAX  (2u << 20)
-#define RECORD_JSON_MAX   (8u << 20) /* events of one span, or its links, or one nested value */
-#define RECORD_FAULTS_MAX 8
-#define RECORD_TIME_MAX   INT64_MAX
+#define RECORD_VALUE_MAX   (2u << 20)
+#define RECORD_JSON_MAX    (8u << 20) /* events of one span, or its links, or one nested value */
+#define RECORD_FAULTS_MAX  8
+#define RECORD_ORIGINS_MAX (256u << 20) /* bytes of resources in one body, counted again for each scope */
+#define RECORD_TIME_MAX    INT64_MAX
 
 struct record_fault {
     enum reject reason; /* REJECT_COUNT: a record that was kept, altered */
@@ -81,6 +82,8 @@ struct record_sink {
     size_t n_events, n_links;
     uint64_t cut, left_out;   /* of the origin or record at hand; see 2 */
     bool altered, has_origin; /* has_origin: record_origin_of has set one */
+    bool origin_due;          /* not packed yet: it may have no records */
+    uint64_t origin_bytes;
 
     const char *(*place)(void *decoder); /* where we are, for texts; made only when one is needed */
     void *decoder;
