@@ -96,6 +96,8 @@ static void read_part(enum table table)
     record_part_verify(path, record_layout(table), ignore, NULL, &e);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < RECORD_HEAD_BYTES + RECORD_FOOT_BYTES || size > INPUT_MAX) return 0;
