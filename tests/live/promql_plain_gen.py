@@ -90,7 +90,7 @@ def data(rng):
             for le in ("0.5", "1", "2.5", "+Inf"):
                 add("lat_bucket", [(t, v * {"0.5": 1, "1": 2, "2.5": 2, "+Inf": 3}[le]) for t, v in counter(rng, [t for t in range(START, END, 30_000)], 5, 0)], le=le, **base)
             add("nh", histograms(rng, regular(rng)), **base)
-            add("nh_coarse", with_stale(rng, histograms(rng, gappy(rng), (1, 0, 3), (0.001, 0.125, 0.5)), 0.04), **base)
+            add("nh_coarse", with_stale(rng, histograms(rng, gappy(rng), (1, 0, 3), (0.001, 0.1, 0.5)), 0.04), **base)
             add("nh_custom", histograms(rng, regular(rng, 30_000), (CUSTOM,)), **base)
             add("nh_gauge", histograms(rng, regular(rng), negative=False, gauge_hint=True), **base)
         add("odd", gauge(rng, regular(rng), [math.nan, math.inf, -math.inf, 0.0, -0.0, 1.0, 2.0]), job=job, instance="a:1")

@@ -460,8 +460,10 @@ bool hist_was_reset(const struct histogram *cur, const struct histogram *prev, s
         return side_fell(&c.pos, &p.pos);
     }
     if (cur->schema > prev->schema || cur->zero_threshold < prev->zero_threshold) return true;
-    if (widened(&p, cur->zero_threshold) != cur->zero_threshold) return true; /* it cuts a populated bucket */
-    widen_zero(&p, cur->zero_threshold);
+    if (cur->zero_threshold > prev->zero_threshold) {
+        if (widened(&p, cur->zero_threshold) != cur->zero_threshold) return true; /* it cuts a bucket */
+        widen_zero(&p, cur->zero_threshold);
+    }
     to_schema(&p, cur->schema);
     return ksum_value(c.zero) < ksum_value(p.zero) || side_fell(&c.pos, &p.pos) || side_fell(&c.neg, &p.neg);
 }

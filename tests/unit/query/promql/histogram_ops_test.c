@@ -123,6 +123,9 @@ TEST(a_reset_shows_in_any_bucket)
     EXPECT(hist_was_reset(MADE(0, 1, 5), MADE(0, 0, 1, 1), &a));    /* one is gone */
     EXPECT(hist_was_reset(MADE(1, 0, 9), MADE(0, 0, 1), &a));       /* finer than before */
     EXPECT(!hist_was_reset(MADE(0, 1, 3), MADE(1, 1, 1, 2), &a));   /* coarser: compared there */
+    struct histogram *across = MADE(0, -3, 2); /* 0.0625..0.125, and a zero bucket that ends inside */
+    across->zero_threshold = 0.1;
+    EXPECT(!hist_was_reset(across, across, &a));
 }
 
 TEST(sums_keep_small_values_beside_large_ones)
