@@ -3,7 +3,7 @@
 #include "base/stat.h"
 #include "model/store.h"
 
-#define STORE_GAUGES 7
+#define STORE_GAUGES 22
 
 struct store_gauges {
     struct stat *asked[STORE_GAUGES];
