@@ -1,9 +1,9 @@
 /* otlp_records_json.c - resources, scopes and attributes of spans and logs as JSON.
  *
- * Read liberally: see otlp_traces.h. Keys may come in any order: where records need to know what may stand
- * behind them (their resource and scope), the reader's position is kept, the value skipped, and read once the
- * rest is known. A record of the wrong shape is refused alone: the reader goes back to its beginning and
- * skips it, which works whenever the text is JSON. */
+ * Read liberally: see otlp_traces.h. Keys may come in any order: records that stand before their resource or
+ * scope are skipped, their position kept, and read once the rest is known. A record of the wrong shape is
+ * refused alone: the reader goes back to its beginning and skips it, which works whenever the text is JSON.
+ */
 #include "decode/otlp_records_json.h"
 
 #include <strings.h>
@@ -247,25 +247,34 @@ static void scope_read(struct json_reader *r, struct record_sink *s)
     }
 }
 
+/* Records whose scope stands before them, as nearly everyone writes it, are read where they are; those before
+ * their scope later. */
 static int scope_records(struct otlp_records *q, struct json_reader *r)
 {
     const struct names *n = &names[q->table];
     struct otlp_later all = { .known = false };
     struct str key;
+    bool has_scope = false, done = false;
+    int rc = OK;
 
     if (!json_object(r)) return OK;
     record_scope_begin(&q->sink);
-    while (otlp_json_field(r, &key)) {
-        if (str_is(key, "scope") || otlp_json_is(key, "instrumentationLibrary"))
+    while (rc == OK && otlp_json_field(r, &key)) {
+        if (!done && (str_is(key, "scope") || otlp_json_is(key, "instrumentationLibrary"))) {
             scope_read(r, &q->sink);
-        else if (otlp_json_is(key, n->records))
-            otlp_json_postpone(r, &all);
-        else
+            has_scope = true;
+        } else if (done || !otlp_json_is(key, n->records))
             json_skip(r);
+        else if (has_scope) {
+            record_origin_end(&q->sink);
+            rc = records_read(q, r);
+            done = true;
+        } else
+            otlp_json_postpone(r, &all);
     }
-    if (r->failed || !all.known) return OK;
+    if (rc < 0 || r->failed || done || !all.known) return rc;
     record_origin_end(&q->sink);
-    int rc = records_read(q, &all.at);
+    rc = records_read(q, &all.at);
     otlp_json_come_back(r, &all.at);
     return rc;
 }
@@ -290,24 +299,31 @@ static void resource_read(struct json_reader *r, struct record_sink *s)
     }
 }
 
+/* Likewise. */
 static int resource_records(struct otlp_records *q, struct json_reader *r)
 {
     const struct names *n = &names[q->table];
     struct otlp_later all = { .known = false };
     struct str key;
+    bool has_resource = false, done = false;
+    int rc = OK;
 
     if (!json_object(r)) return OK;
     record_origin_begin(&q->sink);
-    while (otlp_json_field(r, &key)) {
-        if (str_is(key, "resource"))
+    while (rc == OK && otlp_json_field(r, &key)) {
+        if (!done && str_is(key, "resource")) {
             resource_read(r, &q->sink);
-        else if (otlp_json_is(key, n->scopes) || otlp_json_is(key, n->scopes_before))
-            otlp_json_postpone(r, &all);
-        else
+            has_resource = true;
+        } else if (done || (!otlp_json_is(key, n->scopes) && !otlp_json_is(key, n->scopes_before)))
             json_skip(r);
+        else if (has_resource) {
+            rc = scopes_read(q, r);
+            done = true;
+        } else
+            otlp_json_postpone(r, &all);
     }
-    if (r->failed || !all.known) return OK;
-    int rc = scopes_read(q, &all.at);
+    if (rc < 0 || r->failed || done || !all.known) return rc;
+    rc = scopes_read(q, &all.at);
     otlp_json_come_back(r, &all.at);
     return rc;
 }
