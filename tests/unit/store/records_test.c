@@ -222,6 +222,31 @@ TEST(retention_is_of_each_table)
     test_dir_remove(dir);
 }
 
+TEST(a_damaged_part_is_set_aside_and_the_rest_is_there)
+{
+    char *dir = test_dir(), command[600];
+    struct toy *m = toy_new(29, 10 * MINUTE);
+    struct store *s = test_open(dir, 0);
+    struct fsck_report report;
+    EXPECT(toy_write(m, s, 50, 0, ACK_MEMORY, NULL, NULL) == OK);
+    admin(s, STORE_FLUSH);
+    EXPECT(toy_write(m, s, 0, 50, ACK_MEMORY, NULL, NULL) == OK);
+    store_close(s);
+    EXPECT(embedded_fsck(dir, NULL, NULL, &report, NULL) == OK && report.damaged == 0 && report.rows >= 50);
+    snprintf(command, sizeof command, "for f in %s/logs/*/*.part; do truncate -s 100 $f; done", dir);
+    EXPECT(system(command) == 0);
+    EXPECT(embedded_fsck(dir, NULL, NULL, &report, NULL) == OK && report.damaged >= 1);
+    s = test_open(dir, 0);
+    EXPECT_INT(rows_of(s, TABLE_LOGS), 0);
+    for (size_t i = 0; i < m->n; i++) m->at[i].is_gone |= m->at[i].table == TABLE_LOGS;
+    toy_compare_now(m, s);
+    snprintf(command, sizeof command, "ls %s/logs/*/*.damaged > /dev/null", dir);
+    EXPECT(system(command) == 0);
+    store_close(s);
+    mem_free(m);
+    test_dir_remove(dir);
+}
+
 /* ---- deletion ---- */
 
 TEST(deleted_records_are_gone_from_head_and_parts)
@@ -350,5 +375,6 @@ TEST(a_scan_keeps_to_its_call)
 TESTS(CASE(records_are_seen_at_once_and_after_a_restart), CASE(records_equal_the_list_over_random_runs),
       CASE(records_views_stay_as_they_were), CASE(a_repeated_batch_is_answered_and_not_written_again),
       CASE(a_refused_record_does_not_refuse_its_batch), CASE(retention_is_of_each_table),
+      CASE(a_damaged_part_is_set_aside_and_the_rest_is_there),
       CASE(deleted_records_are_gone_from_head_and_parts),
       CASE(fields_values_and_origins_come_from_head_and_parts), CASE(a_scan_keeps_to_its_call))
