@@ -1,15 +1,19 @@
 /* log_document.h - a JSON object as one log record: the known fields under all their usual names, the rest as
  * attributes. What log_json.h, elastic_bulk.h and tailed files have in common.
  *
- *     time         timestamp, @timestamp, time, ts, datetime, date           RFC 3339 or a number,
- * time_text.h severity     severity, level, severity_text, severity_number, log.level, lvl, levelname, ...
+ *     time         timestamp, @timestamp, time, ts, datetime, date           see time_text.h
+ *     severity     severity, level, severity_text, severity_number,
+ *                  log.level, log_level, loglevel, lvl, levelname            a word or a number
  *     body         message, msg, body, log                                   text, or JSON
- *     service      service.name, service_name, service; other service.* too  resource
- *     trace, span  trace_id, traceId, trace.id, span_id, ...                 no id: kept as an attribute
+ *     service      service.name, service_name, service; other service.* too  of the resource
+ *     trace, span  trace_id, traceId, trace.id, span_id, ...                 no id: an attribute
  *     event name   event_name, event.name
  *     correlation  task_id, correlation_id (taskId, correlationId)           attributes of that name
  *     attributes   the object's keys become attributes by their own names
  *     resource     likewise, of the resource
+ *
+ * A severity that is an unknown word is kept as text; one that is neither word nor number of a known scale is
+ * wrong, as is a time that cannot be read.
  *
  * Objects under any other name are attributes "name.key", down to `depth` names; deeper ones are JSON. */
 #pragma once

@@ -1,7 +1,7 @@
 /* otlp_records_proto.c - resources, scopes and attributes of spans and logs in protobuf's wire form.
  *
- *     Request 1 Resource* { 1 resource { 1 attributes }, 2 Scope* { 1 scope { 1 name 2 version 3 attributes
- * }, 2 spans or log records } }
+ *     Request 1 Resource* { 1 resource { 1 attributes }, 2 Scope* }
+ *     Scope* { 1 scope { 1 name, 2 version, 3 attributes }, 2 spans or log records }
  *
  * Always true:
  *   1. Fields may come in any order: what stands around the records is read in a pass of its own, which skips

@@ -6,10 +6,12 @@
  *   neither start nor end, or a time beyond the year 2262       refused, record_time
  *   no start                                                    kept, starts at its end
  *   no end                                                      kept, SPAN_UNFINISHED
- *   end before start                                            kept, duration 0; vedette.clock_skew_ns says
- * by how much kind or status beyond the known ones                        kept as unspecified, unset a field
- * of the wrong wire type, a broken message inside     refused, record_field Counts of dropped events and
- * links become otel.dropped_events_count and otel.dropped_links_count. */
+ *   end before start                                            kept, duration 0, altered
+ *   kind or status beyond the known ones                        kept as unspecified, unset
+ *   a field of the wrong wire type, a broken message inside     refused, record_field
+ *
+ * The attribute vedette.clock_skew_ns says by how much an end lay before its start. Counts of dropped events
+ * and links become otel.dropped_events_count and otel.dropped_links_count. */
 #pragma once
 #include "decode/record_sink.h"
 
