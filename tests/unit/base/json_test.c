@@ -219,9 +219,35 @@ TEST(json_escape_mends_broken_utf8)
     arena_release(&arena);
 }
 
-TESTS(CASE(json_takes_every_kind_of_value), CASE(json_refuses_what_rfc_8259_does_not_know),
-      CASE(json_survives_every_cut_of_a_good_text), CASE(json_depth_is_bounded),
-      CASE(json_errors_name_line_and_column), CASE(json_strings_without_escapes_are_not_copied),
-      CASE(json_reads_straight_down), CASE(json_errors_are_sticky),
-      CASE(json_close_notices_what_was_not_read), CASE(json_integers_are_exact_or_refused),
-      CASE(json_writer_puts_the_commas), CASE(json_escape_mends_broken_utf8))
+TEST(json_repairs_half_a_surrogate_pair_only_when_told_to)
+{
+    static const struct {
+        const char *json, *text;
+    } cases[] = {
+        { "\"a\\ud83db\"", "a\xef\xbf\xbd"
+                           "b" },
+        { "\"\\ude00\"", "\xef\xbf\xbd" },
+        { "\"\\ud83d\\ud83d\\ude00\"", "\xef\xbf\xbd\xf0\x9f\x98\x80" },
+        { "\"\\ud83d\\u0041\"", "\xef\xbf\xbd"
+                                "A" },
+    };
+    struct arena arena = ARENA_INIT(1 << 20);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct json_reader r;
+        struct str s = STR("");
+        json_open(&r, str_of(cases[i].json), &arena);
+        EXPECT(!json_string(&r, &s));
+        json_open(&r, str_of(cases[i].json), &arena);
+        r.repair = true;
+        EXPECT(json_string(&r, &s) && str_is(s, cases[i].text));
+    }
+    arena_release(&arena);
+}
+
+TESTS(CASE(json_repairs_half_a_surrogate_pair_only_when_told_to), CASE(json_takes_every_kind_of_value),
+      CASE(json_refuses_what_rfc_8259_does_not_know), CASE(json_survives_every_cut_of_a_good_text),
+      CASE(json_depth_is_bounded), CASE(json_errors_name_line_and_column),
+      CASE(json_strings_without_escapes_are_not_copied), CASE(json_reads_straight_down),
+      CASE(json_errors_are_sticky), CASE(json_close_notices_what_was_not_read),
+      CASE(json_integers_are_exact_or_refused), CASE(json_writer_puts_the_commas),
+      CASE(json_escape_mends_broken_utf8))
