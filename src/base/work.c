@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -25,6 +26,7 @@ struct job {
 struct work_pool {
     char name[12]; /* a thread's name has 15 bytes; its number needs some */
     size_t n_threads, queue_max;
+    int niceness;
     pthread_t *threads;
     pthread_mutex_t mu;
     pthread_cond_t more; /* a job was queued, or stopping was set */
@@ -53,11 +55,17 @@ static void *thread_main(void *arg)
 {
     struct work_pool *p = arg;
     struct job j;
+    if (p->niceness > 0) setpriority(PRIO_PROCESS, 0, p->niceness); /* of this thread, on Linux */
     while (take_job(p, &j)) j.run(j.arg);
     return NULL;
 }
 
 struct work_pool *work_start(const char *name, size_t threads, size_t queue_max)
+{
+    return work_start_nice(name, threads, queue_max, 0);
+}
+
+struct work_pool *work_start_nice(const char *name, size_t threads, size_t queue_max, int niceness)
 {
     check(threads > 0 && queue_max > 0);
 
@@ -65,6 +73,7 @@ struct work_pool *work_start(const char *name, size_t threads, size_t queue_max)
     snprintf(p->name, sizeof p->name, "%s", name);
     p->n_threads = threads;
     p->queue_max = queue_max;
+    p->niceness = niceness;
     p->ring = mem_array(queue_max, sizeof *p->ring);
     p->threads = mem_array(threads, sizeof *p->threads);
     pthread_mutex_init(&p->mu, NULL);

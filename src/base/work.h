@@ -9,6 +9,8 @@
 struct work_pool;
 
 struct work_pool *work_start(const char *name, size_t threads, size_t queue_max); /* yours */
+/* The same with threads of a niceness of nice(2), 0..19: queries stand back behind what senders wait for. */
+struct work_pool *work_start_nice(const char *name, size_t threads, size_t queue_max, int niceness);
 void work_stop(struct work_pool *); /* runs what is queued, then joins; NULL is fine */
 
 /* false when the queue is full: the caller answers "try again later". */

@@ -18,9 +18,10 @@
 #include "server/version.h"
 #include "tell/page.h"
 
-#define QUERY_QUEUE   256 /* requests waiting for a worker; beyond, 503 */
-#define STOP_GRACE_MS 5000
-#define PEM_MAX       (1u << 20)
+#define QUERY_NICENESS 10  /* fifty heavy queries must not make senders wait */
+#define QUERY_QUEUE    256 /* requests waiting for a worker; beyond, 503 */
+#define STOP_GRACE_MS  5000
+#define PEM_MAX        (1u << 20)
 
 /* ---- what the API asks of the server ---- */
 
@@ -133,9 +134,10 @@ static void open_engine(struct server *s)
         .result_cache_bytes = o->query_cache_bytes,
         .no_result_cache = o->query_cache_bytes == 0,
     };
-    s->pool = work_start("query", MAX(processors, 2), QUERY_QUEUE);
+    s->pool = work_start_nice("query", MAX(processors, 2), QUERY_QUEUE, QUERY_NICENESS);
     /* Whoever waits for a place in the engine holds a thread: so many that light queries find one, too. */
-    s->requests = work_start("request", 4 * o->query_concurrency + processors, QUERY_QUEUE);
+    s->requests =
+        work_start_nice("request", 4 * o->query_concurrency + processors, QUERY_QUEUE, QUERY_NICENESS);
     s->engine = engine_new(s->store, s->pool, &conf);
 }
 
