@@ -261,11 +261,10 @@ void log_document_read(struct json_reader *r, struct record_sink *s, int depth, 
 /* service.* and resource.* are not of the record but of what sent it. */
 static bool resource_name(struct str *name)
 {
-    if (str_starts(*name, "resource.")) {
-        name->p += 9, name->n -= 9;
-        return name->n > 0;
-    }
-    return str_starts(*name, "service.");
+    const size_t prefix = sizeof "resource." - 1;
+    if (!str_starts(*name, "resource.") || name->n == prefix) return str_starts(*name, "service.");
+    name->p += prefix, name->n -= prefix;
+    return true;
 }
 
 static void set_origin(struct record_sink *s, const struct log_document *d, struct str service)

@@ -231,7 +231,6 @@ TEST(json_repairs_half_a_surrogate_pair_only_when_told_to)
         { "\"\\ud83d\\u0041\"", "\xef\xbf\xbd"
                                 "A" },
     };
-    struct arena arena = ARENA_INIT(1 << 20);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct json_reader r;
         struct str s = STR("");

@@ -109,6 +109,14 @@ TEST(services_of_the_wrong_length)
     EXPECT_STR(lines_fault(&lines, 0), "line 1: service.name: expected text of 1 to 256 bytes");
 }
 
-TESTS(CASE(the_standard_fields), CASE(other_names_for_the_same), CASE(without_a_time_it_is_now),
+/* Found by the fuzzer: the attribute lost its name. */
+TEST(a_resource_without_a_name_stays_an_attribute)
+{
+    EXPECT_STR(decoded("{\"service\":\"s\",\"ts\":1,\"resource\":{\"\":1,\"a\":2}}"),
+               "log 1000000000 attrs{resource.=1i} resource{a=2i,service.name=\"s\"}\n");
+}
+
+TESTS(CASE(a_resource_without_a_name_stays_an_attribute), CASE(the_standard_fields),
+      CASE(other_names_for_the_same), CASE(without_a_time_it_is_now),
       CASE(lines_arrays_and_objects_over_several_lines), CASE(wrong_lines_are_named_and_the_others_kept),
       CASE(an_array_that_breaks_off_keeps_what_came_before_and_once), CASE(services_of_the_wrong_length))
