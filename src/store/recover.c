@@ -33,6 +33,7 @@ struct recovery {
     struct arena arena;          /* histograms, labels and opened chunks on their way */
     struct records_write staged; /* chunks whose batch has not ended yet */
     uint64_t segment;            /* being read */
+    bool was_damaged;            /* the manifest: its records floor may be an old one */
     uint64_t rows, lost_rows;
     bool is_full; /* a flush on the way found no room: no more of them */
     struct err *e;
@@ -181,6 +182,7 @@ static int open_catalog(struct recovery *r)
     if (rc == OK) rc = open_listed(r);
     if (rc < 0) return rc;
 
+    r->was_damaged = r->state.is_damaged;
     registry_reserve(r->s->registry, r->state.next_series_no, r->state.next_metric_no);
     r->s->replaying = r->segment = r->state.wal_floor;
     r->s->record_sequence = r->state.records_floor;
@@ -473,6 +475,9 @@ static int replay(struct kept_segments *k)
     records_release(&r->staged); /* never answered */
     head_publish(s->head);
     if (rc < 0) return rc;
+    /* Parts may hold rows of writes with higher numbers than we know of. The clock in milliseconds is beyond
+     * them all: numbers are counted. */
+    if (r->was_damaged) s->record_sequence = MAX(s->record_sequence, (uint64_t)clock_now_ms());
     if (report.frames > 0 || r->lost_rows > 0)
         log_info("store", "write-ahead log read", "rows", log_num((int64_t)r->rows), "frames",
                  log_num((int64_t)report.frames), "damaged places", log_num((int64_t)report.holes),

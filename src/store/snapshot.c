@@ -45,12 +45,16 @@ static int write_manifest(struct engine *s, const char *dir, const struct versio
 {
     struct registry_size size;
     registry_size(s->registry, &size);
+    pthread_mutex_lock(&s->write_mu);
+    uint64_t sequence = s->record_sequence; /* later writes there must have higher numbers */
+    pthread_mutex_unlock(&s->write_mu);
     struct manifest_state state = { .n = v->n,
                                     .cap = v->n,
                                     .wal_floor = 1,
                                     .next_series_no = size.next_series_no,
                                     .next_metric_no = size.next_metric_no,
-                                    .next_sequence = catalog_sequence(s->catalog) };
+                                    .next_sequence = catalog_sequence(s->catalog),
+                                    .records_floor = sequence };
     state.files = mem_array(v->n, sizeof state.files[0]);
     for (size_t i = 0; i < v->n; i++) state.files[i] = v->at[i]->id;
     int rc = manifest_write(dir, &state, e);

@@ -247,6 +247,71 @@ TEST(a_damaged_part_is_set_aside_and_the_rest_is_there)
     test_dir_remove(dir);
 }
 
+static void write_span(struct store *s, uint32_t n, int64_t time_ns)
+{
+    struct arena a = ARENA_INIT(SIZE_MAX);
+    struct batch b;
+    struct records spans;
+    struct write_result r;
+    batch_init(&b, &a, LABELS_PACKED);
+    records_init(&spans, &a, TABLE_SPANS);
+    toy_put(&spans, &(struct toy_record){ .table = TABLE_SPANS, .n = n, .time_ns = time_ns }, &a);
+    records_end(&spans);
+    b.spans = &spans;
+    EXPECT(store_write(s, &b, ACK_MEMORY, &r, NULL, NULL, NULL) == OK);
+    arena_release(&a);
+}
+
+static int last_n(void *ctx, const struct record_rows *rows)
+{
+    for (size_t i = 0; i < rows->n; i++) *(int64_t *)ctx = *(int64_t *)ctx * 100 + rows->values[0][i].i;
+    return OK;
+}
+
+/* The spans' numbers as digits of a hundred. */
+static int64_t spans_of(struct store *s)
+{
+    struct arena a = ARENA_INIT(SIZE_MAX);
+    struct call call = { .arena = &a };
+    struct field field = field_attr(FIELD_ATTR, STR("n"));
+    struct record_scan scan = { .table = TABLE_SPANS, .to_ns = INT64_MAX, .fields = &field, .n_fields = 1 };
+    struct store_view *v;
+    int64_t n = 0;
+    EXPECT(store_view_open(s, 0, INT64_MAX, &v, NULL) == OK);
+    EXPECT(view_records(v, &call, &scan, last_n, &n, NULL) == OK);
+    store_view_close(v);
+    arena_release(&a);
+    return n;
+}
+
+TEST(the_later_of_equal_spans_counts_in_a_snapshot_and_after_a_lost_manifest)
+{
+    char *dir = test_dir(), copy[300], command[700];
+    struct store *s = test_open(dir, 0);
+    int64_t t = clock_now_ms() * 1000000;
+    for (uint32_t i = 1; i <= 5; i++) write_span(s, i, t);
+    EXPECT_INT(spans_of(s), 5);
+    snprintf(copy, sizeof copy, "%s.copy", dir);
+    EXPECT(store_admin(s, STORE_SNAPSHOT, copy, NULL) == OK);
+    store_close(s);
+
+    s = test_open(copy, 0);
+    write_span(s, 6, t);
+    EXPECT_INT(spans_of(s), 6);
+    store_close(s);
+    snprintf(command, sizeof command, "rm %s/MANIFEST*", copy);
+    EXPECT(system(command) == 0);
+    s = test_open(copy, 0);
+    EXPECT_INT(spans_of(s), 6);
+    write_span(s, 7, t);
+    EXPECT_INT(spans_of(s), 7);
+    admin(s, STORE_FLUSH);
+    admin(s, STORE_MERGE);
+    EXPECT_INT(spans_of(s), 7);
+    store_close(s);
+    test_dir_remove(dir);
+}
+
 /* ---- deletion ---- */
 
 TEST(deleted_records_are_gone_from_head_and_parts)
@@ -375,6 +440,7 @@ TEST(a_scan_keeps_to_its_call)
 TESTS(CASE(records_are_seen_at_once_and_after_a_restart), CASE(records_equal_the_list_over_random_runs),
       CASE(records_views_stay_as_they_were), CASE(a_repeated_batch_is_answered_and_not_written_again),
       CASE(a_refused_record_does_not_refuse_its_batch), CASE(retention_is_of_each_table),
+      CASE(the_later_of_equal_spans_counts_in_a_snapshot_and_after_a_lost_manifest),
       CASE(a_damaged_part_is_set_aside_and_the_rest_is_there),
       CASE(deleted_records_are_gone_from_head_and_parts),
       CASE(fields_values_and_origins_come_from_head_and_parts), CASE(a_scan_keeps_to_its_call))
