@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "fault/common/pool.h"
+#include "fault/common/crew.h"
 #include "fault/common/random.h"
 #include "fault/common/work.h"
 
@@ -42,7 +42,7 @@ static void start(struct world *x)
 {
     struct err e = ERR_INIT;
     if (embedded_open(&x->conf, &x->s, &e) == OK) return;
-    pool_wrong("it does not start: %s", e.text);
+    crew_wrong("it does not start: %s", e.text);
     exit(1);
 }
 
@@ -51,12 +51,12 @@ static void write_one(struct world *x)
     struct err e = ERR_INIT;
     int64_t t0 = clock_mono_ns();
     uint32_t b = x->next++;
-    if (work_write(x->w, x->s, b, ACK_DURABLE, &e) < 0) pool_wrong("batch %u is refused: %s", b, e.text);
+    if (work_write(x->w, x->s, b, ACK_DURABLE, &e) < 0) crew_wrong("batch %u is refused: %s", b, e.text);
     work_wait(x->w, b, b + 1, 0);
     uint64_t ms = (uint64_t)(clock_mono_ns() - t0) / 1000000;
-    pool_most(SLOWEST_ACK_MS, ms);
-    if (ms > ACK_MS) pool_wrong("batch %u was acknowledged after %llu ms", b, (unsigned long long)ms);
-    pool_count(BATCHES_WRITTEN, 1);
+    crew_most(SLOWEST_ACK_MS, ms);
+    if (ms > ACK_MS) crew_wrong("batch %u was acknowledged after %llu ms", b, (unsigned long long)ms);
+    crew_count(BATCHES_WRITTEN, 1);
 }
 
 static void something_else(struct world *x)
@@ -77,8 +77,8 @@ static void look(struct world *x, uint64_t jump)
 {
     struct work_verdict v;
     work_judge(x->w, x->s, INT64_MAX, false, &v);
-    if (v.wrong[0]) pool_wrong("after jump %llu: %s", (unsigned long long)jump, v.wrong);
-    pool_count(ROWS, v.rows);
+    if (v.wrong[0]) crew_wrong("after jump %llu: %s", (unsigned long long)jump, v.wrong);
+    crew_count(ROWS, v.rows);
 }
 
 /* Each time on its own row: those the store can hold are kept, the others refused by number. */
@@ -106,9 +106,9 @@ static void extreme_times(struct world *x)
         batch_sample(&b, x->w->day0_ms, 2);
         check(store_write(x->s, &b, ACK_MEMORY, &r, NULL, NULL, NULL) == OK);
         if (r.samples != 1u + times[i].is_kept || r.rejected_total != !times[i].is_kept)
-            pool_wrong("time %lld: %llu kept, %llu refused", (long long)times[i].ms,
+            crew_wrong("time %lld: %llu kept, %llu refused", (long long)times[i].ms,
                        (unsigned long long)r.samples, (unsigned long long)r.rejected_total);
-        pool_count(REFUSED, r.rejected_total);
+        crew_count(REFUSED, r.rejected_total);
         arena_release(&a);
     }
 }
@@ -124,7 +124,7 @@ static void jump_around(struct world *x, uint64_t n)
         for (int k = 0; k < 2; k++) write_one(x);
         something_else(x);
         if (i % 8 == 0 || i == n - 1) look(x, i);
-        pool_count(JUMPS, 1);
+        crew_count(JUMPS, 1);
     }
     extreme_times(x);
     look(x, n);
@@ -143,7 +143,7 @@ int main(int argc, char **argv)
     uint64_t n = option(argc, argv, "--jumps", 100),
              seed = option(argc, argv, "--seed", (uint64_t)time(NULL));
     struct world x = { .rnd = random_of(seed, 0) };
-    pool_init("clock_jumps", 1);
+    crew_init("clock_jumps", 1);
     log_set_level((enum log_level)(LOG_ERROR + 1));
     check(n <= (WORK_BATCHES - 8) / 2);
     snprintf(x.data, sizeof x.data, "%s/data", scratch_make());
@@ -157,8 +157,8 @@ int main(int argc, char **argv)
     printf("# clock_jumps: seed %llu: %llu jumps, %llu batches, %llu rows judged, slowest acknowledgement "
            "%llu ms, %llu "
            "rows at impossible times refused\n",
-           (unsigned long long)seed, (unsigned long long)pool_figure(JUMPS),
-           (unsigned long long)pool_figure(BATCHES_WRITTEN), (unsigned long long)pool_figure(ROWS),
-           (unsigned long long)pool_figure(SLOWEST_ACK_MS), (unsigned long long)pool_figure(REFUSED));
-    return pool_exit();
+           (unsigned long long)seed, (unsigned long long)crew_figure(JUMPS),
+           (unsigned long long)crew_figure(BATCHES_WRITTEN), (unsigned long long)crew_figure(ROWS),
+           (unsigned long long)crew_figure(SLOWEST_ACK_MS), (unsigned long long)crew_figure(REFUSED));
+    return crew_exit();
 }

@@ -26,7 +26,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "fault/common/pool.h"
+#include "fault/common/crew.h"
 #include "fault/common/random.h"
 #include "fault/common/work.h"
 
@@ -248,7 +248,7 @@ struct look {
 
 static void bad(const struct look *x, const char *what, const char *why)
 {
-    pool_wrong("seed %llu, image %zu, %s, %s: %s: %s", (unsigned long long)x->f->seed, x->i, x->path,
+    crew_wrong("seed %llu, image %zu, %s, %s: %s: %s", (unsigned long long)x->f->seed, x->i, x->path,
                x->hurt.what, what, why);
 }
 
@@ -283,11 +283,11 @@ static void look(struct look *x)
     int rc = work_judge(w, s, 0, found || is_end, &v);
     if (v.wrong[0]) bad(x, found ? "found by fsck" : "NOT found by fsck", v.wrong);
     uint64_t rows = rc == OK ? v.rows : readable_rows(x->f, s), lost = x->f->rows - MIN(rows, x->f->rows);
-    pool_count(NO_EFFECT, !found && !is_end);
-    pool_count(LOG_END, is_end);
-    pool_count(REFUSED, rc < 0);
-    pool_count(ROWS_LOST, lost);
-    pool_most(LOST_MOST + x->kind, lost);
+    crew_count(NO_EFFECT, !found && !is_end);
+    crew_count(LOG_END, is_end);
+    crew_count(REFUSED, rc < 0);
+    crew_count(ROWS_LOST, lost);
+    crew_most(LOST_MOST + x->kind, lost);
     must_go_on(x, s, w);
     mem_free(w);
 }
@@ -309,7 +309,7 @@ static void image_case(void *ctx, size_t i, unsigned process)
     if (!hurt_file(&rnd, x.kind, path, &x.hurt)) return;
     alarm(120);
     look(&x);
-    pool_count(IMAGES + (unsigned)x.kind, 1);
+    crew_count(IMAGES + (unsigned)x.kind, 1);
 }
 
 static void count_pristine(void *ctx, size_t i, unsigned process)
@@ -323,10 +323,10 @@ static void count_pristine(void *ctx, size_t i, unsigned process)
     snprintf(dir, sizeof dir, "%s/count", f->scratch);
     tree_copy(f->root, dir);
     struct embedded_conf conf = work_conf(dir);
-    if (embedded_open(&conf, &s, &e) < 0) return pool_wrong("the store does not start: %s", e.text);
+    if (embedded_open(&conf, &s, &e) < 0) return crew_wrong("the store does not start: %s", e.text);
     work_judge(f->work, s, 0, false, &v);
-    if (v.wrong[0]) pool_wrong("before any damage: %s", v.wrong);
-    pool_count(ROWS_LOST, v.rows);
+    if (v.wrong[0]) crew_wrong("before any damage: %s", v.wrong);
+    crew_count(ROWS_LOST, v.rows);
     store_close(s);
 }
 
@@ -342,32 +342,32 @@ int main(int argc, char **argv)
         if (strcmp(argv[i], "--jobs") == 0) jobs = (unsigned)atoi(argv[i + 1]);
     }
     int64_t t0 = clock_mono_ns();
-    pool_init("damage", jobs);
+    crew_init("damage", jobs);
     log_set_level((enum log_level)(LOG_ERROR + 1));
     printf("# damage: seed %llu\n", (unsigned long long)f->seed);
     f->scratch = scratch_make();
     prepare(f);
-    pool_cases(1, count_pristine, f);
-    f->rows = pool_figure(ROWS_LOST); /* lent by the figures, and given back */
-    pool_count(ROWS_LOST, -f->rows);
-    pool_cases(images, image_case, f);
+    crew_cases(1, count_pristine, f);
+    f->rows = crew_figure(ROWS_LOST); /* lent by the figures, and given back */
+    crew_count(ROWS_LOST, -f->rows);
+    crew_cases(images, image_case, f);
     scratch_remove();
 
     uint64_t sum = 0;
     for (unsigned k = 0; k < KINDS; k++) {
-        sum += pool_figure(IMAGES + k);
+        sum += crew_figure(IMAGES + k);
         printf("# %-9s %6llu images of %3zu files; at most %llu of %llu rows lost\n", kind_names[k],
-               (unsigned long long)pool_figure(IMAGES + k), f->of[k],
-               (unsigned long long)pool_figure(LOST_MOST + k), (unsigned long long)f->rows);
+               (unsigned long long)crew_figure(IMAGES + k), f->of[k],
+               (unsigned long long)crew_figure(LOST_MOST + k), (unsigned long long)f->rows);
     }
     printf("# %llu images in %.0f s: %llu found by fsck, %llu at the log's end and taken for an unfinished "
            "write, "
            "%llu without any effect; whole reads refused in %llu; %.1f rows lost on average\n",
            (unsigned long long)sum, (double)(clock_mono_ns() - t0) / 1e9,
-           (unsigned long long)(sum - pool_figure(NO_EFFECT) - pool_figure(LOG_END)),
-           (unsigned long long)pool_figure(LOG_END), (unsigned long long)pool_figure(NO_EFFECT),
-           (unsigned long long)pool_figure(REFUSED), sum ? (double)pool_figure(ROWS_LOST) / (double)sum : 0);
+           (unsigned long long)(sum - crew_figure(NO_EFFECT) - crew_figure(LOG_END)),
+           (unsigned long long)crew_figure(LOG_END), (unsigned long long)crew_figure(NO_EFFECT),
+           (unsigned long long)crew_figure(REFUSED), sum ? (double)crew_figure(ROWS_LOST) / (double)sum : 0);
     mem_free(f->work);
     mem_free(f);
-    return pool_exit();
+    return crew_exit();
 }

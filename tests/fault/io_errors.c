@@ -24,7 +24,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "fault/common/pool.h"
+#include "fault/common/crew.h"
 #include "fault/common/work.h"
 
 enum { HANG_SECONDS = 120, RECOVER_MS = 5000, BATCHES = 90, LAST = WORK_BATCHES - 1 };
@@ -52,7 +52,7 @@ struct round {
 static void bad(struct round *r, const char *where, const char *why)
 {
     if (!r->is_bad)
-        pool_wrong("%s at call %llu: %s: %s", r->kind->name, (unsigned long long)r->n, where, why);
+        crew_wrong("%s at call %llu: %s: %s", r->kind->name, (unsigned long long)r->n, where, why);
     r->is_bad = true;
 }
 
@@ -69,7 +69,7 @@ static void start(struct round *r)
     struct embedded_conf conf = work_conf(r->data);
     int rc = embedded_open(&conf, &r->s, &e);
     if (rc < 0) {
-        pool_count(START_REFUSED, 1);
+        crew_count(START_REFUSED, 1);
         rc = embedded_open(&conf, &r->s, &e);
     }
     if (rc < 0) {
@@ -90,7 +90,7 @@ static void write_some(struct round *r, uint32_t first, uint32_t n)
 {
     for (uint32_t b = first; b < first + n; b++) {
         if (work_write(r->w, r->s, b, b % 4 ? ACK_DURABLE : ACK_MEMORY, NULL) < 0) {
-            pool_count(REFUSED, 1);
+            crew_count(REFUSED, 1);
             rest(10);
         }
         if (b % 5 == 0) work_wait(r->w, first, b + 1, 0);
@@ -105,9 +105,9 @@ static void look(struct round *r, const char *when, int64_t taken_before_ns)
         int rc = work_judge(r->w, r->s, taken_before_ns, i == 0, &v);
         if (v.wrong[0] != 0) bad(r, when, v.wrong);
         if (rc == OK) break;
-        pool_count(READ_REFUSED, 1);
+        crew_count(READ_REFUSED, 1);
     }
-    pool_count(ROWS, v.rows);
+    crew_count(ROWS, v.rows);
 }
 
 static void ask(struct round *r, enum store_admin op, const char *name)
@@ -117,7 +117,7 @@ static void ask(struct round *r, enum store_admin op, const char *name)
     for (int i = 0; i < 4; i++) {
         snprintf(dir[i], sizeof dir[i], "%s/snapshot-%d", r->root, i);
         if (store_admin(r->s, op, dir[i], &e) == OK) return;
-        pool_count(ADMIN_REFUSED, 1);
+        crew_count(ADMIN_REFUSED, 1);
         rest(30); /* the log is tried again after 20 ms */
     }
     bad(r, name, e.text);
@@ -205,7 +205,7 @@ static void must_recover(struct round *r)
     if (atomic_load(&r->w->state[LAST]) != WORK_DURABLE) bad(r, "afterwards", "the disk refuses still");
     store_status(r->s, &status);
     if (status.read_only) bad(r, "afterwards", "it says that it is read-only");
-    pool_most(SLOWEST_MS, (uint64_t)ms);
+    crew_most(SLOWEST_MS, (uint64_t)ms);
 }
 
 static void one_finding(void *ctx, const char *text)
@@ -262,9 +262,9 @@ static void round_case(void *ctx, size_t i, unsigned process)
     round_begin(&r, process, p->scratch);
     uint64_t calls[COUNT(kinds)];
     script(&r, calls);
-    pool_count(FIRED, calls[k] >= r.n);
+    crew_count(FIRED, calls[k] >= r.n);
     afterwards(&r);
-    pool_count(ROUNDS, 1);
+    crew_count(ROUNDS, 1);
     munmap(r.w, sizeof *r.w);
 }
 
@@ -293,7 +293,7 @@ static void count_calls(void *ctx, size_t i, unsigned process)
     struct plan *p = ctx;
     (void)i, (void)process;
     undisturbed(p);
-    for (size_t k = 0; k < COUNT(kinds); k++) pool_count(8 + (unsigned)k, p->calls[k]);
+    for (size_t k = 0; k < COUNT(kinds); k++) crew_count(8 + (unsigned)k, p->calls[k]);
 }
 
 int main(int argc, char **argv)
@@ -305,24 +305,24 @@ int main(int argc, char **argv)
         if (strcmp(argv[i], "--jobs") == 0) jobs = (unsigned)atoi(argv[i + 1]);
     }
     int64_t t0 = clock_mono_ns();
-    pool_init("io_errors", jobs);
+    crew_init("io_errors", jobs);
     log_set_level((enum log_level)(LOG_ERROR + 1)); /* what is injected would fill the screen */
     p.scratch = scratch_make();
-    pool_cases(1, count_calls, &p);
-    for (size_t k = 0; k < COUNT(kinds); k++) p.calls[k] = pool_figure(8 + (unsigned)k);
+    crew_cases(1, count_calls, &p);
+    for (size_t k = 0; k < COUNT(kinds); k++) p.calls[k] = crew_figure(8 + (unsigned)k);
     make_plan(&p);
-    pool_cases(p.n, round_case, &p);
+    crew_cases(p.n, round_case, &p);
     scratch_remove();
     printf("# a script of %llu calls (%llu writes, %llu syncs, %llu renames); %llu rounds, %llu of them hit, "
            "in %.0f s\n",
            (unsigned long long)p.calls[0], (unsigned long long)p.calls[3], (unsigned long long)p.calls[4],
-           (unsigned long long)p.calls[5], (unsigned long long)pool_figure(ROUNDS),
-           (unsigned long long)pool_figure(FIRED), (double)(clock_mono_ns() - t0) / 1e9);
+           (unsigned long long)p.calls[5], (unsigned long long)crew_figure(ROUNDS),
+           (unsigned long long)crew_figure(FIRED), (double)(clock_mono_ns() - t0) / 1e9);
     printf("# said no: %llu writes, %llu starts, %llu reads, %llu flushes, merges and snapshots; %llu rows "
            "judged; "
            "slowest way back %llu ms\n",
-           (unsigned long long)pool_figure(REFUSED), (unsigned long long)pool_figure(START_REFUSED),
-           (unsigned long long)pool_figure(READ_REFUSED), (unsigned long long)pool_figure(ADMIN_REFUSED),
-           (unsigned long long)pool_figure(ROWS), (unsigned long long)pool_figure(SLOWEST_MS));
-    return pool_exit();
+           (unsigned long long)crew_figure(REFUSED), (unsigned long long)crew_figure(START_REFUSED),
+           (unsigned long long)crew_figure(READ_REFUSED), (unsigned long long)crew_figure(ADMIN_REFUSED),
+           (unsigned long long)crew_figure(ROWS), (unsigned long long)crew_figure(SLOWEST_MS));
+    return crew_exit();
 }

@@ -25,8 +25,8 @@
 #include "base/file_trace.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "fault/common/crew.h"
 #include "fault/common/disk_model.h"
-#include "fault/common/pool.h"
 #include "fault/common/random.h"
 #include "fault/common/work.h"
 
@@ -80,7 +80,7 @@ static void upset(struct rnd *rnd)
     struct file_fault f = kinds[random_below(rnd, COUNT(kinds))];
     f.n = 1 + random_below(rnd, 12);
     file_fault_set(&f);
-    pool_count(FAULTS, 1);
+    crew_count(FAULTS, 1);
 }
 
 static void snapshot(struct run *r, struct store *s, uint32_t b)
@@ -187,10 +187,10 @@ static bool live_all(struct run *r)
         if (pid == 0) live(r, life, first_free(r->work), must_die);
         check(waitpid(pid, &status, 0) == pid);
         bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-        pool_count(KILLS, killed);
+        crew_count(KILLS, killed);
         note_kill(r);
         if (!(must_die && killed) && !(WIFEXITED(status) && WEXITSTATUS(status) == 0)) {
-            pool_wrong("run %llu, life %u: ended with status %#x", (unsigned long long)r->seed, life,
+            crew_wrong("run %llu, life %u: ended with status %#x", (unsigned long long)r->seed, life,
                        (unsigned)status);
             return false;
         }
@@ -242,7 +242,7 @@ static void go_to(struct moment *m, struct disk *d, const struct run *r, size_t 
 static void say_wrong(const struct run *r, size_t i, const struct disk_loss *loss, const char *what,
                       const char *why)
 {
-    pool_wrong("seed %llu, image %zu (after record %zu of %zu; %s): %s: %s", (unsigned long long)r->seed, i,
+    crew_wrong("seed %llu, image %zu (after record %zu of %zu; %s): %s: %s", (unsigned long long)r->seed, i,
                r->at[i], r->trace.n, loss->text, what, why);
 }
 
@@ -268,11 +268,11 @@ static void look_at_store(const struct run *r, struct moment *m, size_t i, const
     if (embedded_open(&conf, &s, &e) < 0) return say_wrong(r, i, loss, "it does not start", e.text);
     bool ok = judge(&m->work, s, before_ns, &v);
     if (!ok) say_wrong(r, i, loss, "after the start", v.wrong);
-    pool_count(ROWS, v.rows);
-    pool_count(PROMISED, v.cells);
-    pool_count(PARTIAL, v.partial);
+    crew_count(ROWS, v.rows);
+    crew_count(PROMISED, v.cells);
+    crew_count(PARTIAL, v.partial);
     if (v.oldest_lost_ns > 0 && !r->has_faults)
-        pool_most(OLDEST_LOST_MS, (uint64_t)(m->now_ns - v.oldest_lost_ns) / 1000000);
+        crew_most(OLDEST_LOST_MS, (uint64_t)(m->now_ns - v.oldest_lost_ns) / 1000000);
 
     uint32_t fresh = WORK_BATCHES - 1;
     enum work_state was = atomic_load(&m->work.state[fresh]);
@@ -311,7 +311,7 @@ static void look_at_snapshot(const struct run *r, const struct moment *m, size_t
         if (!judge(then, s, 0, &v)) say_wrong(r, i, loss, "snapshot", v.wrong);
         store_close(s);
     }
-    pool_count(SNAPSHOTS, 1);
+    crew_count(SNAPSHOTS, 1);
     mem_free(then);
 }
 
@@ -327,8 +327,8 @@ static void make_and_look(const struct run *r, const struct disk *d, struct mome
     snprintf(data, sizeof data, "%s/data", image);
     look_at_store(r, m, i, &loss, data);
     if (m->snapshot > 0 && i % 8 == 1) look_at_snapshot(r, m, i, &loss, image);
-    pool_count(IMAGES, 1);
-    pool_count(LOST, loss.lost);
+    crew_count(IMAGES, 1);
+    crew_count(LOST, loss.lost);
 }
 
 /* All images of one process: the disk goes through the trace once. */
@@ -421,7 +421,7 @@ static void chain(struct run *r, const struct disk *base, size_t point)
     check(mkdir(r->root, 0750) == 0);
     check(disk_image(d, r->seed * 1000003 + point, r->root, &loss));
     memcpy(r->work, &m->work, sizeof *r->work);
-    pool_count(CHAINED, 1);
+    crew_count(CHAINED, 1);
     mem_free(m);
 }
 
@@ -430,12 +430,12 @@ static void run_one(struct run *r, const char *scratch, uint64_t seed, size_t im
     run_init(r, scratch, seed, *goes_on);
     struct disk *disk = disk_new(r->root);
     bool ok = live_all(r) && trace_load(r->trace_path, &r->trace);
-    if (!ok) pool_wrong("run %llu: no trace", (unsigned long long)seed);
+    if (!ok) crew_wrong("run %llu: no trace", (unsigned long long)seed);
     if (ok && r->trace.n > 0) {
         struct share x = { r, disk, NULL, scratch };
         choose_points(r, images);
-        pool_count(RECORDS, r->trace.n);
-        pool_cases(r->n, image_case, &x);
+        crew_count(RECORDS, r->trace.n);
+        crew_cases(r->n, image_case, &x);
     }
     *goes_on = ok && seed % 2 == 0;
     if (*goes_on) chain(r, disk, r->n / 2);
@@ -455,17 +455,17 @@ static void report(uint64_t seed, size_t images, double seconds)
     printf("# seed %llu: %llu images of %zu in %.0f s; %llu records traced, %llu lives killed, %llu faults "
            "of the "
            "disk on the way, %llu runs begun in an image\n",
-           (unsigned long long)seed, (unsigned long long)pool_figure(IMAGES), images, seconds,
-           (unsigned long long)pool_figure(RECORDS), (unsigned long long)pool_figure(KILLS),
-           (unsigned long long)pool_figure(FAULTS), (unsigned long long)pool_figure(CHAINED));
+           (unsigned long long)seed, (unsigned long long)crew_figure(IMAGES), images, seconds,
+           (unsigned long long)crew_figure(RECORDS), (unsigned long long)crew_figure(KILLS),
+           (unsigned long long)crew_figure(FAULTS), (unsigned long long)crew_figure(CHAINED));
     printf("# %llu sectors and names lost by the disk; %llu rows found, %llu promised rows looked for, %llu "
            "batches "
            "never acknowledged were there in part; %llu snapshots judged; oldest row lost of an ACK_MEMORY "
            "batch: "
            "%llu ms before the cut, at an interval of %d ms\n",
-           (unsigned long long)pool_figure(LOST), (unsigned long long)pool_figure(ROWS),
-           (unsigned long long)pool_figure(PROMISED), (unsigned long long)pool_figure(PARTIAL),
-           (unsigned long long)pool_figure(SNAPSHOTS), (unsigned long long)pool_figure(OLDEST_LOST_MS),
+           (unsigned long long)crew_figure(LOST), (unsigned long long)crew_figure(ROWS),
+           (unsigned long long)crew_figure(PROMISED), (unsigned long long)crew_figure(PARTIAL),
+           (unsigned long long)crew_figure(SNAPSHOTS), (unsigned long long)crew_figure(OLDEST_LOST_MS),
            WORK_INTERVAL_MS);
 }
 
@@ -477,16 +477,16 @@ int main(int argc, char **argv)
     struct run *r = mem_alloc_zero(sizeof *r);
     bool goes_on = false;
     int64_t t0 = clock_mono_ns();
-    pool_init("power_loss", (unsigned)option(argc, argv, "--jobs", 2));
+    crew_init("power_loss", (unsigned)option(argc, argv, "--jobs", 2));
     log_set_level((enum log_level)(LOG_ERROR + 1)); /* what is injected would fill the screen */
     printf("# power_loss: seed %llu\n", (unsigned long long)seed);
     r->work = mmap(NULL, sizeof *r->work, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     check(r->work != MAP_FAILED);
     const char *scratch = scratch_make();
-    for (size_t done = 0; done < images && pool_failures() < 20; done += at_once)
+    for (size_t done = 0; done < images && crew_failures() < 20; done += at_once)
         run_one(r, scratch, seed++, MIN(at_once, images - done), &goes_on);
     report(seed, images, (double)(clock_mono_ns() - t0) / 1e9);
     scratch_remove();
     mem_free(r);
-    return pool_exit();
+    return crew_exit();
 }

@@ -21,7 +21,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "fault/common/pool.h"
+#include "fault/common/crew.h"
 #include "store/embedded.h"
 
 enum { SERIES = 30, TIMES = 48, LINES_MAX = 1 << 20 };
@@ -188,12 +188,12 @@ static void compare(struct store *s, const char *list_path, const char *when)
     check(file_slurp(list_path, &want, &e) == OK && store_view_open(s, 0, INT64_MAX, &v, &e) == OK);
     int rc = view_series(v, &call, NULL, 0, 0, &set, &e);
     if (rc == OK) rc = view_scan(v, &call, set.at, set.n, 0, INT64_MAX, list_rows, &x, &e);
-    if (rc < 0) pool_wrong("%s: reading fails: %s", when, e.text);
+    if (rc < 0) crew_wrong("%s: reading fails: %s", when, e.text);
     size_t n = sorted(&x.list, got_lines), m = sorted(&want, want_lines);
-    if (n != m) pool_wrong("%s: %zu rows instead of %zu", when, n, m);
+    if (n != m) crew_wrong("%s: %zu rows instead of %zu", when, n, m);
     for (size_t i = 0; i < MIN(n, m); i++)
         if (strcmp(got_lines[i], want_lines[i]) != 0)
-            pool_wrong("%s: %s instead of %s", when, got_lines[i], want_lines[i]);
+            crew_wrong("%s: %s instead of %s", when, got_lines[i], want_lines[i]);
     printf("# upgrade: %s: %zu rows compared\n", when, MIN(n, m));
     store_view_close(v);
     mem_free(got_lines);
@@ -213,10 +213,10 @@ static void must_have_hints(struct store *s)
     size_t n = 0, k = 0;
     check(store_view_open(s, 0, INT64_MAX, &v, NULL) == OK);
     if (view_exemplars(v, &call, NULL, 0, &x, &n, NULL) < 0 || n != 24)
-        pool_wrong("%zu exemplars instead of 24", n);
+        crew_wrong("%zu exemplars instead of 24", n);
     if (store_metadata(s, &call, STR("fixture_0"), 0, &m, &k, NULL) < 0 || k != 1 ||
         !str_is(m->unit, "seconds"))
-        pool_wrong("the metadata is not there");
+        crew_wrong("the metadata is not there");
     store_view_close(v);
     arena_release(&a);
 }
@@ -230,7 +230,7 @@ static void write_more(struct store *s)
     batch_init(&b, &a, LABELS_PACKED);
     batch_series_labels(&b, (struct labels){ l, 1 });
     batch_sample(&b, DAY0_MS + 1, 1);
-    if (store_write(s, &b, ACK_DURABLE, &r, NULL, NULL, NULL) < 0) pool_wrong("it takes no write");
+    if (store_write(s, &b, ACK_DURABLE, &r, NULL, NULL, NULL) < 0) crew_wrong("it takes no write");
     arena_release(&a);
 }
 
@@ -242,14 +242,14 @@ static void judge(const char *fixture, const char *list_path, const char *dir)
     struct err e = ERR_INIT;
     tree_copy(fixture, dir);
     if (embedded_fsck(dir, NULL, NULL, &report, &e) < 0 || report.damaged > 0)
-        pool_wrong("fsck: damage: %s", e.text);
+        crew_wrong("fsck: damage: %s", e.text);
     for (int i = 0; i < 2; i++) {
-        if (embedded_open(&conf, &s, &e) < 0) return pool_wrong("it does not open: %s", e.text);
+        if (embedded_open(&conf, &s, &e) < 0) return crew_wrong("it does not open: %s", e.text);
         compare(s, list_path, i == 0 ? "opened" : "merged, closed, opened again");
         must_have_hints(s);
         write_more(s);
         if (store_admin(s, STORE_FLUSH, NULL, &e) < 0 || store_admin(s, STORE_MERGE, NULL, &e) < 0)
-            pool_wrong("flush and merge: %s", e.text);
+            crew_wrong("flush and merge: %s", e.text);
         store_close(s);
     }
 }
@@ -262,11 +262,11 @@ int main(int argc, char **argv)
     snprintf(fixture, sizeof fixture, "%s/store-1", argv[argc - 1]);
     snprintf(list, sizeof list, "%s/store-1.txt", argv[argc - 1]);
     log_set_level(LOG_ERROR);
-    pool_init("upgrade", 1);
+    crew_init("upgrade", 1);
     clock_fix_ms(DAY0_MS + 40 * STEP_MS);
     if (is_made) make(fixture, list);
     snprintf(dir, sizeof dir, "%s/data", scratch_make());
     judge(fixture, list, dir);
     scratch_remove();
-    return pool_exit();
+    return crew_exit();
 }

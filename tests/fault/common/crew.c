@@ -1,5 +1,5 @@
-/* pool.c - see pool.h. */
-#include "fault/common/pool.h"
+/* crew.c - see crew.h. */
+#include "fault/common/crew.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -19,13 +19,13 @@
 enum { JOBS_MAX = 16, FAILURES_SHOWN = 40 };
 
 static struct shared {
-    _Atomic uint64_t figures[POOL_FIGURES], failures;
+    _Atomic uint64_t figures[CREW_FIGURES], failures;
     _Atomic size_t current[JOBS_MAX];
 } * shared;
 static const char *name;
 static unsigned jobs;
 
-void pool_init(const char *program, unsigned n)
+void crew_init(const char *program, unsigned n)
 {
     name = program;
     jobs = MIN(MAX(n, 1), JOBS_MAX);
@@ -34,7 +34,7 @@ void pool_init(const char *program, unsigned n)
     setvbuf(stdout, NULL, _IOLBF, 0);
 }
 
-void pool_wrong(const char *fmt, ...)
+void crew_wrong(const char *fmt, ...)
 {
     char text[2048];
     va_list ap;
@@ -45,30 +45,30 @@ void pool_wrong(const char *fmt, ...)
     printf("# WRONG: %s\n", text);
 }
 
-void pool_count(unsigned figure, uint64_t n)
+void crew_count(unsigned figure, uint64_t n)
 {
     atomic_fetch_add(&shared->figures[figure], n);
 }
 
-void pool_most(unsigned figure, uint64_t n)
+void crew_most(unsigned figure, uint64_t n)
 {
     uint64_t was = atomic_load(&shared->figures[figure]);
     while (n > was && !atomic_compare_exchange_weak(&shared->figures[figure], &was, n)) continue;
 }
 
-uint64_t pool_figure(unsigned figure)
+uint64_t crew_figure(unsigned figure)
 {
     return atomic_load(&shared->figures[figure]);
 }
 
-uint64_t pool_failures(void)
+uint64_t crew_failures(void)
 {
     return atomic_load(&shared->failures);
 }
 
-int pool_exit(void)
+int crew_exit(void)
 {
-    uint64_t n = pool_failures();
+    uint64_t n = crew_failures();
     if (n == 0)
         printf("ok %s\n", name);
     else
@@ -96,7 +96,7 @@ static pid_t begin(size_t from, size_t n, unsigned k, void (*run)(void *, size_t
     _exit(0);
 }
 
-void pool_cases(size_t n, void (*run)(void *ctx, size_t i, unsigned process), void *ctx)
+void crew_cases(size_t n, void (*run)(void *ctx, size_t i, unsigned process), void *ctx)
 {
     pid_t pids[JOBS_MAX] = { 0 };
     unsigned alive = 0;
@@ -109,7 +109,7 @@ void pool_cases(size_t n, void (*run)(void *ctx, size_t i, unsigned process), vo
         if (k == jobs) continue;
         size_t next = atomic_load(&shared->current[k]) + jobs;
         bool died = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
-        if (died) pool_wrong("case %zu: the process died (status %#x)", next - jobs, (unsigned)status);
+        if (died) crew_wrong("case %zu: the process died (status %#x)", next - jobs, (unsigned)status);
         pids[k] = died && next < n ? begin(next, n, k, run, ctx) : 0;
         alive -= pids[k] == 0;
     }
