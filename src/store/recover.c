@@ -1,8 +1,9 @@
 /* recover.c - from a directory to a running engine, whatever state the last run left it in.
  *
  *     1. MANIFEST up to its last good record
- *     2. files it does not list go; unless the manifest was damaged: then every readable one is taken in,
- * since a row found twice does no harm and a row lost does
+ *     2. files it does not list go; unless the manifest was damaged, or lists files that are gone, so that
+ * its end must be missing: then every readable one is taken in, since a row found twice does no harm and a
+ * row lost does. A file newer than all that the manifest has heard of is taken in, too, for the same reason
  *     3. listed files are opened; a damaged one is renamed to NAME.damaged and left out
  *     4. the registry learns the series of today and yesterday from their index files
  *     5. the WAL from the floor on goes into the head, which is flushed on the way as in normal running
@@ -28,6 +29,7 @@ struct recovery {
     size_t n_files, cap_files;
     enum table table;            /* of the directories being walked */
     const char *day_name;        /* of the directory being walked */
+    uint64_t heard_of;           /* sequences below were given out, says the manifest */
     size_t n_listed;             /* files of the manifest; those taken in during the walk follow, unsorted */
     struct map known;            /* keys that the registry has: by hash */
     struct arena arena;          /* histograms, labels and opened chunks on their way */
@@ -96,8 +98,10 @@ static int walk_file(const char *name, bool is_dir, void *ctx)
     if (is_ours && is_listed(r, &id)) return 0;
     if (is_ours)
         r->state.next_sequence = MAX(r->state.next_sequence, id.sequence + 1); /* its name may stay taken */
-    if (is_ours && r->state.is_damaged && is_readable(r->s->dir, &id)) {
-        log_warn("store", "a file that the damaged manifest does not list is taken in", "path", path, NULL);
+    bool is_newer =
+        id.sequence >= r->heard_of && r->table == TABLE_METRICS; /* where a row twice counts once */
+    if (is_ours && (r->state.is_damaged || is_newer) && is_readable(r->s->dir, &id)) {
+        log_warn("store", "a file that the manifest does not list is taken in", "path", path, NULL);
         adopt(r, &id);
     } else if (file_unlink(path, NULL) == OK) {
         log_info("store", "a file that is not part of the store is removed", "path", path, NULL);
@@ -120,17 +124,32 @@ static int by_id(const void *a, const void *b)
     return file_id_cmp(a, b);
 }
 
+/* A drop is in the manifest before the file goes: so when a listed one is gone, the manifest has lost its
+ * end. */
+static bool lists_what_is_gone(const struct recovery *r)
+{
+    char path[4200];
+    for (size_t i = 0; i < r->state.n; i++) {
+        file_id_path(path, sizeof path, r->s->dir, &r->state.files[i]);
+        if (!file_exists(path)) return true;
+    }
+    return false;
+}
+
 static int walk(struct recovery *r)
 {
     char path[4200];
     int rc = OK;
     r->n_listed = r->state.n;
+    r->heard_of = r->state.next_sequence;
+    r->state.is_damaged |= lists_what_is_gone(r);
     for (int t = 0; rc == OK && t < TABLE_COUNT; t++) {
         r->table = (enum table)t;
         snprintf(path, sizeof path, "%s/%s", r->s->dir, table_name(r->table));
         rc = file_list(path, walk_day, r, r->e);
         if (rc == ERR_FIND) rc = OK;
     }
+    r->state.is_damaged |= r->state.n != r->n_listed; /* so that they are listed from now on */
     if (r->state.n != r->n_listed) qsort(r->state.files, r->state.n, sizeof r->state.files[0], by_id);
     return rc;
 }
