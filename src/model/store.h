@@ -243,7 +243,8 @@ int view_exemplars(struct store_view *, struct call *, const struct matcher *, s
                    struct exemplar **out, size_t *n_out, struct err *);
 
 /* Logs or spans. Of spans with equal (trace, span, kind) one is delivered: the finished one before the
- * running one, then the one written last. Fields that are absent everywhere cost nothing. */
+ * running one, then the one written last; spans without an id are all delivered. Fields that are absent
+ * everywhere cost nothing. */
 int view_records(struct store_view *, struct call *, const struct record_scan *, record_sink *, void *ctx,
                  struct err *);
 /* Attributes that occur (intrinsics are not listed), by scope and name. */

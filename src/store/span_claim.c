@@ -25,5 +25,5 @@ void span_claims_sort(struct span_claim *c, size_t n)
 
 bool span_claim_wins(const struct span_claim *c, size_t i)
 {
-    return i == 0 || c[i - 1].span_id != c[i].span_id || c[i - 1].kind != c[i].kind;
+    return i == 0 || c[i].span_id == 0 || c[i - 1].span_id != c[i].span_id || c[i - 1].kind != c[i].kind;
 }

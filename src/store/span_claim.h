@@ -1,5 +1,5 @@
 /* span_claim.h - of spans with equal (trace, span, kind) one is kept: the finished one before the running
- * one, then the one written last. Pure. */
+ * one, then the one written last. Spans without an id are all kept. Pure. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
