@@ -118,8 +118,8 @@ bool time_from_number(struct str s, int64_t *ns)
     if (unit_of(v) == SECOND && str_to_u64(head, &whole) && rest.n > 0) { /* 1700000000.123456789 exactly */
         struct str digits = str_make(rest.p - 1, rest.n + 1);
         if (fraction(&digits, &sub) && digits.n == 0) {
-            *ns = (int64_t)whole * SECOND + sub;
-            return true;
+            return !__builtin_mul_overflow(whole, (uint64_t)SECOND, ns) &&
+                   !__builtin_add_overflow(*ns, sub, ns);
         }
     }
     v *= (double)unit_of(v);

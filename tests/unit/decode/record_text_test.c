@@ -49,6 +49,9 @@ TEST(times_as_numbers_of_any_unit)
     EXPECT(time_of("-1") == -1);
     EXPECT(time_of("99999999999999999999") == -1);
     EXPECT(time_of("NaN") == -1);
+    EXPECT(time_of("18888888888.88") == -1); /* found by the fuzzer: seconds beyond 2262, which overflowed */
+    EXPECT(time_of("9223372036.854775807") == INT64_MAX);
+    EXPECT(time_of("9223372036.854775808") == -1);
 }
 
 static bool id_is(const char *text, size_t n, const char *hex)
