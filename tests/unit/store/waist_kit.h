@@ -6,6 +6,7 @@
  * writes with put(), put_records()..., and every reading helper first brings the store into the state asked
  * for. */
 #pragma once
+#include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -345,4 +346,45 @@ static inline const char *label_values_between(struct waist *w, const char *name
 static inline const char *label_values(struct waist *w, const char *name, const char *matchers, size_t limit)
 {
     return label_values_between(w, name, matchers, limit, 0, INT64_MAX);
+}
+
+/* ---- threads that look at one view while the store changes ---- */
+
+struct onlooker {
+    struct waist w; /* its arena is its own */
+    struct store_view *view;
+    const char *(*look)(struct waist *, struct store_view *);
+    const char *want;
+    atomic_bool stop;
+    atomic_int looks, wrong;
+    pthread_t thread;
+};
+
+static inline void *onlooker_run(void *ctx)
+{
+    struct onlooker *o = ctx;
+    while (!atomic_load(&o->stop)) {
+        if (strcmp(o->look(&o->w, o->view), o->want) != 0) atomic_fetch_add(&o->wrong, 1);
+        atomic_fetch_add(&o->looks, 1);
+        arena_reset(&o->w.arena);
+    }
+    return NULL;
+}
+
+static inline void onlooker_start(struct onlooker *o, const struct waist *w, struct store_view *v,
+                                  const char *want, const char *(*look)(struct waist *, struct store_view *))
+{
+    *o = (struct onlooker){ .w = *w, .view = v, .look = look, .want = want };
+    o->w.arena = (struct arena)ARENA_INIT(SIZE_MAX);
+    EXPECT(pthread_create(&o->thread, NULL, onlooker_run, o) == 0);
+}
+
+static inline void onlooker_stop(struct onlooker *o)
+{
+    while (atomic_load(&o->looks) < 3) nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+    atomic_store(&o->stop, true);
+    pthread_join(o->thread, NULL);
+    arena_release(&o->w.arena);
+    int wrong = atomic_load(&o->wrong);
+    EXPECT_INT(wrong, 0);
 }

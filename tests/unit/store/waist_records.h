@@ -920,6 +920,24 @@ static void a_view_sees_one_moment_of_records(struct waist *w)
     EXPECT_STR(matching(w, NULL), w->table == TABLE_SPANS ? "a c d later" : "a b c d later");
 }
 
+static void threads_share_a_view_of_records_while_the_store_changes(struct waist *w)
+{
+    struct onlooker at[2];
+    for (int i = 1; i <= 10; i++)
+        RECORDS(w, { .label = arena_printf(&w->arena, "%d", i).p, .trace = 1, .id = i, .at_ns = i });
+    settle(w);
+    struct store_view *v = waist_view(w, 0, INT64_MAX);
+    const char *then = view_labels_text(w, v);
+    for (int i = 0; i < 2; i++) onlooker_start(&at[i], w, v, then, view_labels_text);
+    for (int i = 1; i <= 30; i++) {
+        RECORDS(w, { .label = "new", .trace = 1, .id = i, .at_ns = i });
+        if (i % 7 == 3) waist_admin(w, STORE_FLUSH);
+        if (i % 15 == 14) waist_admin(w, STORE_MERGE);
+    }
+    for (int i = 0; i < 2; i++) onlooker_stop(&at[i]);
+    store_view_close(v);
+}
+
 static int read_records(struct waist *w, struct call *call, struct err *e)
 {
     struct found f = { .w = w };
@@ -1187,6 +1205,7 @@ static const struct waist_case record_cases[] = {
     { WAIST(one_batch_of_everything) },
     { WAIST(status_counts_records) },
     { WAIST(a_view_sees_one_moment_of_records) },
+    { WAIST(threads_share_a_view_of_records_while_the_store_changes) },
     { WAIST(record_calls_are_cancelled_and_time_out) },
     { WAIST(record_calls_keep_to_their_memory) },
 };

@@ -483,6 +483,19 @@ static void a_view_sees_one_moment(struct waist *w)
     EXPECT_STR(rows(w, ""), "m{i=\"1\"}: 0=9 1=10 2=9\n");
 }
 
+/* A series that came later may be named, or not; it has no rows. */
+static void a_view_has_no_rows_of_later_series(struct waist *w)
+{
+    put(w, "m i=1", T0, 1);
+    settle(w);
+    struct store_view *v = waist_view(w, 0, INT64_MAX);
+    put(w, "m i=2", T0, 2);
+    waist_admin(w, STORE_FLUSH);
+    const char *text = view_rows_text(w, v, "", 0, INT64_MAX);
+    EXPECT(strcmp(text, "m{i=\"1\"}: 0=1\n") == 0 || strcmp(text, "m{i=\"1\"}: 0=1\nm{i=\"2\"}:\n") == 0);
+    store_view_close(v);
+}
+
 static void two_views_see_their_own_moments(struct waist *w)
 {
     put(w, "m", T0, 1);
@@ -497,6 +510,28 @@ static void two_views_see_their_own_moments(struct waist *w)
     EXPECT_STR(view_rows_text(w, b, "", 0, INT64_MAX), "m: 0=1 1=2\n");
     store_view_close(b);
     EXPECT_STR(rows(w, ""), "m: 0=1 1=2 2=3\n");
+}
+
+static const char *look_at_rows(struct waist *w, struct store_view *v)
+{
+    return view_rows_text(w, v, "", 0, INT64_MAX);
+}
+
+static void threads_share_a_view_while_the_store_changes(struct waist *w)
+{
+    struct onlooker at[2];
+    for (int i = 0; i < 20; i++) put(w, arena_printf(&w->arena, "m i=%d", i % 5).p, T0 + i, i);
+    settle(w);
+    struct store_view *v = waist_view(w, 0, INT64_MAX);
+    const char *then = look_at_rows(w, v);
+    for (int i = 0; i < 2; i++) onlooker_start(&at[i], w, v, then, look_at_rows);
+    for (int i = 0; i < 30; i++) {
+        put(w, arena_printf(&w->arena, "m i=%d", i % 5).p, T0 + i, -i);
+        if (i % 7 == 3) waist_admin(w, STORE_FLUSH);
+        if (i % 15 == 14) waist_admin(w, STORE_MERGE);
+    }
+    for (int i = 0; i < 2; i++) onlooker_stop(&at[i]);
+    store_view_close(v);
 }
 
 /* ---- struct call ---- */
@@ -803,7 +838,9 @@ static const struct waist_case sample_cases[] = {
     { WAIST(bad_labels_are_refused_and_counted_the_rest_is_kept) },
     { WAIST(an_empty_batch_is_fine) },
     { WAIST(a_view_sees_one_moment) },
+    { WAIST(a_view_has_no_rows_of_later_series) },
     { WAIST(two_views_see_their_own_moments) },
+    { WAIST(threads_share_a_view_while_the_store_changes) },
     { WAIST(a_cancelled_call_says_so) },
     { WAIST(a_call_past_its_deadline_says_so) },
     { WAIST(a_call_beyond_its_memory_says_so) },
