@@ -107,11 +107,23 @@ static int claims_of_block(struct settling *t, size_t source, size_t block, cons
     return n > 0 ? claims_of_rows(t, source, block, rows, n, e) : OK;
 }
 
+/* An id of zeros is an absent one. */
+static struct predicate trace_is(const uint8_t *id, const struct predicate *has_trace,
+                                 const struct predicate **child)
+{
+    static const uint8_t none[16] = { 0 };
+    *child = has_trace;
+    if (memcmp(id, none, sizeof none) == 0)
+        return (struct predicate){ .op = PRED_NOT, .child = child, .n_children = 1 };
+    return (struct predicate){ .op = PRED_EQ,
+                               .field = field_in(IN_TRACE_ID),
+                               .value = { .type = VALUE_BYTES, .text = str_make(id, sizeof none) } };
+}
+
 static int claims_of_part(struct settling *t, size_t source, struct err *e)
 {
-    struct predicate is_trace = { .op = PRED_EQ,
-                                  .field = field_in(IN_TRACE_ID),
-                                  .value = { .type = VALUE_BYTES, .text = str_make(t->id, 16) } };
+    const struct predicate has_trace = { .op = PRED_EXISTS, .field = field_in(IN_TRACE_ID) }, *child;
+    const struct predicate is_trace = trace_is(t->id, &has_trace, &child);
     int64_t from_ns = (int64_t)t->bucket * t->x->layout->bucket_ns, to_ns;
     if (__builtin_add_overflow(from_ns, t->x->layout->bucket_ns - 1, &to_ns)) to_ns = INT64_MAX;
     uint64_t *bits;
