@@ -86,6 +86,20 @@ static bool is_readable(const char *dir, const struct file_id *id)
     return true;
 }
 
+static void no_report(void *ctx, const char *text)
+{
+    (void)ctx, (void)text;
+}
+
+/* Every byte of it: what a flush left unfinished may have its last page on the disk and not its first. And it
+ * is synced, as the manifest will list it. */
+static bool is_sound(const struct file_id *id, const char *path)
+{
+    if (make_safe(path, NULL) < 0) return false;
+    return id->kind == FILE_PART ? part_verify(path, no_report, NULL, NULL) == 0
+                                 : day_index_verify(path, no_report, NULL, NULL) == 0;
+}
+
 static int walk_file(const char *name, bool is_dir, void *ctx)
 {
     struct recovery *r = ctx;
@@ -100,7 +114,8 @@ static int walk_file(const char *name, bool is_dir, void *ctx)
         r->state.next_sequence = MAX(r->state.next_sequence, id.sequence + 1); /* its name may stay taken */
     bool is_newer =
         id.sequence >= r->heard_of && r->table == TABLE_METRICS; /* where a row twice counts once */
-    if (is_ours && (r->state.is_damaged || is_newer) && is_readable(r->s->dir, &id)) {
+    if (is_ours &&
+        ((r->state.is_damaged && is_readable(r->s->dir, &id)) || (is_newer && is_sound(&id, path)))) {
         log_warn("store", "a file that the manifest does not list is taken in", "path", path, NULL);
         adopt(r, &id);
     } else if (file_unlink(path, NULL) == OK) {

@@ -25,8 +25,8 @@ seed = int(option("--seed", time.time_ns() % 1000000))
 only = option("--only", None)
 quiet = ["--self-metrics=no", "--host-metrics=no"]
 LANES, SERIES = 3, 100
-at = int(time.time()) - 12 * 3600
-END, ALL = at + 12 * 3600, "13h"
+at = int(time.time()) - 20 * 86400  # a second a batch: room for 1.7 million
+END, ALL = at + 20 * 86400, "481h"
 
 
 def program(name, *args):
@@ -81,7 +81,7 @@ class Lanes:
     def newest_is_there(self, what):
         for lane in range(LANES):
             if self.acked[lane]:
-                got = self.server.scalar("min(max_over_time(lane%d[13h]))" % lane, END)
+                got = self.server.scalar("min(max_over_time(lane%d[%s]))" % (lane, ALL), END)
                 assert got is not None and got >= self.acked[lane][-1], "%s, lane %d: %r of %d" % (what, lane, got, self.acked[lane][-1])
 
     def all_is_there(self):
