@@ -43,6 +43,7 @@ struct regex {
     struct str text; /* ours */
     enum kind kind;
     bool wrapped; /* LITERALS, WILD: the whole pattern is one capturing group */
+    bool search;  /* not anchored */
 
     char *bytes;          /* ours: of all literals and the middle */
     struct str *literals; /* LITERALS: sorted, unique */
@@ -200,6 +201,21 @@ bool recognise(struct regex *r)
     return false;
 }
 
+/* Plain text that is searched for is .*text.* */
+bool recognise_text(struct regex *r)
+{
+    r->bytes = (char *)mem_alloc(r->text.n);
+    char *to = r->bytes;
+    piece s = { r->text.p, r->text.p + r->text.n };
+    r->middle = take_literal(&s, &to);
+    r->kind = WILD;
+    r->before = r->after = STAR;
+    if (s.p == s.end) return true;
+    mem_free(r->bytes);
+    r->bytes = nullptr;
+    return false;
+}
+
 /* ---- RE2 ---- */
 
 re2::RE2::Options options()
@@ -253,6 +269,7 @@ int compile(struct regex *r, struct err *e)
 
     /* Every match lies between these two, so it starts with what they have in common. */
     std::string low, high;
+    if (r->search) return OK; /* what it is found in may start with anything */
     if (!r->program->PossibleMatchRange(&low, &high, 64)) return OK;
     struct str common = common_prefix({ low.data(), low.size() }, { high.data(), high.size() });
     r->bytes = (char *)mem_copy(common.p, common.n);
@@ -289,6 +306,11 @@ re2::StringPiece piece_of(struct str text)
     return re2::StringPiece(text.p ? text.p : "", text.n);
 }
 
+re2::RE2::Anchor anchor_of(const struct regex *r)
+{
+    return r->search ? re2::RE2::UNANCHORED : re2::RE2::ANCHOR_BOTH;
+}
+
 /* ---- replacement ---- */
 
 bool is_word_char(char c)
@@ -322,7 +344,7 @@ const char *take_reference(const char *p, const char *end, struct str *name)
 
 } // namespace
 
-extern "C" int regex_new(struct str pattern, struct regex **out, struct err *e)
+static int regex_make(struct str pattern, bool search, struct regex **out, struct err *e)
 {
     if (pattern.n > simple_text_max)
         return err_set(e, ERR_LIMIT, "regular expression of %zu bytes", pattern.n);
@@ -330,13 +352,25 @@ extern "C" int regex_new(struct str pattern, struct regex **out, struct err *e)
 
     struct regex *r = (struct regex *)mem_alloc_zero(sizeof *r);
     r->text = { str_dup(pattern), pattern.n };
-    int rc = recognise(r) ? OK : compile(r, e);
+    r->search = search;
+    bool simple = search ? recognise_text(r) : recognise(r);
+    int rc = simple ? OK : compile(r, e);
     if (rc < 0) {
         regex_free(r);
         return rc;
     }
     *out = r;
     return OK;
+}
+
+extern "C" int regex_new(struct str pattern, struct regex **out, struct err *e)
+{
+    return regex_make(pattern, false, out, e);
+}
+
+extern "C" int regex_new_search(struct str pattern, struct regex **out, struct err *e)
+{
+    return regex_make(pattern, true, out, e);
 }
 
 extern "C" void regex_free(struct regex *r)
@@ -356,7 +390,25 @@ extern "C" bool regex_match(const struct regex *r, struct str text)
     case WILD: return wild_match(r, text);
     case PROGRAM: break;
     }
-    return r->program->Match(piece_of(text), 0, text.n, re2::RE2::ANCHOR_BOTH, nullptr, 0);
+    return r->program->Match(piece_of(text), 0, text.n, anchor_of(r), nullptr, 0);
+}
+
+extern "C" bool regex_find(const struct regex *r, struct str text, size_t from, struct str *groups, size_t n)
+{
+    for (size_t i = 0; i < n; i++) groups[i] = { nullptr, 0 };
+    check(r->search);
+    if (from > text.n) return false;
+    if (text.p == nullptr) text.p = "";
+    if (r->kind == WILD) {
+        const void *at = memmem(text.p + from, text.n - from, r->middle.p, r->middle.n);
+        if (at != nullptr && n > 0) groups[0] = { (const char *)at, r->middle.n };
+        return at != nullptr;
+    }
+    re2::StringPiece found[REGEX_CAPTURES_MAX];
+    int want = (int)std::min<size_t>({ n, REGEX_CAPTURES_MAX, regex_groups(r) + 1 });
+    if (!r->program->Match(piece_of(text), from, text.n, re2::RE2::UNANCHORED, found, want)) return false;
+    for (int i = 0; i < want; i++) groups[i] = { found[i].data(), found[i].size() };
+    return true;
 }
 
 extern "C" bool regex_capture(const struct regex *r, struct str text, struct str *groups, size_t n)
@@ -371,7 +423,7 @@ extern "C" bool regex_capture(const struct regex *r, struct str text, struct str
 
     re2::StringPiece found[REGEX_CAPTURES_MAX];
     int want = (int)std::min<size_t>({ n, REGEX_CAPTURES_MAX, regex_groups(r) + 1 });
-    if (!r->program->Match(piece_of(text), 0, text.n, re2::RE2::ANCHOR_BOTH, found, want)) return false;
+    if (!r->program->Match(piece_of(text), 0, text.n, anchor_of(r), found, want)) return false;
     for (int i = 0; i < want; i++) groups[i] = { found[i].data(), found[i].size() };
     return true;
 }

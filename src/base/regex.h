@@ -22,12 +22,16 @@ struct regex;
 /* Anchored both ends, dot matches newline. ERR_PARSE with RE2's words, ERR_LIMIT when too long or too large a
  * program. */
 int regex_new(struct str pattern, struct regex **out, struct err *);
+/* Not anchored: regex_match asks whether it is found anywhere. It has no prefix and no literals. */
+int regex_new_search(struct str pattern, struct regex **out, struct err *);
 void regex_free(struct regex *); /* NULL is fine */
 
 bool regex_match(const struct regex *, struct str text); /* thread-safe */
 
 /* Captures 0..n-1 of a full match; unmatched groups have p == NULL. */
 bool regex_capture(const struct regex *, struct str text, struct str *groups, size_t n);
+/* The leftmost match at or after `from`, of a regex_new_search; ^ and \b see the whole text. */
+bool regex_find(const struct regex *, struct str text, size_t from, struct str *groups, size_t n);
 size_t regex_groups(const struct regex *);                    /* without group 0 */
 int regex_group_named(const struct regex *, struct str name); /* index or -1 */
 
