@@ -146,14 +146,15 @@ def disk_cycles(folder, count):
     lanes, slowest, refusals = Lanes(server), 0.0, 0
 
     def fill():
-        with open(filler, "wb") as f:
-            block = bytes(256 << 10)
-            try:
-                while free_bytes(folder) > 64 << 10:
-                    f.write(block)
-                    f.flush()
-            except OSError:
-                pass
+        fd = os.open(filler, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        block = bytes(256 << 10)
+        try:
+            while free_bytes(folder) > 64 << 10:
+                os.write(fd, block)
+        except OSError:
+            pass
+        finally:
+            os.close(fd)
 
     def one_write(k):
         return http("POST", server.base + "/api/v1/import/prometheus", b"probe %d %d\n" % (k, (at + k) * 1000), {"Content-Type": "text/plain"}, 15)[0]
