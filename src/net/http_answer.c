@@ -187,6 +187,12 @@ void http_answer_static(struct http_exchange *x, int status, const char *type, s
     settle(x, status, r);
 }
 
+void http_answer_response(struct http_exchange *x, int status, const char *type, struct MHD_Response *r)
+{
+    headers_put(x, r, type, false, false);
+    settle(x, status, r);
+}
+
 static const char *error_type(int status)
 {
     switch (status) {

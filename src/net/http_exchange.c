@@ -53,6 +53,7 @@ void http_exchange_unref(struct http_exchange *x)
     if (atomic_fetch_sub(&x->refs, 1) > 1) return;
     struct http_core *core = x->core;
     http_exchange_drop_body(x);
+    if (x->unupgraded != NULL) http_stream_lost(x->unupgraded);
     if (x->response != NULL) MHD_destroy_response(x->response);
     arena_release(&x->arena);
     mem_free(x);
@@ -354,7 +355,7 @@ static void count_seconds(struct http_entry *entry, double seconds)
 static void count(struct http_exchange *x)
 {
     int class = x->status / 100;
-    if (class < 2 || class >= HTTP_CODE_CLASSES) class = 5; /* no handler has any business answering these */
+    if (class < 1 || class >= HTTP_CODE_CLASSES) class = 5; /* no handler has any business answering these */
     struct http_entry *entry = x->match.entry;
     if (entry == NULL) {
         count_answer(&x->core->unrouted[class], "", class);

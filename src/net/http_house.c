@@ -97,6 +97,19 @@ static void look_for_gone(struct http_core *core)
     pthread_mutex_unlock(&core->mu);
 }
 
+/* A stream that sleeps is woken, so that libmicrohttpd finds its client gone. One call of poll a stream:
+ * there are few of them. */
+static void look_for_gone_streams(struct http_core *core)
+{
+    pthread_mutex_lock(&core->mu);
+    for (struct http_stream *s = core->streams, *next; s != NULL; s = next) {
+        next = http_stream_next(s);
+        struct pollfd p = { .fd = http_stream_sleeping_fd(s), .events = POLLRDHUP };
+        if (p.fd >= 0 && poll(&p, 1, 0) > 0) http_stream_hung_up(s);
+    }
+    pthread_mutex_unlock(&core->mu);
+}
+
 /* ---- clients that are too slow ---- */
 
 static uint64_t bytes_received(int fd)
@@ -140,6 +153,7 @@ static void look_for_slow(struct http_core *core)
     int64_t now_ms = clock_mono_ns() / 1000000;
     pthread_mutex_lock(&core->house_mu);
     for (struct http_conn *c = core->conns; c != NULL; c = c->next) {
+        if (atomic_load_explicit(&c->upgraded, memory_order_relaxed)) continue;
         bool in_body = atomic_load_explicit(&c->in_body, memory_order_relaxed);
         if (moved_on(c, in_body, now_ms)) continue;
         if (in_body ? !body_too_slow(c, now_ms) : !head_too_slow(c, now_ms)) continue;
@@ -173,6 +187,7 @@ static void *house(void *arg)
     struct http_core *core = arg;
     for (unsigned tick = 1; sleep_tick(core); tick++) {
         look_for_gone(core);
+        look_for_gone_streams(core);
         if (tick % SLOW_EVERY == 0) look_for_slow(core);
     }
     return NULL;

@@ -25,6 +25,7 @@ struct http_conn {
     uint64_t seen_bytes;
     int64_t since_ms;
     bool seen_body, head_begun;
+    _Atomic bool upgraded; /* a WebSocket by now: what it sends is no request (websocket.c) */
 };
 
 /*  NEW ──dispatch──> RUNNING ──answer──────────────────────> ANSWERED ──> queued, sent, freed
@@ -65,7 +66,8 @@ struct http_exchange {
 
     struct http_pair *extra; /* answer headers */
     size_t n_extra, cap_extra;
-    struct MHD_Response *response; /* written before ANSWERED */
+    struct MHD_Response *response;  /* written before ANSWERED */
+    struct http_stream *unupgraded; /* a WebSocket's, until its socket has been handed over */
     int status;
 };
 
@@ -74,6 +76,10 @@ struct http_core {
     pthread_mutex_t mu;
     struct http_exchange *suspended; /* mu */
     bool stopping;                   /* mu */
+    struct http_stream *streams;     /* mu; answers that go on (http_stream.c) */
+    size_t n_streams;                /* mu */
+    bool no_sockets;                 /* mu; stopping, as far as they are concerned */
+    struct http_sockets *sockets;    /* mu; the thread of WebSockets, once there was one (websocket.c) */
     _Atomic bool draining;           /* answers say Connection: close */
     _Atomic size_t active;           /* exchanges not completed */
     _Atomic size_t inflight;         /* bytes of bodies */
@@ -110,6 +116,18 @@ void http_abandon_suspended(struct http_core *); /* from stop: every suspended e
 enum MHD_Result http_answer_queue(struct http_exchange *, struct MHD_Connection *);
 void http_answer_error(struct http_exchange *, int status, const char *why); /* JSON below /api, else text */
 enum MHD_Result http_answer_abandoned(struct MHD_Connection *);
+/* Any response; taken. The exchange is gone. */
+void http_answer_response(struct http_exchange *, int status, const char *type, struct MHD_Response *);
+
+/* http_stream.c */
+struct http_stream;
+struct http_stream *http_stream_next(struct http_stream *); /* core->mu is held for these three */
+int http_stream_sleeping_fd(struct http_stream *);
+void http_stream_hung_up(struct http_stream *);
+void http_stream_lost(struct http_stream *);  /* the transport is gone: nothing more will be read */
+void http_streams_finish(struct http_core *); /* from stop: all end once what is queued has been sent */
+/* websocket.c */
+void http_sockets_stop(struct http_core *);
 
 /* http_house.c */
 void http_on_connection(void *cls, struct MHD_Connection *, void **conn, enum MHD_ConnectionNotificationCode);

@@ -182,7 +182,7 @@ static struct MHD_Daemon *daemon_start(struct http_core *core, int fd, const str
     OPTION(MHD_OPTION_END, 0, NULL);
 #undef OPTION
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
-                     (c->tls_cert_pem ? MHD_USE_TLS : 0);
+                     MHD_ALLOW_UPGRADE | (c->tls_cert_pem ? MHD_USE_TLS : 0);
     return MHD_start_daemon(flags, 0, NULL, NULL, http_on_request, core, MHD_OPTION_EXTERNAL_LOGGER, on_log,
                             NULL, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
@@ -238,7 +238,10 @@ void http_server_stop(struct http_server *s, unsigned grace_ms)
     atomic_store(&core->draining, true);
     for (size_t i = 0; i < s->n_listeners; i++) MHD_quiesce_daemon(s->listeners[i].daemon);
     for (size_t i = 0; i < s->n_listeners; i++) close(s->listeners[i].fd);
+    http_streams_finish(core);
+    http_sockets_stop(core);
     wait_for_exchanges(core, grace_ms);
+    http_streams_finish(core); /* those begun meanwhile */
 
     http_abandon_suspended(core);
     wait_for_exchanges(core, s->n_listeners ? 200 : 0); /* so that the 503s reach the wire */
