@@ -17,7 +17,7 @@
 #include "base/mem.h"
 
 static const int codes[INGEST_CODES] = {
-    200, 202, 204, 400, 404, 413, 415, 429, 500, 503, 507, 0
+    200, 202, 204, 207, 400, 404, 413, 415, 429, 500, 503, 507, 0
 }; /* 0: any other */
 
 void ingest_init(struct ingest *in, const char *protocol, struct store *store, const struct limit *limit)
@@ -193,6 +193,30 @@ void ingest_identify(struct ingest_request *q, struct str body)
     q->batch.id = hash128(body.p, body.n);
 }
 
+const struct record_options *ingest_options(struct ingest_request *q, enum table table)
+{
+    const int64_t now_ms = clock_now_ms();
+    policy_begin(&q->run, q->in->policy, table, now_ms * 1000000,
+                 (now_ms + q->in->limit.future_ms) * 1000000);
+    return &q->run.options;
+}
+
+/* Records that did not say when are never taken for a repetition: the same line may be said twice. */
+void ingest_decoded(struct ingest_request *q, struct str body)
+{
+    policy_end(&q->run, &q->report);
+    record_report_add(&q->refused, &q->report);
+    if (body.n > 0 && !q->run.is_timeless) ingest_identify(q, body);
+}
+
+int ingest_decode(struct ingest_request *q, enum table table, record_decoder *decode, struct str body,
+                  struct err *e)
+{
+    int rc = decode(body, ingest_options(q, table), ingest_records(q, table), &q->report, e);
+    ingest_decoded(q, body);
+    return rc;
+}
+
 /* Into the batch, when there are any. */
 static struct records *ended(struct records *r)
 {
@@ -224,19 +248,12 @@ static void records_accepted(struct ingest_request *q)
     }
 }
 
-int ingest_write(struct ingest_request *q)
+/* The batch as it stands. */
+static int hand_over(struct ingest_request *q)
 {
-    struct batch *b = &q->batch;
     struct err e = ERR_INIT;
-
-    limit_times(b, &q->in->limit, clock_now_ms(), &q->refused);
-    count_refused(&q->refused);
-    b->logs = ended(&q->logs);
-    b->spans = ended(&q->spans);
-    if (b->n_series == 0 && b->n_metadata == 0 && b->logs == NULL && b->spans == NULL) return q->rc;
-
     atomic_store_explicit(&q->open, 2, memory_order_relaxed);
-    int rc = store_write(q->in->store, b, ACK_DURABLE, &q->kept, on_durable, q, &e);
+    int rc = store_write(q->in->store, &q->batch, ACK_DURABLE, &q->kept, on_durable, q, &e);
     if (rc < 0) { /* then on_durable is never called: q is ours alone */
         atomic_store_explicit(&q->open, 1, memory_order_relaxed);
         q->rc = rc;
@@ -246,6 +263,26 @@ int ingest_write(struct ingest_request *q)
     stat_add(q->in->samples, q->kept.samples + q->kept.histograms);
     records_accepted(q);
     return OK;
+}
+
+int ingest_write(struct ingest_request *q)
+{
+    struct batch *b = &q->batch;
+    limit_times(b, &q->in->limit, clock_now_ms(), &q->refused);
+    if (q->in->policy != NULL) redact_batch(q->in->policy->redact, b);
+    count_refused(&q->refused);
+    b->logs = ended(&q->logs);
+    b->spans = ended(&q->spans);
+    if (b->n_series == 0 && b->n_metadata == 0 && b->logs == NULL && b->spans == NULL) return q->rc;
+    return hand_over(q);
+}
+
+int ingest_write_again(struct ingest_request *q)
+{
+    check(q->rc < 0);
+    q->rc = OK;
+    q->err = (struct err)ERR_INIT;
+    return hand_over(q);
 }
 
 void ingest_finish(struct ingest_request *q, void (*answer)(struct ingest_request *))

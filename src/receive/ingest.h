@@ -4,7 +4,7 @@
  *     struct ingest_request *q = ingest_begin(in, exchange);
  *     if (ingest_body(q, UNPACK_SNAPPY, &body, &e) < 0) { ingest_refuse(q, &e); return; }
  *     decode(body, ..., &q->arena, &q->batch, &q->refused, ...);
- *     records, if any, go to ingest_records(q, TABLE_SPANS)
+ *     of logs and spans: ingest_decode(q, TABLE_SPANS, zipkin_json, body, &e)
  *     ingest_write(q);           // a negative code: nothing was kept, and q->err says why
  *     ingest_finish(q, answer);  // answer(q) is called once, when the write and its durability are settled
  *
@@ -15,13 +15,15 @@
 
 #include "base/arena.h"
 #include "base/stat.h"
+#include "decode/record_report.h"
 #include "decode/unpack.h"
 #include "model/store.h"
 #include "model/tap.h"
 #include "net/http_server.h"
 #include "receive/limit.h"
+#include "receive/policy.h"
 
-#define INGEST_CODES  12
+#define INGEST_CODES  13
 #define INGEST_ERRORS 16
 
 struct ingest {
@@ -31,6 +33,7 @@ struct ingest {
     struct stat *samples, *bytes;
     _Atomic(struct stat *) records[TABLE_COUNT];   /* made when first needed */
     const struct record_taps *taps;                /* NULL: nobody; set before the doors open */
+    const struct policy *policy;                   /* NULL: none; likewise */
     _Atomic(struct stat *) requests[INGEST_CODES]; /* by status; made when first needed */
     _Atomic(struct stat *)
         failed[INGEST_ERRORS]; /* whole requests refused, by -code of the error; likewise */
@@ -42,6 +45,8 @@ struct ingest_request {
     struct arena arena; /* body and batch; gone when the store has them */
     struct batch batch;
     struct records logs, spans;  /* those begun with ingest_records */
+    struct policy_run run;       /* of ingest_options */
+    struct record_report report; /* of the decoder of records */
     struct write_result refused; /* by decoder and limits; the store's own are added by ingest_write */
     struct write_result kept;    /* what the store says */
     int rc;                      /* OK, or why nothing was kept or made durable */
@@ -67,8 +72,17 @@ struct records *ingest_records(struct ingest_request *, enum table);
  * acknowledged, and not written twice. Matters to logs and spans only. */
 void ingest_identify(struct ingest_request *, struct str body);
 
-/* Checks times, writes with ACK_DURABLE. An empty batch is a success without a write. Returns q->rc. */
+/* Logs or spans: the policy applied, the account in q->report and q->refused. */
+int ingest_decode(struct ingest_request *, enum table, record_decoder *, struct str body, struct err *);
+/* The same in steps, for decoders of another form: what they want to know, and afterwards. body: what a
+ * repetition is known by; empty: not at all. */
+const struct record_options *ingest_options(struct ingest_request *, enum table);
+void ingest_decoded(struct ingest_request *, struct str body);
+
+/* Checks times, redacts labels, writes with ACK_DURABLE. An empty batch is a success without a write. Returns q->rc. */
 int ingest_write(struct ingest_request *);
+/* After ingest_write has failed: the same batch once more. */
+int ingest_write_again(struct ingest_request *);
 
 /* Hands the request over: answer(q) is called once, must answer q->x, and q is freed after it. */
 void ingest_finish(struct ingest_request *, void (*answer)(struct ingest_request *));

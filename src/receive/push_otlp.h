@@ -1,16 +1,18 @@
-/* push_otlp.h - the doors for OTLP metrics: HTTP with protobuf or JSON, and gRPC.
+/* push_otlp.h - the doors for OTLP, all signals: HTTP with protobuf or JSON, and gRPC.
  *
- *     POST /v1/metrics, /otlp/v1/metrics, /api/v1/otlp/v1/metrics
- *         200 and an empty response, or one with partial_success: how many data points were refused, and the
- * first reason 400 broken, 413 too large, 415 unknown type or coding: a sender must not repeat these 429, 503
- * with Retry-After: it should. Never 500, which OTLP senders do not repeat. gRPC
- * opentelemetry.proto.collector.metrics.v1.MetricsService/Export OK, INVALID_ARGUMENT, RESOURCE_EXHAUSTED
- * (too large), UNAVAILABLE with RetryInfo POST .../v1/traces, .../v1/logs   404 with a text that says so: not
- * yet
+ *     POST /v1/metrics, /v1/traces, /v1/logs; the same below /otlp; /api/v1/otlp/v1/metrics
+ *         200 and an empty response; or one with partial_success: how many data points, spans or log records
+ *         were refused and why, or none and what was kept but altered
+ *         400 broken, 413 too large, 415 unknown type or coding: a sender must not repeat these
+ *         429, 503 with Retry-After: it should. Never 500, which OTLP senders do not repeat
+ *     gRPC opentelemetry.proto.collector.{metrics,trace,logs}.v1.*Service/Export
+ *         OK, INVALID_ARGUMENT, RESOURCE_EXHAUSTED (too large), UNAVAILABLE with RetryInfo
  *
  * Answers come in the request's encoding; errors are google.rpc.Status. An answer of success means that the
- * rows are on disk. Refused counts are data points, but what the store itself refuses it counts in rows. */
+ * rows are on disk. Refused counts are data points, spans, log records; what the store itself refuses of
+ * metrics it counts in rows. */
 #pragma once
+#include "base/work.h"
 #include "decode/otlp_metrics.h"
 #include "derive/delta.h"
 #include "net/grpc_server.h"
@@ -23,6 +25,7 @@ struct push_otlp {
     struct otlp_cumulate cumulate;
     struct delta *delta;
     struct stat *streams;
+    struct work_pool *pool; /* decodes large gRPC messages; NULL: the loop does. Set before the server starts */
 };
 
 /* options (NULL: presets) is copied, what it points to is not; its times and cumulate are set here. */

@@ -113,8 +113,10 @@ TEST(all_paths_lead_here)
 {
     expect("/otlp/v1/metrics", JSON, STR(jobs_json), 200, "{}");
     expect("/api/v1/otlp/v1/metrics", JSON, STR(jobs_json), 200, "{}");
-    expect("/v1/traces", JSON, STR("{}"), 404, "not take traces or logs yet");
-    expect("/v1/logs", PROTO, STR(""), 404, "not take traces or logs yet");
+    expect("/v1/traces", JSON, STR("{}"), 200, "{}");
+    expect("/otlp/v1/traces", PROTO, STR(""), 200, "Content-Length: 0");
+    expect("/v1/logs", PROTO, STR(""), 200, "Content-Length: 0");
+    expect("/otlp/v1/logs", JSON, STR("{}"), 200, "{}");
     fake_clear(&store);
 }
 

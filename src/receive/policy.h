@@ -1,0 +1,29 @@
+/* policy.h - what is done to every log record and span at the door, whatever the protocol that brought it:
+ * redaction, the marks of sampling, the ceiling of time. Applied by the decoders' hooks, before a record is
+ * packed, so that what is taken out never reaches the log or the disk.
+ *
+ * A policy is made once and read only; a run is the account of one request. */
+#pragma once
+#include "decode/record_sink.h"
+#include "receive/redact.h"
+#include "receive/sampling.h"
+
+struct policy {
+    const struct redact *redact;     /* NULL: nothing is redacted */
+    const struct sampling *sampling; /* NULL: all spans are kept */
+};
+
+struct policy_run {
+    const struct policy *policy; /* NULL: none */
+    enum table table;
+    int64_t now_ns, latest_ns; /* records beyond latest_ns are refused */
+    uint64_t future;           /* that many were */
+    bool is_timeless;          /* a record did not say when: two equal bodies may be two events */
+    struct record_hooks hooks;
+    struct record_options options;
+};
+
+/* For one request: afterwards run->options is what decoders want. */
+void policy_begin(struct policy_run *, const struct policy *, enum table, int64_t now_ns, int64_t latest_ns);
+/* What the hooks refused, into the decoder's account. */
+void policy_end(const struct policy_run *, struct record_report *);
