@@ -243,7 +243,7 @@ static void records_accepted(struct ingest_request *q)
     struct records *const tables[] = { q->batch.logs, q->batch.spans };
     for (size_t i = 0; i < COUNT(tables); i++) {
         if (tables[i] == NULL) continue;
-        count_records(q->in, tables[i]->table, tables[i]->n);
+        count_records(q->in, tables[i]->table, tables[i]->table == TABLE_LOGS ? q->kept.logs : q->kept.spans);
         if (!q->kept.is_repeat) record_taps_seen(q->in->taps, tables[i]);
     }
 }

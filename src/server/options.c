@@ -38,6 +38,8 @@ static const struct option table[] = {
       "OTLP over HTTP [port 4318 beside --listen]" },
     { "listen-grpc", TEXT, AT(listen_grpc), "", "HOST:PORT|none",
       "OTLP over gRPC [port 4317 beside --listen]" },
+    { "listen-syslog", TEXT, AT(listen_syslog), "none", "HOST:PORT|none",
+      "syslog (RFC 5424) over TCP" },
     { "allow-insecure-listen", SWITCH, AT(allow_insecure_listen), "no", "",
       "listen on other than loopback addresses without authentication" },
     { "tls-cert-file", TEXT, AT(tls_cert_file), "", "FILE", "serve TLS with this certificate (PEM)" },

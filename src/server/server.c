@@ -76,7 +76,7 @@ static bool is_loopback(const char *listen)
 
 static int listeners_check(const struct options *o, struct err *e)
 {
-    const char *all[] = { o->listen, o->listen_otlp, o->listen_grpc };
+    const char *all[] = { o->listen, o->listen_otlp, o->listen_grpc, o->listen_syslog };
     for (size_t i = 0; i < COUNT(all); i++)
         if (!is_loopback(all[i]) && !o->allow_insecure_listen)
             return err_set(e, ERR_RANGE,
@@ -186,11 +186,15 @@ static int open_http(struct server *s, struct err *e)
     limit.body_bytes = (size_t)o->max_body_bytes;
     push_prom_init(&s->push, s->store, &limit);
     push_otlp_init(&s->otlp, s->store, &limit, &s->otlp_options);
+    int rc = doors_open(&s->doors, o, s->store, &limit, &s->otlp, &s->taps, e);
+    if (rc < 0) return rc;
+    s->push.write_v1.policy = s->push.write_v2.policy = s->push.import.policy = &s->doors.policy;
     s->pushgateway = pushgateway_start(s->store, &limit, &(struct pushgateway_conf){ 0 });
 
     s->http = http_server_new();
     http_server_routes(s->http, push_prom_routes, push_prom_n_routes, &s->push);
     http_server_routes(s->http, push_otlp_routes, push_otlp_n_routes, &s->otlp);
+    doors_routes(&s->doors, s->http);
     http_server_routes(s->http, pushgateway_routes, pushgateway_n_routes, s->pushgateway);
     http_server_routes(s->http, prometheus_routes, prometheus_routes_count, &s->api);
     add_prefixed(s);
@@ -262,6 +266,7 @@ int server_open(struct server *s, struct options *o, struct err *e)
     if ((rc = open_config(s, e)) < 0) goto fail;
     if ((rc = open_http(s, e)) < 0) goto fail;
     if ((rc = open_grpc(s, e)) < 0) goto fail;
+    if ((rc = doors_start(&s->doors, e)) < 0) goto fail;
     open_self(s);
     log_info("server", "ready", "http", s->options.listen, "otlp", s->options.listen_otlp, "grpc",
              s->options.listen_grpc, "data", s->options.data, "version", VEDETTE_VERSION, NULL);
@@ -294,6 +299,7 @@ void server_close(struct server *s)
     self_stop(s->self);
     if (s->grpc != NULL) grpc_server_stop(s->grpc, STOP_GRACE_MS);
     if (s->http != NULL) http_server_stop(s->http, STOP_GRACE_MS);
+    doors_stop(&s->doors);
     pushgateway_stop(s->pushgateway);
     work_stop(s->requests);
     work_stop(s->pool);
@@ -303,6 +309,7 @@ void server_close(struct server *s)
     push_otlp_release(&s->otlp);
     grpc_server_free(s->grpc);
     http_server_free(s->http);
+    doors_close(&s->doors);
     mem_free(s->prefixed);
     mem_free(s->tls_cert);
     mem_free(s->tls_key);

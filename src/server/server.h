@@ -11,6 +11,7 @@
 #include "receive/push_prom.h"
 #include "receive/pushgateway.h"
 #include "receive/self.h"
+#include "server/doors.h"
 #include "server/options.h"
 #include "server/scrape_glue.h"
 #include "server/store_gauges.h"
@@ -29,6 +30,8 @@ struct server {
     struct push_prom push;
     struct push_otlp otlp;
     struct otlp_options otlp_options;
+    struct doors doors;      /* for logs and traces */
+    struct record_taps taps; /* who else sees them; filled before the doors open */
     struct pushgateway *pushgateway;
     struct scrape_glue scrape;
     struct store_gauges gauges;

@@ -1,0 +1,25 @@
+/* syslog_listen.h - syslog over TCP: RFC 5424 messages in RFC 6587 frames (decode/syslog.h) from any number
+ * of connections.
+ *
+ * Messages that have come together are written together, and the next are read when those are on disk: a
+ * sender that is too quick is held back by TCP. There is no answer in this protocol: what was read from a
+ * connection and not yet written is lost with the process, as it is with every syslog over TCP; a store that
+ * refuses is asked again until it takes them.
+ *
+ * Ceilings: connections, bytes of one message (SYSLOG_FRAME_MAX), idle time. A connection that lost its way
+ * is closed, and counted.
+ *
+ * Threads: its own, which has all connections. */
+#pragma once
+#include "receive/ingest.h"
+
+struct syslog_listener;
+
+/* Binds; takes nothing yet. */
+int syslog_listener_new(const char *address, struct store *, const struct limit *, struct syslog_listener **,
+                        struct err *);
+struct ingest *syslog_listener_ingest(struct syslog_listener *); /* NULL of NULL */
+unsigned syslog_listener_port(const struct syslog_listener *);
+int syslog_listener_start(struct syslog_listener *, struct err *);
+void syslog_listener_stop(struct syslog_listener *); /* NULL is fine; what has come whole is written */
+void syslog_listener_free(struct syslog_listener *); /* NULL is fine */
