@@ -3,9 +3,9 @@
 
 #include "base/check.h"
 
-#define FIELDS_MAX   64 /* more are read as whole records */
-#define IN_LIST_MAX  16 /* streams named one by one to the store */
-#define FIXED_FIELDS 2  /* origin, body */
+#define FIELDS_MAX  64 /* more are read as whole records */
+#define IN_LIST_MAX 16 /* streams named one by one to the store */
+#define BODY        1  /* where it is among the fields, when it is read; the origin is the first */
 
 const char *level_name(uint8_t severity)
 {
@@ -181,6 +181,11 @@ void source_release(struct source *s)
 
 /* ---- the scan ---- */
 
+static size_t first_wanted(const struct source *s)
+{
+    return s->has_lines ? BODY + 1 : BODY;
+}
+
 struct source_cursor {
     struct source *s;
     const struct record_rows *rows;
@@ -263,7 +268,7 @@ void source_labels(struct source_cursor *c, struct lset *out, struct arena *a)
     bool has_severity_text = false;
     for (size_t f = 0; f < s->n_wanted; f++) {
         const struct wanted *w = &s->wanted[f];
-        struct value v = c->rows->values[FIXED_FIELDS + f][c->i];
+        struct value v = c->rows->values[first_wanted(s) + f][c->i];
         if (w->field.intrinsic == IN_SEVERITY_TEXT && v.type == VALUE_STR && v.text.n > 0)
             has_severity_text = true;
         if (w->is_level) {
@@ -289,7 +294,7 @@ static bool same_labels(const struct source *s, const struct record_rows *r, siz
 {
     if (s->whole || i == 0) return false;
     for (size_t f = 0; f < s->n_wanted; f++)
-        if (!same_value(r->values[FIXED_FIELDS + f], i)) return false;
+        if (!same_value(r->values[first_wanted(s) + f], i)) return false;
     return true;
 }
 
@@ -321,8 +326,8 @@ static int take_rows(void *ctx, const struct record_rows *rows)
         struct source_row row = { .stream = stream_at(c, i), .time_ns = rows->time_ns[i] };
         if (row.stream == NULL) continue;
         if (s->has_lines)
-            row.line =
-                s->whole ? record_line(&rows->records[i], &scratch) : text_of(rows->values[1][i], &scratch);
+            row.line = s->whole ? record_line(&rows->records[i], &scratch)
+                                : text_of(rows->values[BODY][i], &scratch);
         row.same_labels = before == row.stream && same_labels(s, rows, i);
         before = row.stream;
         s->bytes += row.line.n;
@@ -337,7 +342,7 @@ int source_scan(struct source *s, int64_t from_ns, int64_t to_ns, enum record_or
                 source_sink *sink, void *ctx, struct err *e)
 {
     struct source_cursor c = { .s = s, .sink = sink, .ctx = ctx };
-    struct field *fields = arena_array(s->arena, s->n_wanted + FIXED_FIELDS, sizeof *fields);
+    struct field *fields = arena_array(s->arena, s->n_wanted + 2, sizeof *fields);
     struct record_scan scan = { .table = TABLE_LOGS,
                                 .from_ns = from_ns,
                                 .to_ns = to_ns,
@@ -346,11 +351,11 @@ int source_scan(struct source *s, int64_t from_ns, int64_t to_ns, enum record_or
                                 .limit = s->exact ? limit : 0 };
     if (s->n_streams == 0 || from_ns > to_ns) return OK;
     fields[0] = field_in(IN_ORIGIN);
-    fields[1] = field_in(s->has_lines ? IN_BODY : IN_ORIGIN);
-    for (size_t i = 0; i < s->n_wanted; i++) fields[FIXED_FIELDS + i] = s->wanted[i].field;
+    if (s->has_lines) fields[BODY] = field_in(IN_BODY);
+    for (size_t i = 0; i < s->n_wanted; i++) fields[first_wanted(s) + i] = s->wanted[i].field;
     if (!s->whole) {
         scan.fields = fields;
-        scan.n_fields = FIXED_FIELDS + s->n_wanted;
+        scan.n_fields = first_wanted(s) + s->n_wanted;
     }
     return view_records(s->view, s->call, &scan, take_rows, &c, e);
 }

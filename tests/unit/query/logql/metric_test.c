@@ -125,10 +125,10 @@ static struct line many[MANY];
 static char texts[MANY][32];
 static double values[MANY];
 
-static struct logql *random_logs(void)
+static struct logql *random_logs(struct store **out)
 {
     static const char *const apps[] = { "a", "b", "c" };
-    struct store *s = toy_store_new();
+    struct store *s = *out = toy_store_new();
     for (size_t i = 0; i < MANY; i++) {
         values[i] = (double)below(1000) / 8;
         snprintf(texts[i], sizeof texts[i], "v=%g", values[i]);
@@ -202,7 +202,8 @@ static void compare_with_plain(struct logql *random, const char *op, int64_t ste
 TEST(windows_of_any_shape_hold_what_a_plain_evaluator_finds)
 {
     static const char *const ops[] = { "count", "sum", "avg", "min", "max", "stdvar", "quantile" };
-    struct logql *random = random_logs();
+    struct store *store;
+    struct logql *random = random_logs(&store);
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
         compare_with_plain(random, ops[i], 30, 30); /* side by side */
         compare_with_plain(random, ops[i], 60, 7);  /* with gaps */
@@ -210,6 +211,8 @@ TEST(windows_of_any_shape_hold_what_a_plain_evaluator_finds)
         compare_with_plain(random, ops[i], 13, 17);
         compare_with_plain(random, ops[i], 1, 600);
     }
+    logql_free(random);
+    store_close(store);
 }
 
 TEST(limits_are_told)
@@ -221,6 +224,7 @@ TEST(limits_are_told)
     EXPECT(strstr(ask(small, "count_over_time({env=~\".+\"}[1m])", 0, 60, 0),
                   "maximum number of series (1)") != NULL);
     logql_free(small);
+    store_close(s);
 }
 
 TESTS(CASE(counting_lines), CASE(absence), CASE(unwrapped_values),
