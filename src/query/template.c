@@ -146,6 +146,11 @@ static bool take_string(struct tparser *p, struct toperand *o)
     return true;
 }
 
+static size_t rune_size(unsigned char first)
+{
+    return first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
 static bool take_character(struct tparser *p, struct toperand *o)
 {
     struct str text;
@@ -162,7 +167,9 @@ static bool take_character(struct tparser *p, struct toperand *o)
     quoted[0] = quoted[n - 1] = '"';
     if (n > 14 || n < 3 || lex_unquote(str_make(quoted, n), &p->t->arena, &text, NULL) < 0 || text.n == 0)
         return fail(p, "malformed character constant");
+    size_t size = rune_size((unsigned char)text.p[0]);
     unsigned char c = (unsigned char)text.p[0];
+    if (text.n != size) return fail(p, "malformed character constant");
     int64_t rune = c < 0x80 ? c : c < 0xe0 ? c & 0x1f : c < 0xf0 ? c & 0x0f : c & 0x07;
     for (size_t i = 1; i < text.n; i++) rune = rune << 6 | ((unsigned char)text.p[i] & 0x3f);
     o->value = tv_int(rune);

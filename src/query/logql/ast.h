@@ -13,6 +13,7 @@
 #include "model/matcher.h"
 #include "query/promql/ast.h"
 
+#define LOGQL_SPAN_MAX_NS   (20 * 365 * 86400 * (int64_t)1000000000) /* of ranges and offsets */
 #define LOGQL_TEXT_MAX      (128u << 10)
 #define LOGQL_DEPTH_MAX     100 /* parentheses, calls and operators within each other */
 #define LOGQL_OPERATORS_MAX 200

@@ -16,6 +16,10 @@
 #define STEPS_MAX 11000 /* of a metric query: as many as any screen has columns */
 #define NS_PER_MS 1000000
 
+/* Sums of a time, a range, an offset and a step stay within 64 bits. */
+#define TIME_MAX_NS ((int64_t)4000000000000000000) /* the year 2096 */
+#define STEP_MAX_NS ((int64_t)1000000000000000000)
+
 struct logql {
     struct store *store;
     struct engine *engine;
@@ -171,6 +175,13 @@ static int run_metric(struct logql_run *r, const struct expr *x, struct logql_re
 
 /* ---- the whole ---- */
 
+static int check_times(const struct logql_request *q, struct err *e)
+{
+    bool good = q->start_ns >= -TIME_MAX_NS && q->start_ns <= TIME_MAX_NS && q->end_ns >= -TIME_MAX_NS &&
+                q->end_ns <= TIME_MAX_NS && q->step_ns <= STEP_MAX_NS && q->interval_ns <= STEP_MAX_NS;
+    return good ? OK : err_set(e, ERR_PARSE, "time of the query out of range");
+}
+
 int logql_query(struct logql *lq, const struct logql_request *q, struct logql_result *out, struct err *e)
 {
     int64_t begun = clock_mono_ns();
@@ -181,7 +192,8 @@ int logql_query(struct logql *lq, const struct logql_request *q, struct logql_re
                            .arena = ARENA_INIT(lq->conf.max_memory_bytes),
                            .stats = &out->stats };
     r.call = (struct call){ begun + lq->conf.timeout_ms * NS_PER_MS, q->cancelled, &r.arena, { NULL, 0 } };
-    int rc = logql_parse(q->text, &r.arena, &r.query, e);
+    int rc = check_times(q, e);
+    if (rc == OK) rc = logql_parse(q->text, &r.arena, &r.query, e);
     if (rc == OK)
         rc = logql_is_log(r.query.root) ? run_log(&r, r.query.root, out, e)
                                         : run_metric(&r, r.query.root, out, e);

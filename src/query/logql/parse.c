@@ -85,6 +85,8 @@ static bool take_duration(struct logql_parser *p, int64_t *ns)
     if (p->tok.kind != LEX_NUMBER || !logql_duration(p->tok.text, ns))
         return logql_unexpected(p, "a duration"), false;
     if (negative) *ns = -*ns;
+    if (*ns > LOGQL_SPAN_MAX_NS || *ns < -LOGQL_SPAN_MAX_NS)
+        return logql_fail(p, p->tok.pos, "durations of more than 20 years are not allowed"), false;
     logql_advance(p);
     return true;
 }

@@ -227,6 +227,32 @@ TEST(limits_are_told)
     store_close(s);
 }
 
-TESTS(CASE(counting_lines), CASE(absence), CASE(unwrapped_values),
+TEST(hostile_queries_end_soon)
+{
+    struct logql_request q = {
+        .text = STR("rate({env=\"prod\"}[1m])"), .start_ns = INT64_MIN, .end_ns = INT64_MAX, .step_ns = 1
+    };
+    struct logql_result r;
+    struct err e = ERR_INIT;
+    metric("vector(1)", 0, 0, 0);
+    EXPECT(logql_query(lq, &q, &r, &e) == ERR_PARSE);
+    q.start_ns = 0;
+    q.end_ns = 4000000000000000000;
+    EXPECT(logql_query(lq, &q, &r, &e) == ERR_LIMIT); /* steps */
+    q.step_ns = 1000000000000000000;
+    q.text = STR("sum(rate({env=\"prod\"}[20y] offset -20y)) + sum(rate({env=\"prod\"}[20y] offset 20y))");
+    EXPECT(logql_query(lq, &q, &r, &e) == OK);
+    logql_result_release(&r);
+    EXPECT(strstr(at("rate({env=\"prod\"}[200y])", 60), "20 years") != NULL);
+    /* filters that nest deeper than a store takes are decided by the pipeline alone */
+    char text[20000] = "{env=~\".+\"} | a=\"x\"";
+    for (int i = 0; i < 400; i++) strcat(text, i % 2 ? " and a=\"x\"" : " or a=\"x\"");
+    EXPECT_STR(at(text, 60), "");
+    strcpy(text, "sum(count_over_time({env=~\".+\"}");
+    for (int i = 0; i < 150; i++) strcat(text, " != \"zz\" |= \"\"");
+    EXPECT(strstr(at(text, 60), "stages") != NULL);
+}
+
+TESTS(CASE(hostile_queries_end_soon), CASE(counting_lines), CASE(absence), CASE(unwrapped_values),
       CASE(a_line_that_fails_fails_the_query_unless_it_is_filtered_out), CASE(operators_are_those_of_promql),
       CASE(windows_of_any_shape_hold_what_a_plain_evaluator_finds), CASE(limits_are_told))
