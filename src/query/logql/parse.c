@@ -248,7 +248,7 @@ static bool take_k(struct logql_parser *p, struct expr *x)
 {
     if (!take_number(p, &x->param)) return false;
     x->has_param = true;
-    if (!(x->param > 0) || x->param != (double)(int64_t)x->param || x->param > 1e9)
+    if (!(x->param > 0 && x->param <= 1e9) || x->param != (double)(int64_t)x->param)
         return logql_fail(p, x->pos, "invalid parameter: a whole number above 0 is needed"), false;
     return logql_expect(p, ",");
 }
