@@ -1,0 +1,95 @@
+#include "receive/syslog_listen.h"
+
+#include "unit/net/raw.h"
+#include "unit/receive/shelf.h"
+
+static struct shelf shelf;
+static struct syslog_listener *listener;
+
+static int begin(void **state)
+{
+    (void)state;
+    struct limit limit = LIMIT_DEFAULT;
+    struct err e = ERR_INIT;
+    shelf_init(&shelf);
+    if (syslog_listener_new("127.0.0.1:0", &shelf.store, &limit, &listener, &e) < 0) return -1;
+    return syslog_listener_start(listener, &e);
+}
+
+static int end(void **state)
+{
+    (void)state;
+    syslog_listener_stop(listener);
+    syslog_listener_free(listener);
+    shelf_release(&shelf);
+    return 0;
+}
+
+#define MESSAGE(text) "<34>1 2023-11-14T22:13:20Z host app 12 ID47 - " text
+
+TEST(messages_of_both_framings_are_kept)
+{
+    int fd = raw_connect(syslog_listener_port(listener));
+    RAW_SEND(fd, MESSAGE("one") "\n" MESSAGE("two") "\n");
+    EXPECT(shelf_waits_for(&shelf, 2));
+    RAW_SEND(fd, "51 " MESSAGE("three") "\n50 " MESSAGE("fo"));
+    EXPECT(shelf_waits_for(&shelf, 3));
+    RAW_SEND(fd, "ur");
+    close(fd);
+    EXPECT(shelf_waits_for(&shelf, 4)); /* what a connection ends with is a message, too */
+    shelf_expect(&shelf, "log 1700000000000000000 sev=18 \"one\"");
+    shelf_expect(&shelf, "service.name=\"app\"");
+    shelf_expect(&shelf, "\"three\"");
+}
+
+TEST(pieces_are_put_together)
+{
+    int fd = raw_connect(syslog_listener_port(listener));
+    static const char text[] = MESSAGE("in pieces") "\n";
+    for (size_t i = 0; i < sizeof text - 1; i++) {
+        raw_send(fd, text + i, 1);
+        if (i % 16 == 0) usleep(1000);
+    }
+    EXPECT(shelf_waits_for(&shelf, 1));
+    shelf_expect(&shelf, "\"in pieces\"");
+    close(fd);
+}
+
+TEST(a_store_that_is_behind_is_asked_again)
+{
+    shelf.refuse_times = 2;
+    shelf.refuse_with = ERR_BUSY;
+    int fd = raw_connect(syslog_listener_port(listener));
+    RAW_SEND(fd, MESSAGE("late") "\n");
+    EXPECT(shelf_waits_for(&shelf, 1));
+    EXPECT_INT(shelf.writes, 3);
+    close(fd);
+}
+
+TEST(a_connection_that_lost_its_way_is_closed_and_others_go_on)
+{
+    int bad = raw_connect(syslog_listener_port(listener)), good = raw_connect(syslog_listener_port(listener));
+    static char much[2 << 20];
+    memset(much, 'a', sizeof much);
+    raw_send(bad, much, sizeof much);
+    RAW_SEND(good, MESSAGE("still here") "\n");
+    EXPECT(shelf_waits_for(&shelf, 1));
+    char c;
+    EXPECT(read(bad, &c, 1) <= 0);
+    shelf_expect(&shelf, "\"still here\"");
+    close(bad);
+    close(good);
+}
+
+#define EACH(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        EACH(messages_of_both_framings_are_kept),
+        EACH(pieces_are_put_together),
+        EACH(a_store_that_is_behind_is_asked_again),
+        EACH(a_connection_that_lost_its_way_is_closed_and_others_go_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
