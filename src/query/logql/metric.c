@@ -175,8 +175,9 @@ static int take_line(void *ctx, struct source_cursor *cur, const struct source_r
     double v;
     size_t at;
     int rc = look_around(c);
+    if (!row->same_labels) c->last = SIZE_MAX; /* also when this line is in no window */
     if (rc < 0 || !window_place(&c->plan, row->time_ns)) return rc;
-    bool may_repeat = c->plain && row->same_labels && c->last != SIZE_MAX;
+    bool may_repeat = c->plain && c->last != SIZE_MAX;
     if (c->plain && c->always_exact) {
         v = c->x->range_op == RANGE_BYTES || c->x->range_op == RANGE_BYTES_RATE ? (double)row->line.n : 1;
         if (c->stream_only) return put_of_stream(c, row->stream, row->time_ns, v);

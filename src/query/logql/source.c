@@ -324,7 +324,10 @@ static int take_rows(void *ctx, const struct record_rows *rows)
     s->lines += rows->n;
     for (size_t i = 0; i < rows->n && rc == OK; i++) {
         struct source_row row = { .stream = stream_at(c, i), .time_ns = rows->time_ns[i] };
-        if (row.stream == NULL) continue;
+        if (row.stream == NULL) {
+            before = NULL;
+            continue;
+        }
         if (s->has_lines)
             row.line = s->whole ? record_line(&rows->records[i], &scratch)
                                 : text_of(rows->values[BODY][i], &scratch);

@@ -215,6 +215,22 @@ TEST(windows_of_any_shape_hold_what_a_plain_evaluator_finds)
     store_close(store);
 }
 
+TEST(lines_between_windows_do_not_mix_up_series)
+{
+    static const struct line gaps[] = {
+        { "web", "prod", 10, "x", NULL, 0, "a" }, { "web", "prod", 15, "x", NULL, 0, "b" },
+        { "web", "prod", 20, "x", NULL, 0, "b" }, { "web", "dev", 25, "x", NULL, 0, "c" },
+        { "web", "prod", 30, "x", NULL, 0, "c" }, { "web", "prod", 30, "x", NULL, 0, "c" },
+    };
+    struct store *s = toy_store_new();
+    logs_write(s, gaps, sizeof gaps / sizeof *gaps);
+    struct logql *few = logql_new(s, NULL, NULL);
+    EXPECT_STR(ask(few, "sum by (user_id) (count_over_time({env=\"prod\"}[2s]))", 10, 40, 10),
+               "{user_id=a} 10:1\n{user_id=b} 20:1\n{user_id=c} 30:2\n");
+    logql_free(few);
+    store_close(s);
+}
+
 TEST(limits_are_told)
 {
     EXPECT(strstr(metric("count_over_time({env=\"dev\"}[1m])", 0, 1000000, 1), "error limit") != NULL);
@@ -255,4 +271,5 @@ TEST(hostile_queries_end_soon)
 
 TESTS(CASE(hostile_queries_end_soon), CASE(counting_lines), CASE(absence), CASE(unwrapped_values),
       CASE(a_line_that_fails_fails_the_query_unless_it_is_filtered_out), CASE(operators_are_those_of_promql),
-      CASE(windows_of_any_shape_hold_what_a_plain_evaluator_finds), CASE(limits_are_told))
+      CASE(windows_of_any_shape_hold_what_a_plain_evaluator_finds),
+      CASE(lines_between_windows_do_not_mix_up_series), CASE(limits_are_told))
