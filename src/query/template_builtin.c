@@ -327,10 +327,15 @@ static void print_hex(struct buf *out, struct str s, bool upper)
     for (size_t i = 0; i < s.n; i++) buf_printf(out, upper ? "%02X" : "%02x", (unsigned char)s.p[i]);
 }
 
+static bool is_verb(char c, const char *of)
+{
+    return c != 0 && strchr(of, c) != NULL; /* strchr finds the end of a string, too */
+}
+
 static bool format_number(struct buf *b, const struct verb *v, struct tvalue a)
 {
     char spec[32];
-    if (a.type == TV_INT && strchr("dxXoc", v->c) != NULL) {
+    if (a.type == TV_INT && is_verb(v->c, "dxXoc")) {
         if (v->plus && v->c == 'd' && a.i >= 0) buf_char(b, '+');
         if (v->c == 'd')
             buf_i64(b, a.i);
@@ -340,7 +345,7 @@ static bool format_number(struct buf *b, const struct verb *v, struct tvalue a)
             buf_printf(b, v->c == 'x' ? "%llx" : v->c == 'X' ? "%llX" : "%llo", (unsigned long long)a.i);
         return true;
     }
-    if (a.type != TV_FLOAT || strchr("feEgG", v->c) == NULL) return false;
+    if (a.type != TV_FLOAT || !is_verb(v->c, "feEgG")) return false;
     if (v->precision < 0 && (v->c == 'g' || v->c == 'G')) {
         print_float(b, a.d);
         return true;

@@ -84,6 +84,7 @@ TEST(comparisons_and_printf)
     EXPECT_STR(
         run("{{printf \"%5d|%-5s|%05d|%.2f|%q|%v|%x|%t|%%\" 42 \"ab\" 7 3.14159 \"q\" 1.5 \"hi\" true}}"),
         "   42|ab   |00007|3.14|\"q\"|1.5|6869|true|%");
+    EXPECT(strncmp(run("{{printf \"%8\\x00\" 1.5}}"), "%!", 2) == 0); /* a verb of zero is no verb */
     EXPECT_STR(run("{{printf \"%d\" \"x\"}} {{printf \"%d\"}} {{printf \"a\" 1}}"),
                "%!d(string=x) %!d(MISSING) a%!(EXTRA int=1)");
     EXPECT_STR(run("{{print 1 2 \"a\" \"b\" 3}}|{{println \"x\" 1}}"), "1 2ab3|x 1\n");
