@@ -43,7 +43,9 @@ uint32_t texts_number(struct texts *t, struct str text)
 
 struct str texts_keep(struct texts *t, struct str text)
 {
-    return text.n == 0 ? text : t->at[texts_number(t, text)];
+    if (text.n == 0) return text;
+    uint32_t number = texts_number(t, text); /* may move t->at */
+    return t->at[number];
 }
 
 /* ---- columns ---- */
