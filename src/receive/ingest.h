@@ -79,7 +79,8 @@ int ingest_decode(struct ingest_request *, enum table, record_decoder *, struct 
 const struct record_options *ingest_options(struct ingest_request *, enum table);
 void ingest_decoded(struct ingest_request *, struct str body);
 
-/* Checks times, redacts labels, writes with ACK_DURABLE. An empty batch is a success without a write. Returns q->rc. */
+/* Checks times, redacts labels, writes with ACK_DURABLE. An empty batch is a success without a write. Returns
+ * q->rc. */
 int ingest_write(struct ingest_request *);
 /* After ingest_write has failed: the same batch once more. */
 int ingest_write_again(struct ingest_request *);

@@ -125,7 +125,8 @@ static void handle_license(struct http_exchange *x, void *ctx)
 {
     (void)ctx;
     say(x, JSON,
-        STR("{\"license\":{\"status\":\"active\",\"uid\":\"vedette\",\"type\":\"basic\",\"mode\":\"basic\"}}"));
+        STR("{\"license\":{\"status\":\"active\",\"uid\":\"vedette\",\"type\":\"basic\",\"mode\":\"basic\"}"
+            "}"));
 }
 
 static void handle_xpack(struct http_exchange *x, void *ctx)
@@ -155,7 +156,10 @@ static void handle_acknowledge(struct http_exchange *x, void *ctx)
 }
 
 #define KEPT_NOWHERE(path)                                                                                   \
-    { "GET", path, handle_there }, { "PUT", path, handle_acknowledge }, { "POST", path, handle_acknowledge }
+    { "GET", path, handle_there }, { "PUT", path, handle_acknowledge },                                      \
+    {                                                                                                        \
+        "POST", path, handle_acknowledge                                                                     \
+    }
 
 const struct http_route push_elastic_routes[] = {
     { "POST", "/elastic/_bulk", handle_bulk },

@@ -20,10 +20,8 @@ struct signal {
 };
 
 static const struct signal metrics = { TABLE_METRICS, "rejectedDataPoints", NULL, NULL };
-static const struct signal traces = { TABLE_SPANS, "rejectedSpans", otlp_traces_proto,
-                                      otlp_traces_json };
-static const struct signal logs = { TABLE_LOGS, "rejectedLogRecords", otlp_logs_proto,
-                                    otlp_logs_json };
+static const struct signal traces = { TABLE_SPANS, "rejectedSpans", otlp_traces_proto, otlp_traces_json };
+static const struct signal logs = { TABLE_LOGS, "rejectedLogRecords", otlp_logs_proto, otlp_logs_json };
 
 /* What the answer needs: in the arena of the exchange or call. */
 struct way {
@@ -221,9 +219,10 @@ static void take_in(struct ingest_request *q, enum form form, struct str body)
     const struct way *way = q->door;
     const struct signal *signal = way->signal;
     struct err e = ERR_INIT;
-    int rc = signal->table == TABLE_METRICS
-                 ? decode_metrics(way->doors, q, form, body, &e)
-                 : ingest_decode(q, signal->table, form == FORM_JSON ? signal->json : signal->proto, body, &e);
+    int rc =
+        signal->table == TABLE_METRICS
+            ? decode_metrics(way->doors, q, form, body, &e)
+            : ingest_decode(q, signal->table, form == FORM_JSON ? signal->json : signal->proto, body, &e);
     if (rc < 0)
         fail(q, &e);
     else

@@ -25,7 +25,8 @@ struct push_otlp {
     struct otlp_cumulate cumulate;
     struct delta *delta;
     struct stat *streams;
-    struct work_pool *pool; /* decodes large gRPC messages; NULL: the loop does. Set before the server starts */
+    struct work_pool
+        *pool; /* decodes large gRPC messages; NULL: the loop does. Set before the server starts */
 };
 
 /* options (NULL: presets) is copied, what it points to is not; its times and cumulate are set here. */

@@ -185,12 +185,9 @@ static void handle_json(struct http_exchange *x, void *ctx)
 }
 
 const struct http_route push_records_routes[] = {
-    { "POST", "/api/v2/spans", handle_zipkin },
-    { "POST", "/zipkin/api/v2/spans", handle_zipkin },
-    { "POST", "/api/traces", handle_jaeger },
-    { "POST", "/jaeger/api/traces", handle_jaeger },
-    { "POST", "/loki/api/v1/push", handle_loki },
-    { "POST", "/loki-api/loki/api/v1/push", handle_loki },
+    { "POST", "/api/v2/spans", handle_zipkin },   { "POST", "/zipkin/api/v2/spans", handle_zipkin },
+    { "POST", "/api/traces", handle_jaeger },     { "POST", "/jaeger/api/traces", handle_jaeger },
+    { "POST", "/loki/api/v1/push", handle_loki }, { "POST", "/loki-api/loki/api/v1/push", handle_loki },
     { "POST", "/api/v1/logs", handle_json },
 };
 const size_t push_records_n_routes = COUNT(push_records_routes);

@@ -143,8 +143,8 @@ static bool labels_changed(const struct redact *r, struct labels l, struct arena
         struct label *label = (struct label *)(uintptr_t)&l.at[i];
         if (str_is(label->name, "__name__")) continue;
         const struct redact_rule *rule = redact_key_rule(&at, label->name, STR(""));
-        struct str kept = rule ? redact_stand_in(r, rule, label->value, a)
-                               : redact_text(&at, label->name, label->value);
+        struct str kept =
+            rule ? redact_stand_in(r, rule, label->value, a) : redact_text(&at, label->name, label->value);
         changed |= kept.p != label->value.p || kept.n != label->value.n;
         label->value = kept;
     }

@@ -182,9 +182,9 @@ static void count_hits(struct redact_rule *rule)
     char labels[200];
     snprintf(labels, sizeof labels, "rule=\"%.*s\",mode=\"%s\"", (int)MIN(rule->name.n, (size_t)64),
              rule->name.p, rule->dry_run ? "dry_run" : "applied");
-    rule->hits = stat_counter("vedette_redacted_values_total",
-                              "Values that a redaction rule hit; in a dry run they were left as they are.",
-                              labels);
+    rule->hits =
+        stat_counter("vedette_redacted_values_total",
+                     "Values that a redaction rule hit; in a dry run they were left as they are.", labels);
 }
 
 /* The name is a label's value, and a word for people: letters, digits and what joins them. */
@@ -192,7 +192,8 @@ static int check_name(const struct redact_rule *rule, int line, struct err *e)
 {
     for (size_t i = 0; i < rule->name.n; i++)
         if (rule->name.p[i] < ' ' || strchr("\"\\\x7f", rule->name.p[i]) != NULL)
-            return err_set(e, ERR_RANGE, "line %d: a rule's name has no quotes, backslashes or controls", line);
+            return err_set(e, ERR_RANGE, "line %d: a rule's name has no quotes, backslashes or controls",
+                           line);
     return OK;
 }
 
@@ -203,8 +204,7 @@ static int read_rule(struct redact *r, struct yaml *node, bool dry_run, struct e
     struct str name = STR("");
     int rc;
 
-    if (node->kind != YAML_MAP)
-        return err_set(e, ERR_PARSE, "line %d: expected a rule: a map", node->line);
+    if (node->kind != YAML_MAP) return err_set(e, ERR_PARSE, "line %d: expected a rule: a map", node->line);
     *rule = (struct redact_rule){ .fields = REDACT_PRESET, .dry_run = dry_run };
     r->n++; /* from here on redact_free frees it */
     if ((rc = yaml_str(yaml_get(node, "name"), &name, e)) < 0) return rc;
@@ -240,7 +240,8 @@ static int read_rules(struct redact *r, struct yaml *section, struct err *e)
     struct yaml *rules = yaml_get(section, "rules"), *builtin = yaml_get(section, "builtin");
     bool dry_run = false;
     int rc = yaml_bool(yaml_get(section, "dry_run"), &dry_run, e);
-    if (rc < 0 || (rc = list_of(rules, "rules", e)) < 0 || (rc = list_of(builtin, "builtin", e)) < 0) return rc;
+    if (rc < 0 || (rc = list_of(rules, "rules", e)) < 0 || (rc = list_of(builtin, "builtin", e)) < 0)
+        return rc;
     size_t n = (rules ? rules->n : 0) + (builtin ? builtin->n : 0);
     if (n > REDACT_RULES_MAX)
         return err_set(e, ERR_LIMIT, "line %d: more than %d rules", section->line, REDACT_RULES_MAX);

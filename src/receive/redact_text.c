@@ -9,9 +9,9 @@
 #include "base/check.h"
 #include "receive/redact_impl.h"
 
-#define DEPTH_MAX    4   /* of JSON in a text in JSON ...: deeper ones are text */
-#define PATH_BYTES    512 /* longer paths match by their beginning and by their last name */
-#define HASH_BYTES   16  /* of the 32: enough that no two secrets meet */
+#define DEPTH_MAX  4   /* of JSON in a text in JSON ...: deeper ones are text */
+#define PATH_BYTES 512 /* longer paths match by their beginning and by their last name */
+#define HASH_BYTES 16  /* of the 32: enough that no two secrets meet */
 
 /* ---- globs ---- */
 
@@ -131,7 +131,8 @@ static struct str patterns(const struct redact_at *at, struct str text)
     for (size_t i = 0; i < at->r->n; i++) {
         const struct redact_rule *rule = &at->r->rules[i];
         if (rule->n_keys > 0 || !(rule->fields & at->field) || text.n == 0) continue;
-        if (rule->must_have != NULL && memmem(text.p, text.n, rule->must_have, strlen(rule->must_have)) == NULL)
+        if (rule->must_have != NULL &&
+            memmem(text.p, text.n, rule->must_have, strlen(rule->must_have)) == NULL)
             continue;
         text = apply(at, rule, text);
     }

@@ -102,13 +102,12 @@ static int take_one(void *ctx, const struct record_rows *rows)
     return OK;
 }
 
-static int scan(struct sampling_run *s, const struct predicate *where, int64_t from_ms,
-                int64_t to_ms, size_t limit, record_sink *sink, void *ctx, struct err *e)
+static int scan(struct sampling_run *s, const struct predicate *where, int64_t from_ms, int64_t to_ms,
+                size_t limit, record_sink *sink, void *ctx, struct err *e)
 {
     const struct field id = field_in(IN_TRACE_ID);
     struct arena scratch = ARENA_INIT(MEMORY_MAX);
-    struct call call = { .arena = &scratch,
-                         .deadline_ns = clock_mono_ns() + CALL_TIMEOUT_S * 1000000000ll };
+    struct call call = { .arena = &scratch, .deadline_ns = clock_mono_ns() + CALL_TIMEOUT_S * 1000000000ll };
     struct record_scan what = { .table = TABLE_SPANS,
                                 .from_ns = to_ns(from_ms),
                                 .to_ns = to_ns(to_ms),
@@ -139,11 +138,10 @@ static int let_go(struct sampling_run *s, struct decision *d, uint64_t *rows, st
 {
     struct arena *a = &d->arena;
     bool any = false;
-    const struct predicate *where =
-        predicate_cmp(a, PRED_EQ, kept_by_field(), value_str(STR("trace")));
+    const struct predicate *where = predicate_cmp(a, PRED_EQ, kept_by_field(), value_str(STR("trace")));
     if (d->n > 0)
-        where = predicate_and(
-            a, where, predicate_not(a, predicate_in(a, field_in(IN_TRACE_ID), d->keepers, d->n)));
+        where = predicate_and(a, where,
+                              predicate_not(a, predicate_in(a, field_in(IN_TRACE_ID), d->keepers, d->n)));
     int rc = scan(s, where, d->from_ms, d->to_ms, 1, take_one, &any, e);
     if (rc < 0 || !any) return rc; /* a deletion would flush, and leave a line in the audit */
     struct store_delete what = { .table = TABLE_SPANS,
@@ -166,7 +164,8 @@ int64_t sampling_run_once(struct sampling_run *s, int64_t now_ms, struct err *e)
 
     int rc = find_keepers(s, &d, now_ms, e);
     if (rc == ERR_LIMIT && d.n == KEEPERS_MAX) {
-        log_warn("sampling", "more traces are to be kept than one decision can tell apart: all of this time stay",
+        log_warn("sampling",
+                 "more traces are to be kept than one decision can tell apart: all of this time stay",
                  "from_ms", log_num(d.from_ms), "to_ms", log_num(d.to_ms), NULL);
         rc = OK;
     } else if (rc == OK)

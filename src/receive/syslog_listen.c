@@ -164,6 +164,7 @@ static bool take_messages(struct syslog_listener *s, struct connection *c, struc
     struct str message;
     size_t used, at = 0;
     s->peer = c->peer;
+    if (c->in.n == 0) return true;
     while (*rc == OK && at < c->in.n) {
         f = syslog_frame(str_make(c->in.p + at, c->in.n - at), c->ended, &message, &used);
         if (f != SYSLOG_FRAME) break;

@@ -1,7 +1,8 @@
 /* tail.c - finds the files, and goes round: read a little of each, write all of it, note how far.
  *
  * A round takes at most TAIL_READ_BYTES of a file and TAIL_ROUND_BYTES of all, and the next begins when those
- * are durable: files cannot run ahead of the disk, and one that grows quickly cannot keep the others waiting. */
+ * are durable: files cannot run ahead of the disk, and one that grows quickly cannot keep the others waiting.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -130,7 +131,8 @@ static bool is_full(struct tail *t)
 {
     bool full = t->n >= TAIL_FILES_MAX;
     if (full && !t->warned_full)
-        log_warn("tail", "too many files: the others are not followed", "most", log_num(TAIL_FILES_MAX), NULL);
+        log_warn("tail", "too many files: the others are not followed", "most", log_num(TAIL_FILES_MAX),
+                 NULL);
     t->warned_full = full;
     return full;
 }
@@ -189,7 +191,8 @@ static uint64_t waiting(struct tailed *f)
         f->size_seen = size;
         f->grown_ms = now_ms();
     }
-    if (f->head_n < TAIL_HEAD_BYTES && f->head_n < size) f->head = head_of(f->fd, TAIL_HEAD_BYTES, &f->head_n);
+    if (f->head_n < TAIL_HEAD_BYTES && f->head_n < size)
+        f->head = head_of(f->fd, TAIL_HEAD_BYTES, &f->head_n);
     return size - f->at;
 }
 
@@ -285,8 +288,8 @@ static void let_go(struct tail *t)
     size_t kept = 0, unseen = 0;
     for (size_t i = 0; i < t->n; i++) {
         struct tailed *f = &t->at[i];
-        bool is_done = f->fd >= 0 && !f->is_listed && f->at >= f->size_seen &&
-                       now_ms() - f->grown_ms > GONE_MS;
+        bool is_done =
+            f->fd >= 0 && !f->is_listed && f->at >= f->size_seen && now_ms() - f->grown_ms > GONE_MS;
         bool is_past = f->fd < 0 && ++unseen > FORGET_MAX;
         if (is_done || is_past) {
             if (f->fd >= 0) close(f->fd);
@@ -340,7 +343,8 @@ struct tail *tail_new(struct tail_conf *conf, const char *data_dir, struct store
     ingest_init(&t->in, "tail", store, limit);
     t->open_files = stat_gauge("vedette_tail_files", "Files that are followed.", NULL);
     t->lag_bytes = stat_gauge("vedette_tail_lag_bytes", "Bytes of followed files not read yet.", NULL);
-    t->refused = stat_counter("vedette_tail_rounds_refused_total", "Rounds that the store did not take.", NULL);
+    t->refused =
+        stat_counter("vedette_tail_rounds_refused_total", "Rounds that the store did not take.", NULL);
     return t;
 }
 

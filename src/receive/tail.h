@@ -6,9 +6,9 @@
  *         exclude: ["*.gz"]                  of the whole path or the file's name
  *         service: checkout                  service.name; else the file's name without what follows a dot
  *         resource: { deployment.environment.name: prod }
- *         format: auto                       json: a line an object; plain: a line a text; auto: by its first byte
- *         multiline_start: '^\d{4}-'         plain: lines that do not match belong to the one before
- *         from: end                          where a file begins that was there before us: beginning, end
+ *         format: auto                       json: a line an object; plain: a line a text; auto: by its first
+ * byte multiline_start: '^\d{4}-'         plain: lines that do not match belong to the one before from: end
+ * where a file begins that was there before us: beginning, end
  *
  * Always true:
  *   1. At least once: how far a file has been read is written down (<data>/tail.json) after the rows are
@@ -19,8 +19,8 @@
  *      file that has gone is read to its end first.
  *   4. Bounded: files, bytes of a line (longer ones are cut, and say so), bytes read ahead of the disk.
  *
- * A tailed line is a log record: its JSON by log_document.h, else the line as body with the level found in it;
- * attributes log.file.path and, in plain text, the time of reading.
+ * A tailed line is a log record: its JSON by log_document.h, else the line as body with the level found in
+ * it; attributes log.file.path and, in plain text, the time of reading.
  *
  * Threads: its own. */
 #pragma once

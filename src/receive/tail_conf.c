@@ -36,8 +36,7 @@ static int read_resource(struct yaml *node, struct arena *a, struct tail_entry *
 {
     struct yaml *map = yaml_get(node, "resource");
     if (map == NULL) return OK;
-    if (map->kind != YAML_MAP)
-        return err_set(e, ERR_PARSE, "line %d: resource: expected a map", map->line);
+    if (map->kind != YAML_MAP) return err_set(e, ERR_PARSE, "line %d: resource: expected a map", map->line);
     t->resource = arena_array(a, map->n + 1, sizeof *t->resource);
     for (size_t i = 0; i < map->n; i++) {
         struct str value = STR("");
@@ -79,7 +78,8 @@ static int read_start(struct yaml *node, struct tail_entry *t, struct err *e)
     struct str text = STR("");
     int rc = yaml_str(given, &text, e);
     if (rc < 0 || given == NULL) return rc;
-    if ((rc = regex_new_search(text, &t->start, e)) < 0) err_where(e, "line %d: multiline_start", given->line);
+    if ((rc = regex_new_search(text, &t->start, e)) < 0)
+        err_where(e, "line %d: multiline_start", given->line);
     return rc;
 }
 

@@ -58,7 +58,8 @@ static int plain_record(const struct tailed *f, struct str text, bool is_cut, st
 }
 
 /* False: it is no JSON object, or one whose time or service cannot be read; it is a plain line then. */
-static bool json_record(const struct tailed *f, struct str text, struct record_sink *s, int *rc, struct err *e)
+static bool json_record(const struct tailed *f, struct str text, struct record_sink *s, int *rc,
+                        struct err *e)
 {
     struct json_reader r;
     struct log_document d;
@@ -71,14 +72,15 @@ static bool json_record(const struct tailed *f, struct str text, struct record_s
     return true;
 }
 
-static int one_record(const struct tailed *f, struct str text, bool is_cut, struct record_sink *s, struct err *e)
+static int one_record(const struct tailed *f, struct str text, bool is_cut, struct record_sink *s,
+                      struct err *e)
 {
     int rc = OK;
     while (text.n > 0 && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r')) text.n--;
     if (str_trim(text).n == 0) return OK;
     stat_add(f->entry->lines, 1);
-    bool may_be_json = f->entry->format == TAIL_JSON ||
-                       (f->entry->format == TAIL_AUTO && str_trim(text).p[0] == '{');
+    bool may_be_json =
+        f->entry->format == TAIL_JSON || (f->entry->format == TAIL_AUTO && str_trim(text).p[0] == '{');
     if (may_be_json && !is_cut && json_record(f, text, s, &rc, e)) return rc;
     return plain_record(f, text, is_cut, s, e);
 }

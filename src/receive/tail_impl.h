@@ -1,5 +1,6 @@
 /* tail_impl.h - what the files of the tailer share: tail_conf.c reads the section, tail_file.c turns bytes of
- * one file into records, tail_state.c remembers how far files were read, tail.c finds files and goes round. */
+ * one file into records, tail_state.c remembers how far files were read, tail.c finds files and goes round.
+ */
 #pragma once
 #include <sys/types.h>
 
@@ -7,10 +8,10 @@
 #include "receive/tail.h"
 
 #define TAIL_FILES_MAX   4096
-#define TAIL_LINE_MAX    (1u << 20)       /* of one record; longer ones are cut */
-#define TAIL_READ_BYTES  (TAIL_LINE_MAX)  /* of one file in one round */
-#define TAIL_ROUND_BYTES (4u << 20)       /* of all files in one round */
-#define TAIL_HEAD_BYTES  256              /* of a file's beginning, by which it is known */
+#define TAIL_LINE_MAX    (1u << 20)      /* of one record; longer ones are cut */
+#define TAIL_READ_BYTES  (TAIL_LINE_MAX) /* of one file in one round */
+#define TAIL_ROUND_BYTES (4u << 20)      /* of all files in one round */
+#define TAIL_HEAD_BYTES  256             /* of a file's beginning, by which it is known */
 
 enum tail_format { TAIL_AUTO, TAIL_JSON, TAIL_PLAIN };
 
@@ -42,10 +43,10 @@ struct tailed {
     uint64_t head;  /* hash of its first head_n bytes */
     uint32_t head_n;
     uint64_t size_seen;
-    int64_t grown_ms;  /* monotonic: when it last grew */
-    bool is_listed;    /* a glob found it this time */
-    bool skips;        /* in the middle of a line that was cut */
-    bool skips_next;   /* of the round under way */
+    int64_t grown_ms; /* monotonic: when it last grew */
+    bool is_listed;   /* a glob found it this time */
+    bool skips;       /* in the middle of a line that was cut */
+    bool skips_next;  /* of the round under way */
 };
 
 /* ---- tail_file.c ---- */

@@ -77,8 +77,8 @@ void tail_state_read(const char *path, struct tailed **files, size_t *n, size_t 
         rc = json_close(&r, &e);
     }
     if (rc < 0 && rc != ERR_FIND)
-        log_error("tail", "positions cannot be read: files are read from where the configuration says", "file",
-                  path, "error", e.text, NULL);
+        log_error("tail", "positions cannot be read: files are read from where the configuration says",
+                  "file", path, "error", e.text, NULL);
     arena_release(&a);
     buf_release(&text);
 }

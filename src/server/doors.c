@@ -89,10 +89,10 @@ int doors_open(struct doors *d, const struct options *o, struct store *store, co
     push_elastic_init(&d->elastic, store, limit);
     if (files != NULL) d->tail = tail_new(files, o->data, store, limit);
 
-    struct ingest *const all[] = { &otlp->http,       &otlp->grpc,
-                                   &d->records.zipkin, &d->records.jaeger,
-                                   &d->records.loki,   &d->records.json,
-                                   &d->elastic.in,     syslog_listener_ingest(d->syslog),
+    struct ingest *const all[] = { &otlp->http,         &otlp->grpc,
+                                   &d->records.zipkin,  &d->records.jaeger,
+                                   &d->records.loki,    &d->records.json,
+                                   &d->elastic.in,      syslog_listener_ingest(d->syslog),
                                    tail_ingest(d->tail) };
     for (size_t i = 0; i < COUNT(all); i++)
         if (all[i] != NULL) share(all[i], &d->policy, taps);

@@ -98,7 +98,8 @@ TEST(a_bad_span_does_not_take_the_others_with_it)
            202, "1 refused");
     EXPECT_INT(shelf.spans, 1);
     expect("POST", "/api/v2/spans", JSON, STR("[{"), 400, "line 1");
-    expect("POST", "/api/v2/spans", "Content-Type: application/x-thrift\r\n", STR("x"), 415, "application/json");
+    expect("POST", "/api/v2/spans", "Content-Type: application/x-thrift\r\n", STR("x"), 415,
+           "application/json");
     EXPECT_INT(shelf.spans, 1);
 }
 
@@ -123,7 +124,8 @@ TEST(loki_takes_json_and_snappy_with_or_without_its_header)
 {
     expect("POST", "/loki/api/v1/push", JSON, STR(loki), 204, "");
     expect("POST", "/loki-api/loki/api/v1/push", JSON, STR(loki), 204, "");
-    shelf_expect(&shelf, "log 1700000000000000000 \"hello\" attrs{user=\"7\"} resource{app=\"x\",service.name=\"x\"}");
+    shelf_expect(
+        &shelf, "log 1700000000000000000 \"hello\" attrs{user=\"7\"} resource{app=\"x\",service.name=\"x\"}");
     size_t n = shelf.logs;
     post_file("/loki/api/v1/push", PROTO, "winston_loki.pb.snappy", 204);
     EXPECT(shelf.logs > n);
@@ -166,7 +168,9 @@ TEST(packed_lines_are_unpacked)
 {
     static const char line[] = "{\"service\":\"a\",\"message\":\"packed\"}";
     unsigned char packed[256];
-    z_stream z = { .next_in = (unsigned char *)line, .avail_in = sizeof line - 1, .next_out = packed,
+    z_stream z = { .next_in = (unsigned char *)line,
+                   .avail_in = sizeof line - 1,
+                   .next_out = packed,
                    .avail_out = sizeof packed };
     EXPECT(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
     EXPECT(deflate(&z, Z_FINISH) == Z_STREAM_END);
@@ -180,8 +184,8 @@ TEST(only_what_says_when_is_known_again)
 {
     expect("POST", "/api/v1/logs", "", STR("{\"service\":\"a\",\"message\":\"tick\"}"), 200, "");
     EXPECT(shelf.last_id.lo == 0 && shelf.last_id.hi == 0);
-    expect("POST", "/api/v1/logs", "", STR("{\"service\":\"a\",\"message\":\"tick\",\"time\":1699999999}"), 200,
-           "");
+    expect("POST", "/api/v1/logs", "", STR("{\"service\":\"a\",\"message\":\"tick\",\"time\":1699999999}"),
+           200, "");
     EXPECT(shelf.last_id.lo != 0);
 }
 
@@ -219,8 +223,8 @@ TEST(bulk_answers_item_by_item)
                                "{\"@timestamp\":\"2023-11-14T22:13:20Z\",\"message\":\"one\"}\n"
                                "{\"index\":{\"_id\":\"7\"}}\n{\"message\":\"two\"}\n"
                                "{\"delete\":{\"_id\":\"7\"}}\n";
-    struct reply r = door_ask(&door, "POST", "/elastic/app/_bulk", "Content-Type: application/x-ndjson\r\n",
-                              STR(body));
+    struct reply r =
+        door_ask(&door, "POST", "/elastic/app/_bulk", "Content-Type: application/x-ndjson\r\n", STR(body));
     EXPECT_INT(r.status, 200);
     EXPECT(reply_has(&r, "X-Elastic-Product: Elasticsearch"));
     EXPECT(strstr(r.body, "\"errors\":true") != NULL);
@@ -231,14 +235,20 @@ TEST(bulk_answers_item_by_item)
     shelf_expect(&shelf, "log 1700000000000000000 \"one\" resource{service.name=\"web\"}");
     shelf_expect(&shelf, "\"two\" resource{service.name=\"app\"}");
     expect("POST", "/elastic/_bulk", JSON, STR("nonsense\n"), 400, "illegal_argument_exception");
-    expect("PUT", "/elastic/_bulk", JSON, STR("{\"create\":{}}\n{\"message\":\"x\"}\n"), 200, "\"errors\":false");
+    expect("PUT", "/elastic/_bulk", JSON, STR("{\"create\":{}}\n{\"message\":\"x\"}\n"), 200,
+           "\"errors\":false");
 }
 
 TEST(clients_of_elasticsearch_are_greeted)
 {
-    static const char *const paths[] = { "/elastic", "/elastic/", "/elastic/_cluster/health",
-                                         "/elastic/_license", "/elastic/_xpack", "/elastic/_cat/health",
-                                         "/elastic/_index_template/logs", "/elastic/logs" };
+    static const char *const paths[] = { "/elastic",
+                                         "/elastic/",
+                                         "/elastic/_cluster/health",
+                                         "/elastic/_license",
+                                         "/elastic/_xpack",
+                                         "/elastic/_cat/health",
+                                         "/elastic/_index_template/logs",
+                                         "/elastic/logs" };
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
         expect("GET", paths[i], "", STR(""), 200, "X-Elastic-Product: Elasticsearch");
     expect("GET", "/elastic/", "", STR(""), 200, "\"tagline\"");
@@ -251,8 +261,8 @@ TEST(clients_of_elasticsearch_are_greeted)
 
 static const struct {
     const char *path, *headers;
-} all[] = { { "/api/v2/spans", JSON },     { "/api/traces", THRIFT },         { "/loki/api/v1/push", JSON },
-            { "/loki/api/v1/push", PROTO }, { "/api/v1/logs", JSON },          { "/elastic/_bulk", JSON } };
+} all[] = { { "/api/v2/spans", JSON },      { "/api/traces", THRIFT }, { "/loki/api/v1/push", JSON },
+            { "/loki/api/v1/push", PROTO }, { "/api/v1/logs", JSON },  { "/elastic/_bulk", JSON } };
 
 TEST(too_much_is_413_and_codings_unknown_are_415_everywhere)
 {

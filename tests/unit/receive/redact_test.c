@@ -60,8 +60,9 @@ static void has_not(const char *text, const char *piece)
 TEST(keys_are_globs_of_any_case_and_reach_into_json)
 {
     struct redact *r = rules("rules: [{keys: ['*password*', authorization], action: drop}]");
-    const char *text = logged(r, "{\"service\":\"a\",\"Password\":\"x1\",\"db.password.old\":\"x2\",\"msg\":\"kept\","
-                                 "\"payload\":{\"deep\":{\"list\":[{\"Authorization\":\"x3\",\"n\":1}]}}}");
+    const char *text =
+        logged(r, "{\"service\":\"a\",\"Password\":\"x1\",\"db.password.old\":\"x2\",\"msg\":\"kept\","
+                  "\"payload\":{\"deep\":{\"list\":[{\"Authorization\":\"x3\",\"n\":1}]}}}");
     has_not(text, "x1");
     has_not(text, "x2");
     has_not(text, "x3");
@@ -74,8 +75,9 @@ TEST(the_four_actions)
 {
     struct redact *r = rules("rules: [{keys: [a], action: mask}, {keys: [b], action: drop}, {keys: [c], "
                              "action: keep_numbers}, {keys: [d], action: hash}]");
-    const char *text = logged(r, "{\"service\":\"s\",\"a\":1,\"b\":2,\"c\":3,\"d\":\"4\",\"x\":5}\n"
-                                 "{\"service\":\"s\",\"a\":\"t1\",\"c\":{\"n\":7,\"t\":\"t2\",\"l\":[true,\"t3\"]}}");
+    const char *text =
+        logged(r, "{\"service\":\"s\",\"a\":1,\"b\":2,\"c\":3,\"d\":\"4\",\"x\":5}\n"
+                  "{\"service\":\"s\",\"a\":\"t1\",\"c\":{\"n\":7,\"t\":\"t2\",\"l\":[true,\"t3\"]}}");
     has(text, "a=\"[redacted]\",c=3i,d=\"hmac:");
     has(text, "x=5i");
     has_not(text, "b=");
@@ -107,17 +109,19 @@ TEST(equal_secrets_hash_alike_and_others_do_not)
 TEST(patterns_find_all_matches_in_all_texts)
 {
     struct redact *r = rules("builtin: [email]");
-    has(logged(r, "{\"service\":\"s\",\"message\":\"a@b.org, c.d@e-f.example.com!\",\"n\":{\"x\":\"g@h.net\"}}"),
+    has(logged(r,
+               "{\"service\":\"s\",\"message\":\"a@b.org, c.d@e-f.example.com!\",\"n\":{\"x\":\"g@h.net\"}}"),
         "\"[redacted], [redacted]!\" attrs{n.x=\"[redacted]\"}");
-    const char *text = decoded(r, otlp_traces_json, TABLE_SPANS,
-                               "{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"owner\",\"value\":{"
-                               "\"stringValue\":\"a@b.org\"}}]},\"scopeSpans\":[{\"scope\":{\"name\":\"a@b.org\"},"
-                               "\"spans\":[{\"traceId\":\"5b8efff798038103d269b633813fc60c\",\"spanId\":"
-                               "\"eee19b7ec3c1b174\",\"name\":\"mail a@b.org\",\"startTimeUnixNano\":\"5\","
-                               "\"endTimeUnixNano\":\"6\",\"status\":{\"message\":\"to a@b.org\"},\"events\":[{"
-                               "\"name\":\"a@b.org\",\"timeUnixNano\":\"5\",\"attributes\":[{\"key\":\"k\",\"value\":"
-                               "{\"stringValue\":\"x a@b.org\"}}]}],\"attributes\":[{\"key\":\"l\",\"value\":{"
-                               "\"arrayValue\":{\"values\":[{\"stringValue\":\"a@b.org\"}]}}}]}]}]}]}");
+    const char *text =
+        decoded(r, otlp_traces_json, TABLE_SPANS,
+                "{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"owner\",\"value\":{"
+                "\"stringValue\":\"a@b.org\"}}]},\"scopeSpans\":[{\"scope\":{\"name\":\"a@b.org\"},"
+                "\"spans\":[{\"traceId\":\"5b8efff798038103d269b633813fc60c\",\"spanId\":"
+                "\"eee19b7ec3c1b174\",\"name\":\"mail a@b.org\",\"startTimeUnixNano\":\"5\","
+                "\"endTimeUnixNano\":\"6\",\"status\":{\"message\":\"to a@b.org\"},\"events\":[{"
+                "\"name\":\"a@b.org\",\"timeUnixNano\":\"5\",\"attributes\":[{\"key\":\"k\",\"value\":"
+                "{\"stringValue\":\"x a@b.org\"}}]}],\"attributes\":[{\"key\":\"l\",\"value\":{"
+                "\"arrayValue\":{\"values\":[{\"stringValue\":\"a@b.org\"}]}}}]}]}]}]}");
     has_not(text, "a@b.org");
     has(text, "\"mail [redacted]\"");
     has(text, "message=to [redacted]");
@@ -128,8 +132,8 @@ TEST(patterns_find_all_matches_in_all_texts)
 TEST(escapes_do_not_hide_what_json_says)
 {
     struct redact *r = rules("builtin: [email]\nrules: [{keys: [token], action: mask}]");
-    const char *text = logged(
-        r, "{\"service\":\"s\",\"message\":\"{\\\"from\\\":\\\"a\\\\u0040b.org\\\",\\\"token\\\":\\\"t0p\\\"}\"}");
+    const char *text = logged(r, "{\"service\":\"s\",\"message\":\"{\\\"from\\\":\\\"a\\\\u0040b.org\\\","
+                                 "\\\"token\\\":\\\"t0p\\\"}\"}");
     has_not(text, "u0040");
     has_not(text, "t0p");
     has(text, "{\"from\":\"[redacted]\",\"token\":\"[redacted]\"}");
@@ -147,9 +151,9 @@ TEST(json_that_holds_nothing_stays_as_it_was_written)
 TEST(cards_are_told_from_other_numbers)
 {
     static const char *const cards[] = { "4111111111111111", "4111 1111 1111 1111", "5500-0000-0000-0004",
-                                         "340000000000009", "30000000000004", "6011000000000004" };
+                                         "340000000000009",  "30000000000004",      "6011000000000004" };
     static const char *const others[] = { "4111111111111112", "1700000000000000000", "1732180000123456789",
-                                          "12345678901234", "0.4111111111111111", "41111111111111110" };
+                                          "12345678901234",   "0.4111111111111111",  "41111111111111110" };
     struct redact *r = rules("builtin: [credit_card]");
     char json[128];
     for (size_t i = 0; i < sizeof cards / sizeof cards[0]; i++) {
@@ -178,7 +182,8 @@ TEST(keys_of_services_and_bearer_tokens)
     }
     has(logged(r, "{\"service\":\"s\",\"message\":\"Authorization: Bearer abcdef0123456789abcdef\"}"),
         "Authorization: Bearer [redacted]");
-    has(logged(r, "{\"service\":\"s\",\"message\":\"the bearer of bad news, risk-free\"}"), "of bad news, risk-free");
+    has(logged(r, "{\"service\":\"s\",\"message\":\"the bearer of bad news, risk-free\"}"),
+        "of bad news, risk-free");
     redact_free(r);
 }
 
@@ -253,8 +258,11 @@ static const char all_rules[] = "builtin: [email, credit_card, api_key, bearer_t
 static void plant(char *out, size_t cap, unsigned i)
 {
     static const char *const spellings[] = {
-        "PLANT-%04u",          "a PLANT-%04u b",           "{\\\"password\\\":\\\"PLANT-%04u\\\"}",
-        "[\\\"PLANT-%04u\\\"]", "x=PLANT-%04u@mail.example.org",
+        "PLANT-%04u",
+        "a PLANT-%04u b",
+        "{\\\"password\\\":\\\"PLANT-%04u\\\"}",
+        "[\\\"PLANT-%04u\\\"]",
+        "x=PLANT-%04u@mail.example.org",
     };
     snprintf(out, cap, spellings[i % 5], i);
 }
@@ -289,8 +297,8 @@ static size_t planted_in(const struct redact *r, record_decoder *decode, enum ta
     return found;
 }
 
-static int bulk(struct str body, const struct record_options *o, struct records *out, struct record_report *report,
-                struct err *e)
+static int bulk(struct str body, const struct record_options *o, struct records *out,
+                struct record_report *report, struct err *e)
 {
     struct arena a = ARENA_INIT(1 << 20);
     struct elastic_items items = { .arena = &a };
@@ -318,30 +326,40 @@ TEST(of_a_thousand_secrets_none_is_found)
         { loki_push_json, TABLE_LOGS,
           "{\"streams\":[{\"stream\":{\"app\":\"x\"},\"values\":[[\"1700000000000000000\",\"%s\"]]}]}" },
         { loki_push_json, TABLE_LOGS,
-          "{\"streams\":[{\"stream\":{\"app\":\"x\"},\"values\":[[\"1700000000000000000\",\"l\",{\"m\":\"%s\"}]]}]}" },
+          "{\"streams\":[{\"stream\":{\"app\":\"x\"},\"values\":[[\"1700000000000000000\",\"l\",{\"m\":\"%"
+          "s\"}]]}]}" },
         { syslog_frames, TABLE_LOGS, "<34>1 - - - - - [x y=\"z\"] %s\n" },
         { otlp_logs_json, TABLE_LOGS,
           "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"body\":{\"stringValue\":\"%s\"}}]}]}]}" },
         { otlp_logs_json, TABLE_LOGS,
-          "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"body\":{\"kvlistValue\":{\"values\":[{\"key\":\"k\","
+          "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"body\":{\"kvlistValue\":{\"values\":[{"
+          "\"key\":\"k\","
           "\"value\":{\"stringValue\":\"%s\"}}]}}}]}]}]}" },
         { otlp_traces_json, TABLE_SPANS,
-          "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":\"5b8efff798038103d269b633813fc60c\","
-          "\"spanId\":\"eee19b7ec3c1b174\",\"startTimeUnixNano\":\"5\",\"endTimeUnixNano\":\"6\",\"attributes\":["
+          "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":"
+          "\"5b8efff798038103d269b633813fc60c\","
+          "\"spanId\":\"eee19b7ec3c1b174\",\"startTimeUnixNano\":\"5\",\"endTimeUnixNano\":\"6\","
+          "\"attributes\":["
           "{\"key\":\"gen_ai.input.messages\",\"value\":{\"stringValue\":\"%s\"}}]}]}]}]}" },
         { otlp_traces_json, TABLE_SPANS,
-          "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":\"5b8efff798038103d269b633813fc60c\","
+          "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":"
+          "\"5b8efff798038103d269b633813fc60c\","
           "\"spanId\":\"eee19b7ec3c1b174\",\"startTimeUnixNano\":\"5\",\"endTimeUnixNano\":\"6\",\"events\":["
-          "{\"timeUnixNano\":\"5\",\"name\":\"e\",\"attributes\":[{\"key\":\"k\",\"value\":{\"stringValue\":\"%s\"}}]}]}]"
+          "{\"timeUnixNano\":\"5\",\"name\":\"e\",\"attributes\":[{\"key\":\"k\",\"value\":{\"stringValue\":"
+          "\"%s\"}}]}]}]"
           "}]}]}" },
         { otlp_traces_json, TABLE_SPANS,
-          "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":\"5b8efff798038103d269b633813fc60c\","
+          "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":"
+          "\"5b8efff798038103d269b633813fc60c\","
           "\"spanId\":\"eee19b7ec3c1b174\",\"startTimeUnixNano\":\"5\",\"endTimeUnixNano\":\"6\",\"links\":["
-          "{\"traceId\":\"5b8efff798038103d269b633813fc60c\",\"spanId\":\"eee19b7ec3c1b174\",\"traceState\":\"a=%s\"}]}"
+          "{\"traceId\":\"5b8efff798038103d269b633813fc60c\",\"spanId\":\"eee19b7ec3c1b174\",\"traceState\":"
+          "\"a=%s\"}]}"
           "]}]}]}" },
         { otlp_traces_json, TABLE_SPANS,
-          "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":\"5b8efff798038103d269b633813fc60c\","
-          "\"spanId\":\"eee19b7ec3c1b174\",\"startTimeUnixNano\":\"5\",\"endTimeUnixNano\":\"6\",\"name\":\"%s\"}]}]}]}" },
+          "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":"
+          "\"5b8efff798038103d269b633813fc60c\","
+          "\"spanId\":\"eee19b7ec3c1b174\",\"startTimeUnixNano\":\"5\",\"endTimeUnixNano\":\"6\",\"name\":\"%"
+          "s\"}]}]}]}" },
         { otlp_traces_json, TABLE_SPANS,
           "{\"resourceSpans\":[{\"scopeSpans\":[{\"scope\":{\"name\":\"%s\"},\"spans\":[{\"traceId\":"
           "\"5b8efff798038103d269b633813fc60c\",\"spanId\":\"eee19b7ec3c1b174\",\"startTimeUnixNano\":\"5\","

@@ -58,10 +58,17 @@ TEST(thresholds_are_read_as_the_specification_writes_them)
     static const struct {
         const char *state;
         double count;
-    } cases[] = { { "ot=th:8", 2 },          { "ot=th:0", 1 },           { "ot=th:fd70a3d70a3d71", 100 },
-                  { "ot=rv:1;th:e", 8 },     { "a=b, ot=th:c", 4 },      { "ot=th:", 1 },
-                  { "ot=th:xyz", 1 },        { "ot=th:123456789012345", 1 }, { "th:8", 1 },
-                  { "not=th:8", 1 },         { "", 1 } };
+    } cases[] = { { "ot=th:8", 2 },
+                  { "ot=th:0", 1 },
+                  { "ot=th:fd70a3d70a3d71", 100 },
+                  { "ot=rv:1;th:e", 8 },
+                  { "a=b, ot=th:c", 4 },
+                  { "ot=th:", 1 },
+                  { "ot=th:xyz", 1 },
+                  { "ot=th:123456789012345", 1 },
+                  { "th:8", 1 },
+                  { "not=th:8", 1 },
+                  { "", 1 } };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         EXPECT(fabs(sampling_adjusted_count(str_of(cases[i].state)) - cases[i].count) < 1e-9);
 }
@@ -142,7 +149,8 @@ static int admin(struct store *s, enum store_admin what, const void *arg, struct
     return OK;
 }
 
-static void write_span(const struct sampling *s, uint8_t trace, int64_t age_s, int64_t duration, uint8_t status)
+static void write_span(const struct sampling *s, uint8_t trace, int64_t age_s, int64_t duration,
+                       uint8_t status)
 {
     struct arena a = ARENA_INIT(1 << 20);
     struct records records;
@@ -196,12 +204,12 @@ TEST(traces_that_nothing_keeps_go_after_the_wait)
     struct err e = ERR_INIT;
     write_span(&conf, 1, 90, 10, 0);
     write_span(&conf, 2, 90, 10, 0);
-    write_span(&conf, 2, 89, 10, 2);         /* an error keeps both */
+    write_span(&conf, 2, 89, 10, 2); /* an error keeps both */
     write_span(&conf, 3, 90, 10, 0);
-    write_span(&conf, 3, 5, 2 * SECOND, 0);  /* slow, and later than what is decided */
+    write_span(&conf, 3, 5, 2 * SECOND, 0); /* slow, and later than what is decided */
     write_span(&conf, 4, 90, SPAN_UNFINISHED, 0);
-    write_span(&conf, 5, 30, 10, 0);         /* not yet */
-    write_span(NULL, 6, 90, 10, 0);          /* from before sampling was turned on */
+    write_span(&conf, 5, 30, 10, 0); /* not yet */
+    write_span(NULL, 6, 90, 10, 0);  /* from before sampling was turned on */
     EXPECT(sampling_run_once(run, NOW_MS, &e) == 1);
     EXPECT(went[1] && !went[2] && !went[3] && !went[4] && !went[5] && !went[6]);
 }

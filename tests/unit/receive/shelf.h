@@ -59,9 +59,7 @@ static const struct store_ops shelf_ops = { .write = shelf_write };
 
 static inline void shelf_init(struct shelf *s)
 {
-    *s = (struct shelf){ .store.ops = &shelf_ops,
-                         .text = BUF_INIT(256 << 20),
-                         .bytes = BUF_INIT(256 << 20) };
+    *s = (struct shelf){ .store.ops = &shelf_ops, .text = BUF_INIT(256 << 20), .bytes = BUF_INIT(256 << 20) };
     pthread_mutex_init(&s->mu, NULL);
 }
 

@@ -205,9 +205,12 @@ TEST(a_line_without_end_is_cut)
 
 TEST(mistakes_name_their_line)
 {
-    static const char *const bad[] = { "- {}", "- { paths: 7 }", "- { paths: [a], format: xml }",
+    static const char *const bad[] = { "- {}",
+                                       "- { paths: 7 }",
+                                       "- { paths: [a], format: xml }",
                                        "- { paths: [a], from: middle }",
-                                       "- { paths: [a], multiline_start: '(' }", "{ a: b }" };
+                                       "- { paths: [a], multiline_start: '(' }",
+                                       "{ a: b }" };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct tail_conf *conf;
         struct yaml *root;
