@@ -279,7 +279,8 @@ async function grpcRefusals(otel, server) {
         [metrics, gaugeProto(Date.now() + 3600_000), 0, 'future'],
         [metrics, Buffer.alloc(0), 0, ''],
         [metrics, gaugeProto(Date.now()), 0, ''],
-        ['logs.v1.LogsService', Buffer.alloc(0), 12, ''],
+        ['logs.v1.LogsService', Buffer.alloc(0), 0, ''],
+        ['profiles.v1development.ProfilesService', Buffer.alloc(0), 12, ''],
     ];
     for (const [service, message, code, text] of cases) {
         const r = await call(otel, server, service, message);
