@@ -1,9 +1,8 @@
 /* cipher.c - see cipher.h; AES, GCM, HKDF and random bytes are GnuTLS's.
  *
- *     head:        | "VDCIPHER" | version u8: 1 | zeros 3 | salt 32 | check 16 | crc32c u32 of the 60 before
- * | data key:    HKDF-SHA-256(key file, salt, "vedette data"), 32 bytes check:       HKDF-SHA-256(key file,
- * salt, "vedette check"), 16 bytes place:       | what u8 | kind u8 | zeros 6 | file u64 | at u64 |
- * little-endian; the additional data
+ *     head:        | "VDCIPHER" | version u32: 1 | salt 32 | data key, sealed 60 | crc32c u32 of the 104 before |
+ *     wrapping:    HKDF-SHA-256(key file, salt, "vedette wrap"), 32 bytes; the head's first 44 are additional data
+ *     place:       | what u8 | kind u8 | form u8 | zero u8 | length u32 | file u64 | at u64 |   additional data
  *
  * Nonces are numbers of 96 bits counted up from a random one that each struct cipher draws. Within one
  * opening none can come twice; two openings that seal 2^40 times each meet with a chance of 2^-55. (A random
@@ -33,12 +32,13 @@
 #define MAGIC       "VDCIPHER"
 #define VERSION     1
 #define SALT_BYTES  32
-#define CHECK_BYTES 16
+#define FIXED_BYTES 44u /* of the head, before the sealed key */
 #define NONCE_BYTES 12
 #define TAG_BYTES   16
 #define PLACE_BYTES 24
 
 struct cipher {
+    atomic_uint refs;
     uint8_t key[CIPHER_KEY_BYTES]; /* of the data */
     uint64_t first_low;            /* the nonce counted from */
     uint32_t first_high;
@@ -123,20 +123,41 @@ static int failed(struct err *e, const char *what, int rc)
 }
 
 static int derive(const uint8_t key[CIPHER_KEY_BYTES], const uint8_t salt[SALT_BYTES],
-                  uint8_t data[CIPHER_KEY_BYTES], uint8_t check_value[CHECK_BYTES], struct err *e)
+                  uint8_t wrapping[CIPHER_KEY_BYTES], struct err *e)
 {
     uint8_t secret[32]; /* SHA-256's */
     gnutls_datum_t k = { (unsigned char *)(uintptr_t)key, CIPHER_KEY_BYTES };
     gnutls_datum_t s = { (unsigned char *)(uintptr_t)salt, SALT_BYTES };
     gnutls_datum_t between = { secret, sizeof secret };
-    gnutls_datum_t for_data = { (unsigned char *)(uintptr_t) "vedette data", 12 };
-    gnutls_datum_t for_check = { (unsigned char *)(uintptr_t) "vedette check", 13 };
+    gnutls_datum_t info = { (unsigned char *)(uintptr_t) "vedette wrap", 12 };
 
     int rc = gnutls_hkdf_extract(GNUTLS_MAC_SHA256, &k, &s, secret);
-    if (rc >= 0) rc = gnutls_hkdf_expand(GNUTLS_MAC_SHA256, &between, &for_data, data, CIPHER_KEY_BYTES);
-    if (rc >= 0) rc = gnutls_hkdf_expand(GNUTLS_MAC_SHA256, &between, &for_check, check_value, CHECK_BYTES);
+    if (rc >= 0) rc = gnutls_hkdf_expand(GNUTLS_MAC_SHA256, &between, &info, wrapping, CIPHER_KEY_BYTES);
     explicit_bzero(secret, sizeof secret);
-    return rc < 0 ? failed(e, "the data key", rc) : OK;
+    return rc < 0 ? failed(e, "the wrapping key", rc) : OK;
+}
+
+/* AES-256-GCM of the data key under the wrapping key; open: the other way round. */
+static int wrap(const uint8_t key[CIPHER_KEY_BYTES], const char *head, bool open,
+                uint8_t sealed[CIPHER_KEY_BYTES + CIPHER_OVERHEAD], uint8_t data[CIPHER_KEY_BYTES],
+                struct err *e)
+{
+    uint8_t wrapping[CIPHER_KEY_BYTES];
+    gnutls_datum_t k = { wrapping, sizeof wrapping };
+    gnutls_aead_cipher_hd_t aead;
+    size_t n = open ? CIPHER_KEY_BYTES : CIPHER_KEY_BYTES + TAG_BYTES;
+    int rc = derive(key, (const uint8_t *)head + FIXED_BYTES - SALT_BYTES, wrapping, e);
+    if (rc < 0) return rc;
+    check(gnutls_aead_cipher_init(&aead, GNUTLS_CIPHER_AES_256_GCM, &k) >= 0);
+    rc = open ? gnutls_aead_cipher_decrypt(aead, sealed, NONCE_BYTES, head, FIXED_BYTES, TAG_BYTES,
+                                           sealed + NONCE_BYTES, CIPHER_KEY_BYTES + TAG_BYTES, data, &n)
+              : gnutls_aead_cipher_encrypt(aead, sealed, NONCE_BYTES, head, FIXED_BYTES, TAG_BYTES, data,
+                                           CIPHER_KEY_BYTES, sealed + NONCE_BYTES, &n);
+    gnutls_aead_cipher_deinit(aead);
+    explicit_bzero(wrapping, sizeof wrapping);
+    if (rc < 0 && open)
+        return err_set(e, ERR_RANGE, "encryption: this is not the key that the store was made with");
+    return rc < 0 ? failed(e, "wrapping the data key", rc) : OK;
 }
 
 static int cipher_start(struct cipher *c, struct err *e)
@@ -149,48 +170,37 @@ static int cipher_start(struct cipher *c, struct err *e)
     return OK;
 }
 
-int cipher_create(const uint8_t key[CIPHER_KEY_BYTES], struct buf *head, struct cipher **out, struct err *e)
+/* Append the head of a store whose data key is `data`: a fresh salt and nonce each time. */
+static int head_put(const uint8_t key[CIPHER_KEY_BYTES], uint8_t data[CIPHER_KEY_BYTES], struct buf *head,
+                    struct err *e)
 {
-    struct cipher *c = mem_alloc_zero(sizeof *c);
-    uint8_t salt[SALT_BYTES], check_value[CHECK_BYTES];
-    size_t start = head->n;
+    uint8_t salt[SALT_BYTES], sealed[CIPHER_KEY_BYTES + CIPHER_OVERHEAD];
+    struct buf own = BUF_INIT(CIPHER_HEAD_BYTES);
     int rc = gnutls_rnd(GNUTLS_RND_KEY, salt, sizeof salt);
-    if (rc < 0) {
-        rc = failed(e, "random bytes", rc);
-        goto done;
-    }
-    if ((rc = derive(key, salt, c->key, check_value, e)) < 0) goto done;
-    if ((rc = cipher_start(c, e)) < 0) goto done;
+    if (rc >= 0) rc = gnutls_rnd(GNUTLS_RND_NONCE, sealed, NONCE_BYTES);
+    if (rc < 0) return failed(e, "random bytes", rc);
 
-    buf_cs(head, MAGIC);
-    buf_u32le(head, VERSION);
-    buf_add(head, salt, sizeof salt);
-    buf_add(head, check_value, sizeof check_value);
-    if (!head->full) buf_u32le(head, crc32c(0, head->p + start, head->n - start));
-    if (head->full) rc = err_set(e, ERR_LIMIT, "encryption: no room for the head");
-done:
-    if (rc < 0) {
-        cipher_free(c);
-        return rc;
-    }
-    *out = c;
-    return OK;
+    buf_cs(&own, MAGIC);
+    buf_u32le(&own, VERSION);
+    buf_add(&own, salt, sizeof salt);
+    rc = wrap(key, own.p, false, sealed, data, e);
+    buf_add(&own, sealed, sizeof sealed);
+    buf_u32le(&own, crc32c(0, own.p, own.n));
+    if (rc == OK) buf_str(head, buf_view(&own));
+    if (rc == OK && head->full) rc = err_set(e, ERR_LIMIT, "encryption: no room for the head");
+    buf_release(&own);
+    return rc;
 }
 
-/* Takes the same time wherever they differ. */
-static bool same_secret(const uint8_t *a, const uint8_t *b, size_t n)
+static int head_get(const uint8_t key[CIPHER_KEY_BYTES], struct str head, uint8_t data[CIPHER_KEY_BYTES],
+                    struct err *e)
 {
-    unsigned differs = 0;
-    for (size_t i = 0; i < n; i++) differs |= a[i] ^ b[i];
-    return differs == 0;
-}
-
-static int cipher_check(struct cipher *c, const uint8_t key[CIPHER_KEY_BYTES], struct str head, struct err *e)
-{
+    uint8_t sealed[CIPHER_KEY_BYTES + CIPHER_OVERHEAD];
     struct bytes b = bytes_of(head);
     struct str magic = bytes_take(&b, 8);
     uint32_t version = bytes_u32(&b);
-    struct str salt = bytes_take(&b, SALT_BYTES), stored = bytes_take(&b, CHECK_BYTES);
+    bytes_take(&b, SALT_BYTES);
+    struct str stored = bytes_take(&b, sizeof sealed);
     uint32_t crc = bytes_u32(&b);
     if (b.failed || bytes_left(&b) != 0 || !str_is(magic, MAGIC) ||
         crc32c(0, head.p, CIPHER_HEAD_BYTES - 4) != crc)
@@ -198,19 +208,23 @@ static int cipher_check(struct cipher *c, const uint8_t key[CIPHER_KEY_BYTES], s
                        "encryption: the store's head is damaged; nothing can be read without it");
     if (version != VERSION)
         return err_set(e, ERR_UNSUPPORTED, "encryption: version %u is not known", version);
-
-    uint8_t check_value[CHECK_BYTES];
-    int rc = derive(key, (const uint8_t *)salt.p, c->key, check_value, e);
-    if (rc < 0) return rc;
-    if (!same_secret(check_value, (const uint8_t *)stored.p, CHECK_BYTES))
-        return err_set(e, ERR_RANGE, "encryption: this is not the key that the store was made with");
-    return cipher_start(c, e);
+    memcpy(sealed, stored.p, sizeof sealed);
+    return wrap(key, head.p, true, sealed, data, e);
 }
 
-int cipher_open(const uint8_t key[CIPHER_KEY_BYTES], struct str head, struct cipher **out, struct err *e)
+static struct cipher *cipher_new(void)
 {
     struct cipher *c = mem_alloc_zero(sizeof *c);
-    int rc = cipher_check(c, key, head, e);
+    atomic_init(&c->refs, 1);
+    return c;
+}
+
+int cipher_create(const uint8_t key[CIPHER_KEY_BYTES], struct buf *head, struct cipher **out, struct err *e)
+{
+    struct cipher *c = cipher_new();
+    int rc = gnutls_rnd(GNUTLS_RND_KEY, c->key, sizeof c->key);
+    rc = rc < 0 ? failed(e, "random bytes", rc) : cipher_start(c, e);
+    if (rc == OK) rc = head_put(key, c->key, head, e);
     if (rc < 0) {
         cipher_free(c);
         return rc;
@@ -219,9 +233,38 @@ int cipher_open(const uint8_t key[CIPHER_KEY_BYTES], struct str head, struct cip
     return OK;
 }
 
+int cipher_open(const uint8_t key[CIPHER_KEY_BYTES], struct str head, struct cipher **out, struct err *e)
+{
+    struct cipher *c = cipher_new();
+    int rc = head_get(key, head, c->key, e);
+    if (rc == OK) rc = cipher_start(c, e);
+    if (rc < 0) {
+        cipher_free(c);
+        return rc;
+    }
+    *out = c;
+    return OK;
+}
+
+int cipher_rotate(const uint8_t key[CIPHER_KEY_BYTES], const uint8_t next[CIPHER_KEY_BYTES], struct str head,
+                  struct buf *fresh, struct err *e)
+{
+    uint8_t data[CIPHER_KEY_BYTES];
+    int rc = head_get(key, head, data, e);
+    if (rc == OK) rc = head_put(next, data, fresh, e);
+    explicit_bzero(data, sizeof data);
+    return rc;
+}
+
+struct cipher *cipher_ref(struct cipher *c)
+{
+    atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+    return c;
+}
+
 void cipher_free(struct cipher *c)
 {
-    if (c == NULL) return;
+    if (c == NULL || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) > 1) return;
     cipher_key_forget(c->key);
     mem_free(c);
 }
@@ -232,7 +275,7 @@ struct cipher_user *cipher_user_new(struct cipher *c)
 {
     struct cipher_user *u = mem_alloc_zero(sizeof *u);
     gnutls_datum_t key = { c->key, CIPHER_KEY_BYTES };
-    u->cipher = c;
+    u->cipher = cipher_ref(c);
     check(gnutls_aead_cipher_init(&u->aead, GNUTLS_CIPHER_AES_256_GCM, &key) >= 0);
     return u;
 }
@@ -241,6 +284,7 @@ void cipher_user_free(struct cipher_user *u)
 {
     if (u == NULL) return;
     gnutls_aead_cipher_deinit(u->aead);
+    cipher_free(u->cipher);
     mem_free(u);
 }
 
@@ -254,6 +298,8 @@ static void place_put(uint8_t p[PLACE_BYTES], const struct cipher_place *place)
     memset(p, 0, PLACE_BYTES);
     p[0] = (uint8_t)place->what;
     p[1] = place->kind;
+    p[2] = place->form;
+    for (int i = 0; i < 4; i++) p[4 + i] = (uint8_t)(place->length >> 8 * i);
     put_u64(p + 8, place->file);
     put_u64(p + 16, place->at);
 }

@@ -3,9 +3,9 @@
  *
  *     sealed:    | nonce 12 | as many bytes as there were | tag 16 |
  *
- * The key file's 32 bytes are never used themselves: with a salt of the store they become its data key (HKDF
- * with SHA-256). Salt and a value to check the key by are the store's head, kept beside the data; without it
- * nothing can be read. Where something lies (struct cipher_place) is authenticated with it.
+ * A store has one data key, drawn when it is made. It lies in the store's head, wrapped by a key that comes of
+ * the key file's 32 bytes and a salt (HKDF with SHA-256): another key file costs a new head, not a new store.
+ * Without the head nothing can be read. Where something lies (struct cipher_place) is authenticated with it.
  *
  * Threads: a struct cipher serves any; each thread seals and unseals with a user of its own. Bytes:
  * docs/format-cipher.md. */
@@ -16,7 +16,7 @@
 #include "base/err.h"
 
 #define CIPHER_KEY_BYTES  32u
-#define CIPHER_HEAD_BYTES 64u
+#define CIPHER_HEAD_BYTES 108u
 #define CIPHER_OVERHEAD   28u /* of sealed bytes over plain ones */
 
 /* 32 raw bytes or 64 hexadecimal digits, alone in a regular file that others may not read nor its group
@@ -31,7 +31,12 @@ struct cipher;
 int cipher_create(const uint8_t key[CIPHER_KEY_BYTES], struct buf *head, struct cipher **, struct err *);
 /* ERR_CORRUPT: the head is damaged; ERR_RANGE: the key is not the one of this store. */
 int cipher_open(const uint8_t key[CIPHER_KEY_BYTES], struct str head, struct cipher **, struct err *);
-void cipher_free(struct cipher *); /* after its users */
+/* The same data key under another key file; appended to `fresh`, which takes the head's place. Errors as above.
+ */
+int cipher_rotate(const uint8_t key[CIPHER_KEY_BYTES], const uint8_t next[CIPHER_KEY_BYTES], struct str head,
+                  struct buf *fresh, struct err *);
+struct cipher *cipher_ref(struct cipher *);
+void cipher_free(struct cipher *); /* one reference; gone with the last one, and with the last of its users */
 
 /* ---- sealing ---- */
 
@@ -43,6 +48,8 @@ struct cipher_place {
     uint8_t kind; /* of page, of record file; else 0 */
     uint64_t file,
         at; /* which file (a hash of its name within the store), where in it (offset, lsn, number) */
+    uint8_t form;    /* of page: how its body is compressed */
+    uint32_t length; /* of page: unwrapped */
 };
 
 struct cipher_user; /* one thread each */

@@ -139,7 +139,7 @@ static void frames_add(struct wal *w, struct str raw)
         size_t n = 0;
         do n += wal_record_size(str_make(raw.p + n, raw.n - n));
         while (n < raw.n && n < FRAME_RAW);
-        wal_frame_put(&w->unsynced, w->next_lsn++, str_make(raw.p, n));
+        wal_frame_put(&w->unsynced, w->next_lsn++, str_make(raw.p, n), w->user);
         raw = str_make(raw.p + n, raw.n - n);
     }
 }

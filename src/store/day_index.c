@@ -69,11 +69,12 @@ static int directory_read(struct day_index *d, const struct footer *f, struct bu
 {
     struct buf stored = BUF_INIT(SIZE_MAX / 4), page = BUF_INIT(DIRECTORY_PAGE_BYTES);
     struct page_unpacker *unpacker = page_unpacker_new();
+    page_unpacker_seal(unpacker, &d->seal);
     char *to = buf_room(&stored, f->directory_bytes + 1);
     int rc = file_read_at(d->fd, to, f->directory_bytes, f->directory_at, e);
     struct str left = str_make(to, f->directory_bytes);
     while (rc == OK && left.n > 0) {
-        rc = page_get(unpacker, &left, INDEX_DIRECTORY, &page, e);
+        rc = page_get_at(unpacker, &left, f->directory_at + f->directory_bytes - left.n, INDEX_DIRECTORY, &page, e);
         if (rc == OK && out->n + page.n > f->directory_raw)
             rc = err_set(e, ERR_CORRUPT, "longer than the footer says");
         if (rc == OK) buf_str(out, buf_view(&page));
@@ -208,6 +209,7 @@ int day_index_open(const char *path, struct day_index **out, struct err *e)
 
     struct day_index *d = mem_alloc_zero(sizeof *d);
     d->fd = fd;
+    d->seal = seal_of(path);
     d->arena = (struct arena)ARENA_INIT(SIZE_MAX);
     int rc = footer_read(d, &f, e);
     if (rc == OK) rc = directory_load(d, &f, e);

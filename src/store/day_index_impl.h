@@ -80,6 +80,7 @@ struct cached_page {
 
 struct day_index {
     int fd;
+    struct seal seal;
     uint32_t n_series, n_pairs, n_names;
     uint64_t postings_bytes; /* raw length of the stream */
     struct arena arena;      /* the directory's */

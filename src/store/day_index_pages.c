@@ -250,6 +250,7 @@ int day_index_pin(const struct day_index *index, uint32_t page, struct cached_pa
     pthread_mutex_unlock(&cache.mu);
 
     if (unpacker == NULL) unpacker = page_unpacker_new();
+    page_unpacker_seal(unpacker, &d->seal);
     int rc = load(d, page, unpacker, &c, e);
 
     pthread_mutex_lock(&cache.mu);

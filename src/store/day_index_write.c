@@ -82,6 +82,8 @@ static void rank_pairs(struct writer *w)
 
 static int flush(struct writer *w)
 {
+    size_t first = w->written == 0 ? DAY_INDEX_HEADER_BYTES : 0;
+    page_seal(w->packer, w->out.p + first, w->out.n - first, w->written + first);
     int rc = file_write(w->fd, w->out.p, w->out.n, w->e);
     w->written += w->out.n;
     buf_clear(&w->out);
@@ -347,10 +349,12 @@ static int put_directory(struct writer *w)
         buf_add(&w->raw, directory.p + i, MIN(DIRECTORY_PAGE_BYTES, directory.n - i));
         rc = put_page(w, INDEX_DIRECTORY, NULL);
     }
-    footer_make(w, at, w->written + w->out.n, directory.n, footer);
-    buf_add(&w->out, footer, sizeof footer);
+    if (rc == OK) rc = flush(w);
+    footer_make(w, at, w->written, directory.n, footer);
+    if (rc == OK) rc = file_write(w->fd, footer, sizeof footer, w->e);
+    w->written += sizeof footer;
     buf_release(&directory);
-    return rc == OK ? flush(w) : rc;
+    return rc;
 }
 
 /* ---- all together ---- */
@@ -393,6 +397,8 @@ int index_build_write(struct index_build *b, const char *path, uint64_t *bytes, 
     w.fd = file_open(path, O_WRONLY | O_CREAT | O_EXCL, e);
     if (w.fd < 0) return w.fd;
     w.packer = page_packer_new(ZSTD_LEVEL);
+    struct seal seal = seal_of(path);
+    page_packer_seal(w.packer, &seal);
     int rc = write_all(&w), closed = file_close(w.fd, rc < 0 ? NULL : e);
     if (rc == OK) rc = closed;
     if (rc < 0)

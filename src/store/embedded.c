@@ -11,13 +11,14 @@
 #include "base/mem.h"
 #include "base/stat.h"
 #include "store/engine.h"
+#include "store/seal.h"
 
 #define RECORDS_MAX (1ull << 30)
 
 static uint64_t engine_caps(struct store *s)
 {
     (void)s;
-    return STORE_HAS_EXEMPLARS;
+    return STORE_HAS_EXEMPLARS | STORE_HAS_SUMMARY;
 }
 
 /* ---- status ---- */
@@ -145,6 +146,7 @@ static void engine_free(struct engine *s)
     catalog_close(s->catalog);
     registry_free(s->registry);
     extras_release(s);
+    if (s->is_sealed) seal_close(s->dir);
     if (s->lock_fd >= 0) file_close(s->lock_fd, NULL);
     arena_release(&s->scratch);
     buf_release(&s->records);
@@ -186,6 +188,8 @@ static const struct store_ops ops = {
     .view_open = view_do_open,
     .view_close = view_do_close,
     .series = view_do_series,
+    .summarize = view_do_summarize,
+    .cover = view_do_cover,
     .scan = view_do_scan,
     .label_names = view_do_label_names,
     .label_values = view_do_label_values,
@@ -281,16 +285,39 @@ static int make_directories(struct engine *s, struct err *e)
     return file_sync_dir(path, e);
 }
 
+static int open_seal(struct engine *s, struct err *e)
+{
+    int rc = seal_open(s->dir, s->conf.key_file, !s->conf.read_only, e);
+    s->is_sealed = rc == OK && s->conf.key_file != NULL;
+    s->conf.key_file = NULL; /* the caller's string */
+    return rc;
+}
+
 static int take_directory(struct engine *s, struct err *e)
 {
     char path[4200];
     if (s->conf.read_only)
-        return file_exists(s->dir) ? OK : err_set(e, ERR_FIND, "data directory %s is not there", s->dir);
+        return file_exists(s->dir) ? open_seal(s, e)
+                                   : err_set(e, ERR_FIND, "data directory %s is not there", s->dir);
     int rc = file_mkdirs(s->dir, e);
     if (rc < 0) return rc;
     snprintf(path, sizeof path, "%s/lock", s->dir);
     s->lock_fd = file_lock(path, e);
-    return s->lock_fd < 0 ? s->lock_fd : make_directories(s, e);
+    if (s->lock_fd < 0) return s->lock_fd;
+    rc = open_seal(s, e); /* the head of its cipher is in a store before anything else */
+    return rc < 0 ? rc : make_directories(s, e);
+}
+
+int embedded_rotate_key(const char *dir, const char *key_file, const char *next_key_file, struct err *e)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%s/lock", dir);
+    if (!seal_is_needed(dir)) return err_set(e, ERR_FIND, "encryption: %s is no encrypted store", dir);
+    int fd = file_lock(path, e);
+    if (fd < 0) return fd;
+    int rc = seal_rotate(dir, key_file, next_key_file, e);
+    file_close(fd, NULL);
+    return rc;
 }
 
 int embedded_open(const struct embedded_conf *conf, struct store **out, struct err *e)

@@ -7,6 +7,8 @@ struct embedded_conf {
     const char *dir;
     int64_t retention_ms;     /* of metrics; 0 = for ever */
     uint64_t retention_bytes; /* of all tables together: the oldest days go first; 0 = no limit */
+    bool tier_5m, tier_1h;        /* summaries of closed days by 5 minutes and by hours: tier.h */
+    int64_t retention_rollups_ms; /* of these; 0 = for ever */
     int64_t retention_logs_ms, retention_spans_ms;                                 /* 0 = for ever */
     uint64_t retention_metrics_bytes, retention_logs_bytes, retention_spans_bytes; /* of each; 0 = no limit */
     size_t head_bytes;   /* memory for rows not yet in files: half of it fills while the other is flushed; 0 =
@@ -17,13 +19,18 @@ struct embedded_conf {
     uint64_t min_free_bytes;    /* writes are refused below; 0 = 64 MiB */
     bool read_only;             /* fsck, query --data: no lock, no writes */
     uint64_t wal_segment_bytes; /* of the log, reserved in advance; less on a small disk; 0 = 64 MiB */
+    const char *key_file;       /* encryption at rest (docs/encryption.md); NULL: none */
     int64_t wal_retry_ms;       /* after the disk has refused the log; 0 = 1000 */
 };
 
 int embedded_open(const struct embedded_conf *, struct store **out, struct err *);
 
+/* The key of an encrypted store exchanged: the store is not rewritten, only what its own key is wrapped in. Not
+ * while it is open. */
+int embedded_rotate_key(const char *dir, const char *key_file, const char *next_key_file, struct err *);
+
 /* Verify every checksum and every promise of the format. Calls line() once per finding and once per file
- * checked. */
+ * checked. An encrypted store without its key: checksums only. */
 struct fsck_report {
     uint64_t files, bytes, parts, rows, damaged;
 };

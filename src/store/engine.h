@@ -6,6 +6,7 @@
  *     flush_records.c  its logs and spans -> a part a day and table
  *     view.c      a moment: files and heads; which series    any thread
  *     scan.c      rows of series out of a view               any thread
+ *     tier_build.c, tier_scan.c  summaries of days, and of series out of a view
  *     record_view.c, record_scan.c  logs and spans out of a view
  *     compact.c   parts -> fewer parts                       merge thread
  *     extras.c    exemplars and metadata                   any thread
@@ -76,6 +77,7 @@ struct engine {
     char *dir;
     size_t flush_bytes; /* the head is flushed beyond */
     int lock_fd;
+    bool is_sealed; /* seal.h knows it by us */
 
     struct registry *registry;
     struct wal *wal; /* NULL when read-only */
@@ -230,6 +232,11 @@ int view_do_series(struct store_view *, struct call *, const struct matcher *, s
                    struct series_set *, struct err *);
 int view_do_scan(struct store_view *, struct call *, const struct series_ref *, size_t n, int64_t from_ms,
                  int64_t to_ms, series_sink *, void *ctx, struct err *);
+/* tier_scan.c */
+int view_do_summarize(struct store_view *, struct call *, const struct series_ref *, size_t n,
+                      const struct summary_grid *, uint32_t fields, summary_sink *, void *ctx, struct err *);
+void view_do_cover(struct store_view *, int64_t from_ms, int64_t to_ms, int64_t width_ms,
+                   struct summary_cover *);
 int view_do_label_names(struct store_view *, struct call *, const struct matcher *, size_t n, size_t limit,
                         struct str **out, size_t *n_out, struct err *);
 int view_do_label_values(struct store_view *, struct call *, struct str name, const struct matcher *,

@@ -1,6 +1,7 @@
 /* manifest.c - see manifest.h.
  *
  *     "VDMANIF1" | record ...        record: | length u32 | crc32c u32 | ops, `length` bytes |
+ *     the top bit of length: ops are sealed, CIPHER_OVERHEAD longer; their place is the record's offset
  *     op: kind u8, then fixed fields by kind: see `enum op`
  *
  * Always true: what `state` says was applied, in order, from records that were synced; `is_torn` is set from
@@ -19,12 +20,14 @@
 #include "base/mem.h"
 #include "store/bytes.h"
 #include "store/crc32c.h"
+#include "store/seal.h"
 #include "store/table.h"
 
 #define MAGIC              "VDMANIF1"
 #define MANIFEST_BYTES_MAX (256u << 20)
 #define REWRITE_LEAST      (64u << 10)
 #define RECORD_HEAD        8
+#define SEALED             0x80000000u /* of length */
 #define ADD_BYTES          19 /* of one file in a record */
 
 enum op {
@@ -195,23 +198,54 @@ static bool read_op(struct bytes *b, struct manifest_state *s)
     return !b->failed;
 }
 
-void manifest_parse(struct str text, struct manifest_state *s)
+static struct cipher_place place_at(uint64_t offset)
 {
+    return (struct cipher_place){ .what = CIPHER_MANIFEST, .at = offset };
+}
+
+static bool apply_ops(struct str payload, struct manifest_state *s)
+{
+    struct bytes ops = bytes_of(payload);
+    while (bytes_left(&ops) > 0)
+        if (!read_op(&ops, s)) return false;
+    return true;
+}
+
+/* ERR_RANGE: a sealed record, and no user. */
+static int parse(struct str text, struct cipher_user *user, struct manifest_state *s)
+{
+    struct buf plain = BUF_INIT(MANIFEST_BYTES_MAX);
+    int rc = OK;
     struct bytes b = bytes_of(text);
     s->is_damaged = true;
-    if (!str_is(bytes_take(&b, strlen(MAGIC)), MAGIC)) return;
+    if (!str_is(bytes_take(&b, strlen(MAGIC)), MAGIC)) return OK;
 
     s->bytes = strlen(MAGIC);
-    while (bytes_left(&b) > 0) {
-        uint32_t n = bytes_u32(&b), crc = bytes_u32(&b);
+    bool ok = true;
+    while (ok && bytes_left(&b) > 0) {
+        uint32_t length = bytes_u32(&b), n = length & ~SEALED, crc = bytes_u32(&b);
+        bool is_sealed = length & SEALED;
         struct str payload = bytes_take(&b, n);
-        if (b.failed || n == 0 || crc32c(0, payload.p, payload.n) != crc) return;
-        struct bytes ops = bytes_of(payload);
-        while (bytes_left(&ops) > 0)
-            if (!read_op(&ops, s)) return;
-        s->bytes += RECORD_HEAD + n;
+        ok = !b.failed && n > 0 && crc32c(0, payload.p, payload.n) == crc;
+        if (ok && is_sealed && user == NULL) rc = ERR_RANGE;
+        ok = ok && is_sealed == (user != NULL);
+        if (ok && is_sealed) {
+            struct cipher_place place = place_at(s->bytes);
+            buf_clear(&plain);
+            ok = cipher_unseal(user, &place, payload, &plain, NULL) == OK;
+            payload = buf_view(&plain);
+        }
+        ok = ok && apply_ops(payload, s);
+        if (ok) s->bytes += RECORD_HEAD + n;
     }
-    s->is_damaged = false;
+    s->is_damaged = !ok;
+    buf_release(&plain);
+    return rc;
+}
+
+void manifest_parse(struct str text, struct manifest_state *s)
+{
+    (void)parse(text, NULL, s);
 }
 
 static int load_from(const char *dir, const char *name, struct manifest_state *s, struct err *e)
@@ -220,7 +254,10 @@ static int load_from(const char *dir, const char *name, struct manifest_state *s
     struct buf text = BUF_INIT(MANIFEST_BYTES_MAX);
     snprintf(path, sizeof path, "%s/%s", dir, name);
     int rc = file_slurp(path, &text, e);
-    if (rc == OK) manifest_parse(buf_view(&text), s);
+    struct cipher_user *user = seal_user(path);
+    if (rc == OK && (rc = parse(buf_view(&text), user, s)) < 0)
+        err_set(e, rc, "%s is encrypted, and there is no " SEAL_HEAD_FILE " file to read it with", path);
+    cipher_user_free(user);
     buf_release(&text);
     return rc;
 }
@@ -243,7 +280,8 @@ struct manifest {
     char *dir;
     struct manifest_state state;
     int fd;
-    uint64_t bytes; /* of the file */
+    struct cipher_user *user; /* NULL: not sealed */
+    uint64_t bytes;           /* of the file */
     bool is_torn;
 };
 
@@ -257,7 +295,9 @@ static void put_file(struct buf *b, enum op op, const struct file_id *f)
     if (op == OP_ADD) buf_u8(b, f->is_final);
 }
 
-static void put_record(struct buf *out, const struct manifest_edit *x, uint64_t next_sequence)
+/* `out` goes to offset `at` of the manifest. */
+static void put_record(struct buf *out, uint64_t at, struct cipher_user *user, const struct manifest_edit *x,
+                       uint64_t next_sequence)
 {
     struct buf ops = BUF_INIT(MANIFEST_BYTES_MAX);
     for (size_t i = 0; i < x->n_drop; i++) put_file(&ops, OP_DROP, &x->drop[i]);
@@ -278,13 +318,18 @@ static void put_record(struct buf *out, const struct manifest_edit *x, uint64_t 
     buf_u8(&ops, OP_SEQUENCE);
     buf_u64le(&ops, next_sequence);
 
-    buf_u32le(out, (uint32_t)ops.n);
-    buf_u32le(out, crc32c(0, ops.p, ops.n));
-    buf_str(out, buf_view(&ops));
+    struct buf sealed = BUF_INIT(MANIFEST_BYTES_MAX);
+    struct cipher_place place = place_at(at + out->n);
+    if (user) cipher_seal(user, &place, buf_view(&ops), &sealed);
+    struct str payload = buf_view(user ? &sealed : &ops);
+    buf_u32le(out, (uint32_t)payload.n | (user ? SEALED : 0));
+    buf_u32le(out, crc32c(0, payload.p, payload.n));
+    buf_str(out, payload);
+    buf_release(&sealed);
     buf_release(&ops);
 }
 
-static void put_whole(struct buf *out, const struct manifest_state *s)
+static void put_whole(struct buf *out, struct cipher_user *user, const struct manifest_state *s)
 {
     struct manifest_edit all = { .add = s->files,
                                  .n_add = s->n,
@@ -293,16 +338,18 @@ static void put_whole(struct buf *out, const struct manifest_state *s)
                                  .next_metric_no = s->next_metric_no,
                                  .records_floor = s->records_floor };
     buf_cs(out, MAGIC);
-    put_record(out, &all, s->next_sequence);
+    put_record(out, 0, user, &all, s->next_sequence);
 }
 
 int manifest_write(const char *dir, const struct manifest_state *s, struct err *e)
 {
     char path[4096];
     struct buf text = BUF_INIT(MANIFEST_BYTES_MAX);
-    put_whole(&text, s);
     snprintf(path, sizeof path, "%s/MANIFEST", dir);
+    struct cipher_user *user = seal_user(path);
+    put_whole(&text, user, s);
     int rc = file_replace(path, buf_view(&text), e);
+    cipher_user_free(user);
     buf_release(&text);
     return rc;
 }
@@ -348,6 +395,7 @@ int manifest_open(const char *dir, struct manifest_state *s, struct manifest **o
     m->is_torn = s->is_damaged;
     *s = (struct manifest_state){ 0 };
     snprintf(path, sizeof path, "%s/MANIFEST", dir);
+    m->user = seal_user(path);
 
     m->fd = m->is_torn ? -1 : file_open(path, O_WRONLY, e);
     int rc = m->is_torn ? rewrite(m, e) : MIN(m->fd, 0);
@@ -366,6 +414,7 @@ void manifest_close(struct manifest *m)
     if (m == NULL) return;
     if (m->fd >= 0) file_close(m->fd, NULL);
     manifest_state_release(&m->state);
+    cipher_user_free(m->user);
     mem_free(m->dir);
     mem_free(m);
 }
@@ -393,7 +442,7 @@ int manifest_apply(struct manifest *m, const struct manifest_edit *x, struct err
     if (rc < 0) return rc;
 
     struct buf record = BUF_INIT(MANIFEST_BYTES_MAX);
-    put_record(&record, x, sequence_after(&m->state, x));
+    put_record(&record, m->bytes, m->user, x, sequence_after(&m->state, x));
     rc = file_write_at(m->fd, record.p, record.n, m->bytes, e);
     if (rc == OK) rc = file_sync(m->fd, e);
     if (rc == OK) {

@@ -15,7 +15,14 @@
 #include "model/record.h"
 
 /* On disk: never renumber. What differs between them: table.h. */
-enum file_kind { FILE_PART = 1, FILE_INDEX = 2, FILE_LOGS = 3, FILE_SPANS = 4 };
+enum file_kind {
+    FILE_PART = 1,
+    FILE_INDEX = 2,
+    FILE_LOGS = 3,
+    FILE_SPANS = 4,
+    FILE_TIER_5M = 5, /* summaries: tier.h */
+    FILE_TIER_1H = 6,
+};
 
 /* Names a file: <dir>/<table>/<YYYYMMDD>/<level>-<sequence>.part or .idx */
 struct file_id {
@@ -53,9 +60,10 @@ struct manifest_edit {
     uint64_t records_floor;
 };
 
-/* Apply every good record of bytes. Returns OK also for damage: see is_damaged. */
+/* Apply every good record of bytes, which are not sealed. See is_damaged. */
 void manifest_parse(struct str bytes, struct manifest_state *);
-/* Read <dir>/MANIFEST, or the previous one when it cannot be read at all. Only disk errors are errors. */
+/* Read <dir>/MANIFEST, or the previous one when it cannot be read at all. Only disk errors are errors, and a
+ * manifest that is sealed when the store's key is not here: ERR_RANGE. */
 int manifest_load(const char *dir, struct manifest_state *, struct err *);
 
 struct manifest;

@@ -248,7 +248,7 @@ int metadata_store_save(struct metadata_store *s, const char *path, struct err *
     s->dirty = false;
     pthread_mutex_unlock(&s->mu);
 
-    int rc = dirty ? file_replace(path, buf_view(&file), e) : OK;
+    int rc = dirty ? record_file_write(path, buf_view(&file), e) : OK;
     if (rc < 0) {
         pthread_mutex_lock(&s->mu);
         s->dirty = true;

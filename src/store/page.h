@@ -5,16 +5,23 @@
  * Little-endian. The checksum covers the first 12 bytes and the body, so a flipped bit anywhere is
  * noticed. `wrap` says how the body is compressed; a page that would not shrink is stored as it is.
  * Readers trust nothing: every length is checked against what is there and against the caller's
- * ceiling before memory is taken. Bytes: docs/format-part.md. */
+ * ceiling before memory is taken.
+ *
+ * In a store with a cipher pages are sealed: bit 0x80 of wrap, stored_len is CIPHER_OVERHEAD more, and the
+ * checksum covers what is sealed, so that damage is found without the key. A page's place is bound into its
+ * seal (seal.h), so it can be sealed only when that is known: page_put leaves room, page_seal fills it, right
+ * before the bytes are written. Bytes: docs/format-part.md. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "store/seal.h"
 
 #define PAGE_HEAD_BYTES 16
 #define PAGE_RAW_MAX    (64u << 20) /* no page of ours is larger */
+#define PAGE_OVERHEAD   (PAGE_HEAD_BYTES + CIPHER_OVERHEAD) /* what a page takes beyond its raw bytes, at most */
 
 /* On disk: never renumber. */
 enum page_kind {
@@ -42,16 +49,24 @@ struct page_packer; /* compression state and scratch, reused from page to page; 
 /* level: below 0 stores as is, 0 is LZ4, 1..19 is zstd. */
 struct page_packer *page_packer_new(int level);
 void page_packer_free(struct page_packer *);
+/* Pages put from now on are for this file, and to be sealed when it is. */
+void page_packer_seal(struct page_packer *, const struct seal *);
 
 /* Append raw to out as one page. raw.n <= PAGE_RAW_MAX. (out->full tells when out's ceiling was
  * hit.) */
 void page_put(struct page_packer *, struct buf *out, uint8_t kind, struct str raw);
+
+/* Seal pages that lie end to end and are about to be written at `at` of the packer's file; nothing to do when
+ * that is not sealed. Once only. */
+void page_seal(struct page_packer *, char *pages, size_t n, uint64_t at);
 
 /* ---- reading ---- */
 
 struct page_unpacker; /* likewise; one thread each */
 struct page_unpacker *page_unpacker_new(void);
 void page_unpacker_free(struct page_unpacker *);
+/* Pages read from now on are of this file. */
+void page_unpacker_seal(struct page_unpacker *, const struct seal *);
 
 /* Bytes of the page that starts `in` (head and body), by its head alone; 0 when in is too short for
  * a head. */
@@ -61,6 +76,9 @@ uint64_t page_bytes(struct str in);
  * ceiling for raw bytes). *in steps past the page. ERR_CORRUPT for anything that is not a whole,
  * sound page of this kind, ERR_LIMIT above the ceiling. */
 int page_get(struct page_unpacker *, struct str *in, uint8_t kind, struct buf *out, struct err *);
+/* The same of bytes that were read from `at` of the unpacker's file, which may be sealed. */
+int page_get_at(struct page_unpacker *, struct str *in, uint64_t at, uint8_t kind, struct buf *out,
+                struct err *);
 
 /* Like page_get for a page of exactly n bytes (head and body) at offset `at` of a file. */
 int page_read(struct page_unpacker *, int fd, uint64_t at, size_t n, uint8_t kind, struct buf *out,
@@ -68,3 +86,10 @@ int page_read(struct page_unpacker *, int fd, uint64_t at, size_t n, uint8_t kin
 
 /* Checksum and head only, nothing unwrapped; *in steps past the page. */
 int page_check(struct str *in, uint8_t kind, struct err *);
+/* Likewise, of whatever kind. */
+int page_check_any(struct str *in, struct err *);
+
+/* Append pages that lie end to end at `at` of the unpacker's file as page_put would have: compressed as they
+ * are, to be sealed for the packer's file. */
+int page_copy(struct page_packer *, struct page_unpacker *, struct str pages, uint64_t at, struct buf *out,
+              struct err *);

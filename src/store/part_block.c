@@ -1,7 +1,7 @@
 /* part_block.c - a block of runs as bytes and back.
  *
  *     runs page:    | runs << 1 | has times page: varint | one entry per run |
- *     entry:        | flags u8 | key | rows unless SAME_ROWS | times | value bytes |   all varints
+ *     entry:        | flags u8 | field u8 of summaries | key | rows unless SAME_ROWS | times | value bytes |   all varints
  *     times page:   the vectors that are not evenly spaced, as integer columns, one after the other
  *     values page:  each run's column, one after the other
  *
@@ -133,9 +133,9 @@ static void put_values(struct block_builder *b, const struct run *r)
 {
     size_t before = b->values.n;
     switch (r->kind) {
-    case ROW_FLOAT: column_put_doubles(&b->values, r->value, r->n); break;
     case ROW_START: column_put_ints(&b->values, r->start_ms, r->n); break;
     case ROW_HISTOGRAM: hist_column_put(&b->values, r->hist, r->n); break;
+    default: column_put_doubles(&b->values, r->value, r->n); break;
     }
     buf_varint(&b->runs, b->values.n - before);
 }
@@ -171,8 +171,10 @@ void block_builder_add(struct block_builder *b, const struct run *r)
     bool even = fresh && evenly_spaced(r->time_ms, r->n);
     enum times times = fresh ? (even ? EVEN : NEW) : vector == b->last_vector ? AGAIN : EARLIER;
 
-    buf_u8(&b->runs, (uint8_t)((int)r->kind | (same_metric ? SAME_METRIC : 0) | (same_rows ? SAME_ROWS : 0) |
-                               (int)times << TIMES_SHIFT));
+    buf_u8(&b->runs,
+           (uint8_t)((int)MIN(r->kind, ROW_SUMMARY) | (same_metric ? SAME_METRIC : 0) |
+                     (same_rows ? SAME_ROWS : 0) | (int)times << TIMES_SHIFT));
+    if (r->kind >= ROW_SUMMARY) buf_u8(&b->runs, (uint8_t)(r->kind - ROW_SUMMARY));
     put_key(b, r->key, same_metric);
     if (!same_rows) buf_varint(&b->runs, r->n);
     if (fresh)
@@ -301,6 +303,14 @@ static bool walk_times(struct walk *w, struct block_view *v, enum times times)
     return w->vector < v->n_vectors && v->vector[w->vector].n == w->n;
 }
 
+static bool walk_field(struct walk *w)
+{
+    if (w->in.n < 1 || (unsigned char)w->in.p[0] >= ROW_KINDS - ROW_SUMMARY) return false;
+    w->kind = (enum row_kind)(ROW_SUMMARY + (unsigned char)w->in.p[0]);
+    w->in = str_make(w->in.p + 1, w->in.n - 1);
+    return true;
+}
+
 static bool walk_run(struct walk *w, struct block_view *v, struct block_run *out)
 {
     if (w->in.n < 1) return false;
@@ -308,7 +318,8 @@ static bool walk_run(struct walk *w, struct block_view *v, struct block_run *out
     w->in = str_make(w->in.p + 1, w->in.n - 1);
     struct walk before = *w;
     w->kind = flags & KIND;
-    if (flags >= FLAGS_END || w->kind > ROW_START || !walk_key(w, flags & SAME_METRIC)) return false;
+    if (flags >= FLAGS_END || (w->kind == ROW_SUMMARY && !walk_field(w))) return false;
+    if (!walk_key(w, flags & SAME_METRIC)) return false;
     if (!(flags & SAME_ROWS) && !varint_get(&w->in, &w->n)) return false;
     if (w->n == 0 || w->n > PART_BLOCK_ROWS - w->rows) return false;
     w->rows += w->n;
@@ -339,23 +350,27 @@ static bool walk_all(struct block_view *v, struct walk *w, bool *has_times)
     return w->in.n == 0 && (w->times_at > 0) == *has_times;
 }
 
-int block_view_open(struct block_view *v, struct page_unpacker *u, struct str stored, struct err *e)
+int block_view_open(struct block_view *v, struct page_unpacker *u, struct str stored, uint64_t at,
+                    struct err *e)
 {
+    size_t whole = stored.n;
     v->n_runs = 0;
     for (size_t i = 0; i < BLOCK_TIMES; i++) v->decoded[i].vector = UINT32_MAX;
     v->has_times = v->has_values = false;
-    int rc = page_get(u, &stored, PAGE_RUNS, &v->runs, e);
+    int rc = page_get_at(u, &stored, at, PAGE_RUNS, &v->runs, e);
     if (rc < 0) return rc;
 
     bool has_times;
     struct walk w = { .in = buf_view(&v->runs) };
     if (!walk_all(v, &w, &has_times)) {
-        size_t at = v->n_runs;
+        size_t bad = v->n_runs;
         v->n_runs = 0;
-        return err_set(e, ERR_CORRUPT, "run directory: entry %zu makes no sense", at);
+        return err_set(e, ERR_CORRUPT, "run directory: entry %zu makes no sense", bad);
     }
     uint64_t times_bytes = has_times ? page_bytes(stored) : 0;
     if (times_bytes > stored.n) return err_set(e, ERR_CORRUPT, "times page: cut");
+    v->times_at = at + (whole - stored.n);
+    v->values_at = v->times_at + times_bytes;
     v->stored_times = str_make(stored.p, times_bytes);
     v->stored_values = str_make(stored.p + times_bytes, stored.n - times_bytes);
     return OK;
@@ -378,11 +393,11 @@ int block_view_check(const struct block_view *v, const struct part_place *place,
 }
 
 /* Unwrap a page of the block when it is first needed. */
-static int unwrap_once(struct page_unpacker *u, struct str stored, uint8_t kind, struct buf *raw,
+static int unwrap_once(struct page_unpacker *u, struct str stored, uint64_t at, uint8_t kind, struct buf *raw,
                        bool *is_there, struct err *e)
 {
     if (*is_there) return OK;
-    int rc = page_get(u, &stored, kind, raw, e);
+    int rc = page_get_at(u, &stored, at, kind, raw, e);
     if (rc < 0) return rc;
     if (stored.n != 0) return err_set(e, ERR_CORRUPT, "page: %zu bytes too many", stored.n);
     *is_there = true;
@@ -402,7 +417,7 @@ static int decode_times(struct block_view *v, struct page_unpacker *u, uint32_t 
                         struct err *e)
 {
     const struct block_vector *t = &v->vector[i];
-    int rc = unwrap_once(u, v->stored_times, PAGE_TIMES, &v->times, &v->has_times, e);
+    int rc = unwrap_once(u, v->stored_times, v->times_at, PAGE_TIMES, &v->times, &v->has_times, e);
     if (rc < 0) return rc;
     if (t->at + t->bytes > v->times.n) return err_set(e, ERR_CORRUPT, "times page: too short");
     struct str in = str_make(v->times.p + t->at, t->bytes);
@@ -442,7 +457,7 @@ static int vector_get(struct block_view *v, struct page_unpacker *u, uint32_t i,
 static int values_get(struct block_view *v, struct page_unpacker *u, const struct block_run *r,
                       struct arena *a, struct err *e)
 {
-    int rc = unwrap_once(u, v->stored_values, PAGE_VALUES, &v->values, &v->has_values, e);
+    int rc = unwrap_once(u, v->stored_values, v->values_at, PAGE_VALUES, &v->values, &v->has_values, e);
     if (rc < 0) return rc;
     if ((uint64_t)r->values_at + r->values_bytes > v->values.n)
         return err_set(e, ERR_CORRUPT, "values page: too short");
@@ -456,8 +471,8 @@ static int values_get(struct block_view *v, struct page_unpacker *u, const struc
             mem_free(v->value);
             v->value = mem_array(v->value_cap = n + 128, sizeof *v->value);
         }
-        rc = r->head.kind == ROW_FLOAT ? column_get_doubles(&in, v->value, n, e)
-                                       : column_get_ints(&in, (int64_t *)(void *)v->value, n, e);
+        rc = row_is_double(r->head.kind) ? column_get_doubles(&in, v->value, n, e)
+                                         : column_get_ints(&in, (int64_t *)(void *)v->value, n, e);
     }
     if (rc == OK && in.n != 0)
         return err_set(e, ERR_CORRUPT, "values page: a run has %zu bytes too many", in.n);
@@ -495,9 +510,9 @@ int block_view_read(struct block_view *v, struct page_unpacker *u, size_t i, int
     out->n = hi - lo;
     out->time_ms = time_ms + lo;
     switch (r->head.kind) {
-    case ROW_FLOAT: out->value = v->value + lo; break;
     case ROW_START: out->start_ms = (const int64_t *)(const void *)v->value + lo; break;
     case ROW_HISTOGRAM: out->hist = v->hist + lo; break;
+    default: out->value = v->value + lo; break;
     }
     return OK;
 }

@@ -52,6 +52,7 @@ struct block_view {
     struct block_run *run;
     struct block_vector *vector;
     struct str stored_times, stored_values;  /* pages still wrapped, in the caller's bytes */
+    uint64_t times_at, values_at;            /* in the file */
     bool has_times, has_values;              /* unwrapped already */
     struct buf runs, times, values;          /* unwrapped pages */
     struct block_times decoded[BLOCK_TIMES]; /* vector i of a block in i % BLOCK_TIMES */
@@ -62,9 +63,9 @@ struct block_view {
 
 void block_view_init(struct block_view *);
 void block_view_release(struct block_view *);
-/* stored: the block's bytes, which must stay until the next open. Decodes the directory and checks
- * it. */
-int block_view_open(struct block_view *, struct page_unpacker *, struct str stored, struct err *);
+/* stored: the block's bytes, read from `at` of the unpacker's file, which must stay until the next open.
+ * Decodes the directory and checks it. */
+int block_view_open(struct block_view *, struct page_unpacker *, struct str stored, uint64_t at, struct err *);
 /* The directory must say of the block what the index says. */
 int block_view_check(const struct block_view *, const struct part_place *, struct err *);
 /* Decode run i. Arrays live until the next read; histograms in the arena. */

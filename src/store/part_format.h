@@ -63,6 +63,7 @@ struct part_index {
 struct part {
     char *path;
     int fd;
+    struct seal seal;
     struct part_info info;
     struct part_head head;
     struct part_foot foot;

@@ -143,7 +143,7 @@ static int copy_block(struct merge *m, struct source *s, struct err *e)
     if (ragged && m->credit < CREDIT) return 0;
     m->credit = ragged ? 0 : m->credit + 1;
 
-    int rc = part_writer_copy(m->writer, stored, place, &last, e);
+    int rc = part_writer_copy(m->writer, part_cursor_unpacker(s->cursor), stored, place, &last, e);
     if (rc < 0) return rc;
     size_t rows = place->rows;
     part_cursor_skip_block(s->cursor);
@@ -158,7 +158,7 @@ static int write_out(struct merge *m, struct err *e)
     struct run *r = &m->out;
     if (r->n == 0) return OK;
     r->time_ms = m->time_ms;
-    r->value = r->kind == ROW_FLOAT ? m->value : NULL;
+    r->value = row_is_double(r->kind) ? m->value : NULL;
     r->start_ms = r->kind == ROW_START ? m->start_ms : NULL;
     r->hist = r->kind == ROW_HISTOGRAM ? m->hist : NULL;
     int rc = part_writer_run(m->writer, r, e);
@@ -173,9 +173,9 @@ static int append(struct merge *m, const struct run *r, size_t from, size_t n, s
         size_t fit = MIN(n, PART_BLOCK_ROWS - m->out.n), to = m->out.n;
         memcpy(m->time_ms + to, r->time_ms + from, fit * sizeof r->time_ms[0]);
         switch (r->kind) {
-        case ROW_FLOAT: memcpy(m->value + to, r->value + from, fit * sizeof r->value[0]); break;
         case ROW_START: memcpy(m->start_ms + to, r->start_ms + from, fit * sizeof r->start_ms[0]); break;
         case ROW_HISTOGRAM: memcpy(m->hist + to, r->hist + from, fit * sizeof r->hist[0]); break;
+        default: memcpy(m->value + to, r->value + from, fit * sizeof r->value[0]); break;
         }
         m->out.n += fit;
         from += fit;

@@ -79,11 +79,12 @@ static int read_top(struct part *p, const char head[PART_HEAD_BYTES], const char
     char *top = mem_alloc(p->foot.top_bytes);
     struct str in = str_make(top, p->foot.top_bytes);
     struct page_unpacker *u = page_unpacker_new();
+    page_unpacker_seal(u, &p->seal);
     int rc = file_read_at(p->fd, top, in.n, p->info.bytes - PART_FOOT_BYTES - in.n, e);
     if (rc == OK && part_hash(head, in, foot) != p->foot.hash)
         rc = err_set(e, ERR_CORRUPT, "footer: wrong hash");
     if (rc == OK && in.n > 0) {
-        rc = page_get(u, &in, PAGE_TOP, &raw, e);
+        rc = page_get_at(u, &in, p->info.bytes - PART_FOOT_BYTES - in.n, PAGE_TOP, &raw, e);
         if (rc == OK && in.n > 0) rc = err_set(e, ERR_CORRUPT, "top page: %zu bytes too many", in.n);
         if (rc == OK) rc = part_places_get(buf_view(&raw), &p->top, &p->n_index, e);
         if (rc < 0) err_where(e, "top page");
@@ -103,6 +104,7 @@ int part_open(const char *path, struct part **out, struct err *e)
     struct part *p = mem_alloc_zero(sizeof *p);
     p->fd = fd;
     p->path = mem_strdup(path);
+    p->seal = seal_of(path);
     if ((rc = read_ends(p, head, foot, e)) < 0) goto fail;
     if ((rc = read_top(p, head, foot, e)) < 0) goto fail;
     p->info.min_time_ms = p->foot.min_time_ms;
@@ -215,6 +217,7 @@ struct part_cursor *part_cursor_new(const struct part *p)
     struct part_cursor *c = mem_alloc_zero(sizeof *c);
     c->part = p;
     c->unpacker = page_unpacker_new();
+    page_unpacker_seal(c->unpacker, &p->seal);
     c->stored = (struct buf)BUF_INIT(4 * PART_BLOCK_RAW_MAX);
     block_view_init(&c->view);
     return c;
@@ -288,7 +291,7 @@ static int open_block(struct part_cursor *c, struct err *e)
         rc = file_read_at(c->part->fd, to, place->bytes, place->at, e);
         buf_added(&c->stored, place->bytes);
     }
-    if (rc == OK) rc = block_view_open(&c->view, c->unpacker, buf_view(&c->stored), e);
+    if (rc == OK) rc = block_view_open(&c->view, c->unpacker, buf_view(&c->stored), place->at, e);
     if (rc == OK) rc = block_view_check(&c->view, place, e);
     if (rc < 0) {
         err_where(e, "part %s: block at %llu", c->part->path, (unsigned long long)place->at);
@@ -370,6 +373,11 @@ const struct part_place *part_cursor_block(struct part_cursor *c, struct str *st
     *stored = buf_view(&c->stored);
     *last = c->view.run[c->view.n_runs - 1].head;
     return place_of(c);
+}
+
+struct page_unpacker *part_cursor_unpacker(struct part_cursor *c)
+{
+    return c->unpacker;
 }
 
 bool part_cursor_any(const struct part_cursor *c, bool (*claim)(void *ctx, series_key), void *ctx)

@@ -80,7 +80,7 @@ static int block_check(struct verify *v, const struct part_place *place, struct 
         return err_set(e, ERR_CORRUPT, "%llu bytes are too many", (unsigned long long)place->bytes);
     int rc = file_read_at(v->part->fd, to, place->bytes, place->at, e);
     if (rc < 0) return rc;
-    if ((rc = block_view_open(&v->view, v->unpacker, str_make(to, place->bytes), e)) < 0) return rc;
+    if ((rc = block_view_open(&v->view, v->unpacker, str_make(to, place->bytes), place->at, e)) < 0) return rc;
     if ((rc = block_view_check(&v->view, place, e)) < 0) return rc;
     return runs_check(v, e);
 }
@@ -129,6 +129,7 @@ int64_t part_verify(const char *path, void (*report)(void *ctx, const char *text
                         .min_ms = INT64_MAX,
                         .max_ms = INT64_MIN };
     v.unpacker = page_unpacker_new();
+    page_unpacker_seal(v.unpacker, &p->seal);
     v.stored = (struct buf)BUF_INIT(4 * PART_BLOCK_RAW_MAX);
     v.arena = (struct arena)ARENA_INIT(256u << 20);
     block_view_init(&v.view);

@@ -47,6 +47,8 @@ int part_writer_open(const char *path, uint32_t level, uint64_t sequence, int zs
     w->path = mem_strdup(path);
     w->fd = fd;
     w->packer = page_packer_new(zstd_level);
+    struct seal seal = seal_of(path);
+    page_packer_seal(w->packer, &seal);
     w->block = block_builder_new();
     w->out = (struct buf)BUF_INIT(SIZE_MAX / 4);
     w->info = (struct part_info){ .min_time_ms = INT64_MAX,
@@ -80,8 +82,11 @@ void part_writer_abandon(struct part_writer *w)
 
 /* ---- blocks ---- */
 
+/* All that has gathered; pages but for the header, which the first of it begins with. */
 static int drain(struct part_writer *w, struct err *e)
 {
+    size_t first = w->written == 0 ? PART_HEAD_BYTES : 0;
+    page_seal(w->packer, w->out.p + first, w->out.n - first, w->written + first);
     int rc = file_write(w->fd, w->out.p, w->out.n, e);
     if (rc < 0) return rc;
     w->written += w->out.n;
@@ -185,13 +190,16 @@ size_t part_writer_pending(const struct part_writer *w)
     return block_builder_rows(w->block);
 }
 
-int part_writer_copy(struct part_writer *w, struct str stored, const struct part_place *place,
-                     const struct run_head *last, struct err *e)
+int part_writer_copy(struct part_writer *w, struct page_unpacker *u, struct str stored,
+                     const struct part_place *place, const struct run_head *last, struct err *e)
 {
     int rc = flush_block(w, e);
+    struct part_place here = *place;
+    size_t before = w->out.n;
+    if (rc == OK) rc = page_copy(w->packer, u, stored, place->at, &w->out, e);
     if (rc < 0) return rc;
-    buf_str(&w->out, stored);
-    count_place(w, *place);
+    here.bytes = w->out.n - before;
+    count_place(w, here);
     w->any = true;
     w->last_key = last->key;
     w->last_kind = last->kind;
@@ -248,7 +256,7 @@ static int put_end(struct part_writer *w, struct err *e)
     if (w->n_places > (size_t)PART_INDEX_BLOCKS * 65536)
         return err_set(e, ERR_LIMIT, "part: too many blocks");
 
-    struct buf top = BUF_INIT(PAGE_RAW_MAX);
+    struct buf top = BUF_INIT(PAGE_RAW_MAX + PAGE_OVERHEAD + PART_FOOT_BYTES);
     struct part_foot foot = { w->info.rows,
                               w->info.min_time_ms,
                               w->info.max_time_ms,
@@ -260,11 +268,14 @@ static int put_end(struct part_writer *w, struct err *e)
     put_index(w, &top);
     foot.top_bytes = (uint32_t)top.n;
     char bytes[PART_FOOT_BYTES];
+    rc = drain(w, e);
+    page_seal(w->packer, top.p, top.n, w->written);
     part_foot_put(bytes, &foot, w->head, buf_view(&top));
-    buf_str(&w->out, buf_view(&top));
-    buf_add(&w->out, bytes, sizeof bytes);
+    buf_add(&top, bytes, sizeof bytes);
+    if (rc == OK) rc = file_write(w->fd, top.p, top.n, e);
+    w->written += top.n;
     buf_release(&top);
-    return drain(w, e);
+    return rc;
 }
 
 int part_writer_finish(struct part_writer *w, struct part_info *info, struct err *e)

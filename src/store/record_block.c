@@ -19,6 +19,7 @@ struct record_block *record_block_new(struct record_part *p)
     struct record_block *b = mem_alloc_zero(sizeof *b);
     b->part = p;
     b->unpacker = page_unpacker_new();
+    page_unpacker_seal(b->unpacker, &p->seal);
     b->head = (struct buf)BUF_INIT(RECORD_PAGE_MAX);
     b->arena = (struct arena)ARENA_INIT(SIZE_MAX);
     content_reader_init(&b->content);

@@ -250,6 +250,7 @@ int record_part_candidates(struct record_part *part, const struct predicate *whe
     struct asking q = { .part = part, .unpacker = page_unpacker_new(), .e = e };
     uint64_t group[WORDS], *bits = arena_zero(a, (part->info.blocks + 63) / 64 * sizeof *bits + sizeof *bits);
     int rc = OK;
+    page_unpacker_seal(q.unpacker, &part->seal);
     for (q.group = 0; q.group < part->top.n && rc == OK; q.group++) {
         rc = ask_group(&q, where, from_ns, to_ns, group);
         size_t first = part->first_block[q.group], n = part->first_block[q.group + 1] - first;

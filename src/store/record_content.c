@@ -66,12 +66,14 @@ void record_content_add(struct record_content *c, struct str text, struct conten
     check(!c->raw.full);
 }
 
-void record_content_copy(struct record_content *c, struct str stored)
+int record_content_copy(struct record_content *c, struct page_unpacker *u, struct str stored, uint64_t at,
+                        struct err *e)
 {
     record_content_close(c);
     size_t before = c->out->n;
-    buf_str(c->out, stored);
-    place_add(c, before);
+    int rc = page_copy(c->packer, u, stored, at, c->out, e);
+    if (rc == OK) place_add(c, before);
+    return rc;
 }
 
 /* ---- reading ---- */

@@ -24,8 +24,9 @@ void record_content_release(struct record_content *);
 /* ref->page is the number in the part. */
 void record_content_add(struct record_content *, struct str text, struct content_ref *ref);
 void record_content_close(struct record_content *); /* the open page, if any, is full */
-/* A page of another part as it is (head and body); the open page is closed before. */
-void record_content_copy(struct record_content *, struct str stored);
+/* A page of another part as it is, read from `at` of the unpacker's file; the open page is closed before. */
+int record_content_copy(struct record_content *, struct page_unpacker *, struct str stored, uint64_t at,
+                        struct err *);
 
 /* ---- reading ---- */
 

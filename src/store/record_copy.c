@@ -87,7 +87,8 @@ static int copy_content(struct record_writer *w, const struct record_block *b, s
             struct str in = str_make(stored, n);
             int rc = file_read_at(p->fd, stored, n, p->contents[page].at, e);
             if (rc == OK) rc = page_check(&in, PAGE_RECORD_CONTENT, e);
-            if (rc == OK) record_content_copy(&w->content, str_make(stored, n));
+            if (rc == OK)
+                rc = record_content_copy(&w->content, b->unpacker, str_make(stored, n), p->contents[page].at, e);
             mem_free(stored);
             if (rc < 0) return rc;
         }
@@ -115,7 +116,7 @@ static void shapes_put(const struct record_block *b, const uint32_t here[COLUMN_
 struct copying {
     struct record_writer *w;
     struct record_block *b;
-    struct buf list, inlined, pages, shapes;
+    struct buf list, inlined, pages, shapes, stored;
     uint32_t last;
 };
 
@@ -145,16 +146,20 @@ static int put_column(struct copying *c, const struct moved *m, struct err *e)
         put_shapes(c);
         return OK;
     }
-    list_add(c, m->number, from->n, from->bytes, from->is_inline);
     if (from->is_inline) {
+        list_add(c, m->number, from->n, from->bytes, true);
         buf_add(&c->inlined, c->b->head.p + from->at, from->bytes);
         return OK;
     }
-    char *to = buf_room(&c->pages, from->bytes);
-    int rc = file_read_at(c->b->part->fd, to, from->bytes, from->at, e);
+    buf_clear(&c->stored);
+    char *to = buf_room(&c->stored, from->bytes);
+    size_t before = c->pages.n;
     struct str in = str_make(to, from->bytes);
+    int rc = file_read_at(c->b->part->fd, to, from->bytes, from->at, e);
     if (rc == OK) rc = page_check(&in, PAGE_RECORD_COLUMN, e);
-    if (rc == OK) buf_added(&c->pages, from->bytes);
+    if (rc == OK)
+        rc = page_copy(c->w->packer, c->b->unpacker, str_make(to, from->bytes), from->at, &c->pages, e);
+    if (rc == OK) list_add(c, m->number, from->n, c->pages.n - before, false);
     return rc;
 }
 
@@ -162,7 +167,7 @@ static int copy_pages(struct record_writer *w, struct record_block *b, const str
                       struct record_place *place, struct err *e)
 {
     struct buf none = BUF_INIT(SIZE_MAX / 4), head = none;
-    struct copying c = { w, b, none, none, none, none, 0 };
+    struct copying c = { w, b, none, none, none, none, none, 0 };
     uint32_t here[COLUMN_END] = { 0 };
     int rc = OK;
     for (size_t i = 0; i < b->n_columns; i++) here[column[i].column->number] = column[i].number;
@@ -179,7 +184,7 @@ static int copy_pages(struct record_writer *w, struct record_block *b, const str
         buf_str(&w->out, buf_view(&c.pages));
         place->bytes = w->out.n - before;
     }
-    struct buf *all[] = { &c.list, &c.inlined, &c.pages, &c.shapes, &head };
+    struct buf *all[] = { &c.list, &c.inlined, &c.pages, &c.shapes, &c.stored, &head };
     for (size_t i = 0; i < COUNT(all); i++) buf_release(all[i]);
     return rc;
 }

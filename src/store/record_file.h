@@ -3,6 +3,9 @@
  *
  *     | magic 8 | record: length u32 | crc32c u32 over length and payload | payload | ... |    little-endian
  *
+ * In a sealed store the top bit of length is set and the payload is sealed, CIPHER_OVERHEAD longer; its place is
+ * the file and which record it is.
+ *
  * Written through file_replace, so a crash leaves the old file or the new one. Damage costs the
  * records from the damaged one on, never the start. */
 #pragma once
@@ -13,6 +16,8 @@
 
 void record_file_begin(struct buf *, const char *magic); /* 8 characters */
 void record_file_add(struct buf *, struct str payload);
+/* In place of what path holds; sealed when its store is. */
+int record_file_write(const char *path, struct str file, struct err *);
 
 /* visit() for each sound record; its negative answer stops and is returned. A missing file is an empty
  * one. ERR_CORRUPT, with the sound records delivered, when the file is damaged. */

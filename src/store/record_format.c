@@ -339,7 +339,7 @@ int record_contents_get(struct str in, uint64_t end, struct record_content_place
         if (rc == OK) rc = field_get(&b, &p[i].bytes, sizeof *p, m, e);
     }
     for (size_t i = 0; i < n && rc == OK; i++)
-        if (!is_inside(p[i].at, p[i].bytes, end, RECORD_PAGE_MAX + PAGE_HEAD_BYTES))
+        if (!is_inside(p[i].at, p[i].bytes, end, RECORD_PAGE_MAX + PAGE_OVERHEAD))
             rc = err_set(e, ERR_CORRUPT, "contents page: page %zu is outside of the file", i);
     if (rc == OK && bytes_left(&b) > 0) rc = err_set(e, ERR_CORRUPT, "contents page: wrong length");
     if (rc < 0) {

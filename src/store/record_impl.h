@@ -24,6 +24,7 @@ struct record_filter { /* of a group */
 struct record_part {
     char *path;
     int fd;
+    struct seal seal;
     const struct record_layout *layout;
     struct record_part_info info;
     struct record_part_head head;

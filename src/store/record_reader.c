@@ -78,7 +78,7 @@ static int read_top(struct record_part *p, struct page_unpacker *u, const char h
     int rc = file_read_at(p->fd, top, n, p->info.bytes - RECORD_FOOT_BYTES - n, e);
     if (rc == OK && record_hash(head, in, foot) != p->foot.hash)
         rc = err_set(e, ERR_CORRUPT, "footer: wrong hash");
-    if (rc == OK) rc = page_get(u, &in, PAGE_RECORD_TOP, raw, e);
+    if (rc == OK) rc = page_get_at(u, &in, p->info.bytes - RECORD_FOOT_BYTES - n, PAGE_RECORD_TOP, raw, e);
     if (rc == OK && in.n > 0) rc = err_set(e, ERR_CORRUPT, "top page: %zu bytes too many", in.n);
     if (rc == OK) rc = record_top_get(buf_view(raw), p->foot.tail_at, &p->top, e);
     mem_free(top);
@@ -113,6 +113,8 @@ int record_part_open(const char *path, const struct record_layout *layout, struc
     struct buf raw = BUF_INIT(RECORD_PAGE_MAX);
     p->fd = fd;
     p->path = mem_strdup(path);
+    p->seal = seal_of(path);
+    page_unpacker_seal(u, &p->seal);
     p->layout = layout;
     record_fields_init(&p->fields);
     int rc = read_ends(p, head, foot, e);
@@ -239,7 +241,7 @@ static int pieces_read(const struct record_part *p, struct page_unpacker *u, uin
     struct str in = str_make(stored, bytes);
     int rc = file_read_at(p->fd, stored, bytes, at, e);
     while (rc == OK && in.n > 0) {
-        rc = page_get(u, &in, PAGE_RECORD_FILTER, &piece, e);
+        rc = page_get_at(u, &in, at + bytes - in.n, PAGE_RECORD_FILTER, &piece, e);
         if (rc == OK) buf_str(out, buf_view(&piece));
     }
     if (rc == OK && out->full) rc = err_set(e, ERR_LIMIT, "filter: too large");
@@ -350,6 +352,7 @@ int record_part_origins(struct record_part *p, struct arena *a, struct origin **
     bool is_partial = false;
     uint64_t at = p->foot.tail_at + p->foot.fields_bytes + p->foot.contents_bytes;
     map_init(&r.seen, 16);
+    page_unpacker_seal(u, &p->seal);
     int rc = page_read(u, p->fd, at, p->foot.origins_bytes, PAGE_RECORD_ORIGINS, &raw, e);
     if (rc == OK) rc = record_origins_get(buf_view(&raw), &scratch, &listed, &n_listed, &is_partial, e);
     for (size_t i = 0; rc == OK && !is_partial && i < n_listed; i++) resource_add(&r, &listed[i]);

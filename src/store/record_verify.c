@@ -179,6 +179,7 @@ static void verify_init(struct verify *v)
 {
     v->block = record_block_new(v->part);
     v->unpacker = page_unpacker_new();
+    page_unpacker_seal(v->unpacker, &v->part->seal);
     v->packer = page_packer_new(-1);
     v->arena = (struct arena)ARENA_INIT(SIZE_MAX);
     v->out = (struct buf)BUF_INIT(SIZE_MAX / 4);

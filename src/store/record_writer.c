@@ -28,6 +28,8 @@ int record_writer_open(const char *path, const struct record_layout *layout, uin
     w->fd = fd;
     w->layout = layout;
     w->packer = page_packer_new(zstd_level);
+    struct seal seal = seal_of(path);
+    page_packer_seal(w->packer, &seal);
     w->out = (struct buf)BUF_INIT(SIZE_MAX / 4);
     record_fields_init(&w->fields);
     record_content_init(&w->content, w->packer, &w->out, &w->written);
@@ -65,8 +67,11 @@ void record_writer_abandon(struct record_writer *w)
     writer_free(w);
 }
 
+/* All that has gathered; pages but for the header, which the first of it begins with. */
 static int drain(struct record_writer *w, struct err *e)
 {
+    size_t first = w->written == 0 ? RECORD_HEAD_BYTES : 0;
+    page_seal(w->packer, w->out.p + first, w->out.n - first, w->written + first);
     int rc = file_write(w->fd, w->out.p, w->out.n, e);
     if (rc < 0) return rc;
     w->written += w->out.n;
@@ -215,17 +220,20 @@ static int put_end(struct record_writer *w, struct err *e)
     if (rc < 0) return rc;
 
     record_content_close(&w->content);
-    struct buf top = BUF_INIT(PAGE_RAW_MAX + PAGE_HEAD_BYTES);
+    struct buf top = BUF_INIT(PAGE_RAW_MAX + PAGE_OVERHEAD + RECORD_FOOT_BYTES);
     struct record_part_foot foot = {
         .rows = w->info.rows, .tail_at = here(w), .sequence = w->info.sequence, .level = w->info.level
     };
     char bytes[RECORD_FOOT_BYTES];
     put_tail(w, &foot, &top);
+    rc = drain(w, e);
+    page_seal(w->packer, top.p, top.n, w->written);
     record_foot_put(bytes, &foot, w->head, buf_view(&top));
-    buf_str(&w->out, buf_view(&top));
-    buf_add(&w->out, bytes, sizeof bytes);
+    buf_add(&top, bytes, sizeof bytes);
+    if (rc == OK) rc = file_write(w->fd, top.p, top.n, e);
+    w->written += top.n;
     buf_release(&top);
-    return drain(w, e);
+    return rc;
 }
 
 int record_writer_finish(struct record_writer *w, struct record_part_info *info, struct err *e)

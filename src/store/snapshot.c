@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "store/engine.h"
+#include "store/seal.h"
 
 static int link_file(const char *dir, const struct store_file *f, struct err *e)
 {
@@ -68,6 +69,7 @@ static int fill(struct engine *s, const char *dir, const struct version *v, stru
     for (size_t i = 0; rc == OK && i < v->n; i++) rc = link_file(dir, v->at[i], e);
     if (rc == OK) rc = link_extra(s, dir, EXEMPLARS_FILE, e);
     if (rc == OK) rc = link_extra(s, dir, METADATA_FILE, e);
+    if (rc == OK) rc = link_extra(s, dir, SEAL_HEAD_FILE, e);
     if (rc == OK) rc = sync_days(dir, v, e);
     if (rc == OK) rc = write_manifest(s, dir, v, e);
     return rc;
@@ -84,7 +86,9 @@ int engine_snapshot(struct engine *s, const char *dir, struct err *e)
     int rc = engine_flush(s, e);
     if (rc == OK) rc = extras_save(s, e);
     struct version *v = catalog_pin(s->catalog);
+    seal_share(s->dir, partial);
     if (rc == OK) rc = fill(s, partial, v, e);
+    seal_close(partial);
     version_unref(v);
     if (rc == OK) rc = file_rename(partial, dir, e);
     if (rc < 0) err_where(e, "snapshot");

@@ -214,6 +214,7 @@ int wal_open(const struct wal_conf *conf, struct wal **out, struct err *e)
     w->next_lsn = MAX(conf->next_lsn, 1);
     w->fd = -1;
     w->unsynced = (struct buf)BUF_INIT(BUF_MAX * 4);
+    w->user = seal_user(w->dir);
     stats_init(w);
 
     pthread_condattr_t mono;
@@ -240,6 +241,7 @@ void wal_close(struct wal *w)
     wal_segment_end(w);
     wal_release_waiters(w, w->verdict < 0 ? w->verdict : ERR_IO); /* only those of a refusing disk are left */
     buf_release(&w->unsynced);
+    cipher_user_free(w->user);
     mem_free(w->held);
     mem_free(w->segments);
     pthread_cond_destroy(&w->wake);

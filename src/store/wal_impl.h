@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "base/stat.h"
+#include "store/seal.h"
 #include "store/wal.h"
 
 #define WAL_PENDING_MAX (64u << 20) /* beyond, writers are told to come back */
@@ -53,6 +54,7 @@ struct wal {
     uint64_t room; /* of the open segment: what was reserved for it */
     uint64_t number, at, next_lsn;
     uint64_t taken; /* wal_end calls seen by the committer */
+    struct cipher_user *user; /* NULL: frames are not sealed */
     struct buf unsynced;
     size_t written;      /* bytes of unsynced that are in the file */
     struct waiter *held; /* of unsynced */

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "store/bytes.h"
+#include "store/seal.h"
 #include "store/wal.h"
 #include "store/wal_frame.h"
 
@@ -20,6 +21,7 @@ struct replay {
     const char *dir;
     const struct wal_reader *reader;
     struct wal_report *report;
+    struct cipher_user *user; /* NULL: frames are not sealed */
     struct buf window, scratch;
     bool any;      /* a frame was seen: report->next_lsn means something */
     bool is_whole; /* the window reaches to the end of the segment's data */
@@ -120,8 +122,8 @@ static int replay_bytes(struct replay *r, int fd, uint64_t segment, uint64_t at,
         uint64_t lsn, skipped;
         struct str raw;
         size_t before = off;
-        enum wal_found found = wal_frame_next(buf_view(&r->window), &off, r->report->next_lsn, &r->scratch,
-                                              &lsn, &raw, &skipped);
+        enum wal_found found = wal_frame_next(buf_view(&r->window), &off, r->report->next_lsn, r->user,
+                                              &r->scratch, &lsn, &raw, &skipped);
         if (found == WAL_FRAME) {
             r->report->bytes += off - before;
             rc = visit_frame(r, segment, lsn, raw, e);
@@ -191,8 +193,12 @@ int wal_replay(const char *dir, uint64_t floor, const struct wal_reader *reader,
                struct err *e)
 {
     struct numbers s = { .floor = floor };
-    struct replay r = { dir,   reader, report, BUF_INIT(8ull << 30), BUF_INIT(WAL_FRAME_RAW_MAX),
-                        false, false,  false };
+    struct replay r = { .dir = dir,
+                        .reader = reader,
+                        .report = report,
+                        .user = seal_user(dir),
+                        .window = BUF_INIT(8ull << 30),
+                        .scratch = BUF_INIT(2 * (size_t)WAL_FRAME_RAW_MAX) };
     *report = (struct wal_report){ .next_lsn = 1 };
 
     int rc = file_list(dir, collect_number, &s, e);
@@ -201,5 +207,6 @@ int wal_replay(const char *dir, uint64_t floor, const struct wal_reader *reader,
     mem_free(s.at);
     buf_release(&r.window);
     buf_release(&r.scratch);
+    cipher_user_free(r.user);
     return rc;
 }

@@ -48,7 +48,7 @@ static void read_segment(struct str bytes, const struct wal_visitor *v)
     struct str raw;
     enum wal_found found;
     for (size_t at = 0;
-         (found = wal_frame_next(bytes, &at, least, &scratch, &lsn, &raw, &skipped)) == WAL_FRAME ||
+         (found = wal_frame_next(bytes, &at, least, NULL, &scratch, &lsn, &raw, &skipped)) == WAL_FRAME ||
          found == WAL_HOLE;)
         if (found == WAL_FRAME) {
             wal_records_read(raw, v, NULL);

@@ -13,7 +13,7 @@
 enum { NONCE = 12 };
 
 static const uint8_t key_a[CIPHER_KEY_BYTES] = { 1, 2, 3 }, key_b[CIPHER_KEY_BYTES] = { 1, 2, 4 };
-static const struct cipher_place place = { CIPHER_PAGE, 33, 77, 4096 };
+static const struct cipher_place place = { CIPHER_PAGE, 33, 77, 4096, 1, 500 };
 
 static struct cipher *new_cipher(struct buf *head)
 {
@@ -70,10 +70,11 @@ TEST(any_flipped_bit_any_cut_and_any_other_place_is_refused)
     }
     for (size_t n = 0; n < sealed.n; n++)
         EXPECT(cipher_unseal(u, &place, str_make(sealed.p, n), &plain, &e) == ERR_CORRUPT);
-    const struct cipher_place others[] = { { CIPHER_RECORD, 33, 77, 4096 },
-                                           { CIPHER_PAGE, 34, 77, 4096 },
-                                           { CIPHER_PAGE, 33, 78, 4096 },
-                                           { CIPHER_PAGE, 33, 77, 4097 } };
+    const struct cipher_place others[] = {
+        { CIPHER_RECORD, 33, 77, 4096, 1, 500 }, { CIPHER_PAGE, 34, 77, 4096, 1, 500 },
+        { CIPHER_PAGE, 33, 78, 4096, 1, 500 },   { CIPHER_PAGE, 33, 77, 4097, 1, 500 },
+        { CIPHER_PAGE, 33, 77, 4096, 2, 500 },   { CIPHER_PAGE, 33, 77, 4096, 1, 501 }
+    };
     for (size_t i = 0; i < COUNT(others); i++)
         EXPECT(cipher_unseal(u, &others[i], buf_view(&sealed), &plain, &e) == ERR_CORRUPT && plain.n == 0);
     EXPECT(cipher_unseal(u, &place, buf_view(&sealed), &plain, &e) == OK && plain.n == 25);
@@ -87,18 +88,22 @@ TEST(any_flipped_bit_any_cut_and_any_other_place_is_refused)
 }
 
 /* Made with another implementation (Python's cryptography package) after the format: key 0..31, salt
- * 100..131, nonce 200..211, page of kind 33 in file 0x1122334455667788 at 4096. */
-static const uint8_t golden_head[] = { 0x56, 0x44, 0x43, 0x49, 0x50, 0x48, 0x45, 0x52, 0x01, 0x00, 0x00,
-                                       0x00, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d,
-                                       0x6e, 0x6f, 0x70, 0x71, 0x72, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78,
-                                       0x79, 0x7a, 0x7b, 0x7c, 0x7d, 0x7e, 0x7f, 0x80, 0x81, 0x82, 0x83,
-                                       0xac, 0x7f, 0x70, 0x4e, 0xf4, 0x3b, 0xe3, 0x87, 0x79, 0xc3, 0xfc,
-                                       0x65, 0xb0, 0x57, 0x38, 0x2c, 0x99, 0x0f, 0x01, 0x8b };
-static const uint8_t golden_sealed[] = { 0xc8, 0xc9, 0xca, 0xcb, 0xcc, 0xcd, 0xce, 0xcf, 0xd0, 0xd1,
-                                         0xd2, 0xd3, 0x73, 0xa3, 0x1f, 0x10, 0x4b, 0x85, 0xb9, 0xbb,
-                                         0x9d, 0x95, 0xdd, 0x4b, 0x35, 0x4b, 0x76, 0x56, 0x43, 0x08,
-                                         0xce, 0x77, 0xd2, 0x98, 0xdd, 0x62, 0x9a, 0x0b, 0xa8, 0xd1,
-                                         0xa2, 0xe2, 0xe8, 0x34, 0xdd, 0x53, 0xe1 };
+ * 100..131, data key 60..91 under nonce 10..21, nonce 200..211; a page of kind 33, form 2, 19 raw bytes, in file
+ * 0x1122334455667788 at 4096. */
+static const uint8_t golden_head[] = {
+    0x56, 0x44, 0x43, 0x49, 0x50, 0x48, 0x45, 0x52, 0x01, 0x00, 0x00, 0x00, 0x64, 0x65, 0x66, 0x67,
+    0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f, 0x70, 0x71, 0x72, 0x73, 0x74, 0x75, 0x76, 0x77,
+    0x78, 0x79, 0x7a, 0x7b, 0x7c, 0x7d, 0x7e, 0x7f, 0x80, 0x81, 0x82, 0x83, 0x0a, 0x0b, 0x0c, 0x0d,
+    0x0e, 0x0f, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0xcf, 0x7a, 0xfb, 0x69, 0x8c, 0x2f, 0xec, 0xdf,
+    0x5e, 0x0f, 0xbf, 0x0d, 0x91, 0xd9, 0x8b, 0x96, 0x5e, 0x46, 0x0f, 0xdc, 0x0c, 0x3c, 0x9a, 0xd4,
+    0x72, 0xa7, 0xfd, 0x27, 0xe4, 0xeb, 0xf6, 0x5c, 0xb2, 0x3a, 0x57, 0x81, 0xb5, 0x5d, 0xea, 0x79,
+    0x47, 0x20, 0xca, 0x7f, 0x5f, 0x96, 0x33, 0x50, 0x50, 0x3e, 0x88, 0x6d,
+};
+static const uint8_t golden_sealed[] = {
+    0xc8, 0xc9, 0xca, 0xcb, 0xcc, 0xcd, 0xce, 0xcf, 0xd0, 0xd1, 0xd2, 0xd3, 0xb4, 0xcd, 0xd9, 0x44,
+    0x0a, 0x34, 0xe4, 0xe7, 0x3c, 0x16, 0xcf, 0x92, 0xb2, 0x42, 0x38, 0x3c, 0x29, 0x78, 0x8c, 0xfa,
+    0x16, 0xb3, 0x9e, 0x59, 0x3f, 0x4c, 0x13, 0x26, 0x85, 0x8b, 0xb5, 0xda, 0x8c, 0xbc, 0xad,
+};
 
 TEST(bytes_of_another_implementation_are_understood)
 {
@@ -108,7 +113,7 @@ TEST(bytes_of_another_implementation_are_understood)
     for (size_t i = 0; i < sizeof key; i++) key[i] = (uint8_t)i;
     EXPECT(cipher_open(key, str_make(golden_head, sizeof golden_head), &c, NULL) == OK);
     struct cipher_user *u = cipher_user_new(c);
-    const struct cipher_place at = { CIPHER_PAGE, 33, 0x1122334455667788ull, 4096 };
+    const struct cipher_place at = { CIPHER_PAGE, 33, 0x1122334455667788ull, 4096, 2, 19 };
     EXPECT(cipher_unseal(u, &at, str_make(golden_sealed, sizeof golden_sealed), &plain, NULL) == OK);
     EXPECT(str_is(buf_view(&plain), "the quick brown fox"));
     cipher_user_free(u);
@@ -188,6 +193,28 @@ TEST(a_wrong_key_is_told_from_a_damaged_head)
     buf_release(&head);
 }
 
+TEST(another_key_file_opens_what_the_first_one_sealed_and_only_through_its_own_head)
+{
+    struct buf head, fresh = BUF_INIT(1000), sealed = BUF_INIT(100), plain = BUF_INIT(100);
+    struct cipher *c = new_cipher(&head), *after = NULL, *none = NULL;
+    EXPECT(cipher_rotate(key_b, key_a, buf_view(&head), &fresh, NULL) == ERR_RANGE && fresh.n == 0);
+    EXPECT(cipher_rotate(key_a, key_b, buf_view(&head), &fresh, NULL) == OK && fresh.n == CIPHER_HEAD_BYTES);
+    EXPECT(cipher_open(key_a, buf_view(&fresh), &none, NULL) == ERR_RANGE);
+    EXPECT(cipher_open(key_b, buf_view(&fresh), &after, NULL) == OK);
+    struct cipher_user *u = cipher_user_new(c), *v = cipher_user_new(after);
+    cipher_seal(u, &place, STR("kept"), &sealed);
+    EXPECT(cipher_unseal(v, &place, buf_view(&sealed), &plain, NULL) == OK && plain.n == 4);
+    cipher_free(c);
+    cipher_free(after); /* users outlive it */
+    cipher_seal(u, &place, STR("more"), &sealed);
+    cipher_user_free(u);
+    cipher_user_free(v);
+    buf_release(&head);
+    buf_release(&fresh);
+    buf_release(&sealed);
+    buf_release(&plain);
+}
+
 TEST(two_stores_of_one_key_share_no_data_key)
 {
     struct buf one, two, sealed = BUF_INIT(100), plain = BUF_INIT(100);
@@ -261,4 +288,5 @@ TESTS(CASE(what_was_sealed_comes_back_also_after_another_opening),
       CASE(any_flipped_bit_any_cut_and_any_other_place_is_refused),
       CASE(bytes_of_another_implementation_are_understood),
       CASE(no_nonce_comes_twice_whichever_thread_and_opening), CASE(a_wrong_key_is_told_from_a_damaged_head),
+      CASE(another_key_file_opens_what_the_first_one_sealed_and_only_through_its_own_head),
       CASE(two_stores_of_one_key_share_no_data_key), CASE(a_key_is_raw_or_hexadecimal_and_nobody_elses))
