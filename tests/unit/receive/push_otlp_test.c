@@ -139,6 +139,46 @@ TEST(partial_success_counts_points_and_says_why)
            "{\"partialSuccess\":{\"rejectedDataPoints\":\"1\",\"errorMessage\":\"");
 }
 
+/* ---- spans and logs ---- */
+
+#define SPAN(id)                                                                                             \
+    "{\"traceId\":\"5b8efff798038103d269b633813fc60c\",\"spanId\":\"" id "\",\"name\":\"s\","                \
+    "\"startTimeUnixNano\":\"1699999999000000000\",\"endTimeUnixNano\":\"1700000000000000000\"}"
+#define SPANS(list) "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[" list "]}]}]}"
+#define LOGS(list)  "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[" list "]}]}]}"
+
+TEST(spans_and_logs_that_are_refused_are_counted_by_their_names)
+{
+    expect("/v1/traces", JSON, STR(SPANS(SPAN("eee19b7ec3c1b174"))), 200, "\r\n\r\n{}");
+    expect("/v1/traces", JSON, STR(SPANS(SPAN("eee19b7ec3c1b174") "," SPAN("0000000000000000"))), 200,
+           "{\"partialSuccess\":{\"rejectedSpans\":\"1\",\"errorMessage\":\"1 refused");
+    expect("/v1/logs", JSON, STR(LOGS("{\"body\":{\"stringValue\":\"x\"}}")), 200, "\r\n\r\n{}");
+    expect("/v1/logs", JSON, STR(LOGS("{\"timeUnixNano\":\"1700000601000000000\"},{\"body\":{}}")), 200,
+           "{\"partialSuccess\":{\"rejectedLogRecords\":\"1\",\"errorMessage\":\"1 refused");
+    EXPECT_INT(store.writes, 4);
+    fake_clear(&store);
+}
+
+/* OTLP: none refused and a message is a warning. */
+TEST(what_is_altered_is_a_warning)
+{
+    expect("/v1/traces", JSON,
+           STR(SPANS("{\"traceId\":\"5b8efff798038103d269b633813fc60c\",\"spanId\":\"eee19b7ec3c1b174\","
+                     "\"startTimeUnixNano\":\"1700000000000000000\",\"endTimeUnixNano\":\"1\"}")),
+           200, "{\"partialSuccess\":{\"errorMessage\":\"1 kept with something cut, left out or put right");
+    fake_clear(&store);
+}
+
+TEST(spans_when_the_store_is_in_trouble_are_to_be_sent_again)
+{
+    store.refuse_with = ERR_BUSY;
+    expect("/v1/traces", JSON, STR(SPANS(SPAN("eee19b7ec3c1b174"))), 429, "Retry-After: 1");
+    store.refuse_with = ERR_FULL;
+    expect("/v1/logs", JSON, STR(LOGS("{\"body\":{\"stringValue\":\"x\"}}")), 503, "Retry-After: 10");
+    expect("/v1/traces", PROTO, STR("\x0a\x05\x12"), 400, "");
+    fake_clear(&store);
+}
+
 TEST(what_the_store_refuses_is_partial_too)
 {
     store.reject_rows = 1;
@@ -224,6 +264,9 @@ int main(void)
         CASE(an_empty_request_is_a_success),
         CASE(all_paths_lead_here),
         CASE(partial_success_counts_points_and_says_why),
+        CASE(spans_and_logs_that_are_refused_are_counted_by_their_names),
+        CASE(what_is_altered_is_a_warning),
+        CASE(spans_when_the_store_is_in_trouble_are_to_be_sent_again),
         CASE(what_the_store_refuses_is_partial_too),
         CASE(broken_bodies_are_400_with_a_status),
         CASE(types_and_codings_we_do_not_know_are_415),
