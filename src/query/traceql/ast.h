@@ -136,7 +136,7 @@ struct field_expr {
 
 /* ---- expressions on a set of spans ---- */
 
-enum aggregate { AGG_COUNT, AGG_AVG, AGG_MIN, AGG_MAX, AGG_SUM };
+enum aggregate { FOLD_COUNT, FOLD_AVG, FOLD_MIN, FOLD_MAX, FOLD_SUM };
 
 enum scalar_kind { SCALAR_STATIC, SCALAR_AGGREGATE, SCALAR_BINARY };
 

@@ -96,7 +96,7 @@ static bool check_side(struct traceql_parser *p, const struct scalar_expr *s, ui
     if (s->kind == SCALAR_BINARY)
         return check_side(p, s->left, pos, has_aggregate) && check_side(p, s->right, pos, has_aggregate);
     *has_aggregate = true;
-    if (s->agg == AGG_COUNT) return true;
+    if (s->agg == FOLD_COUNT) return true;
     enum static_type t = check_field(p, s->of);
     if (p->tok.kind == LEX_ERROR) return false;
     if (!is_number(t)) return parse_fail(p, ERR_PARSE, s->of->pos, "an aggregate wants a number");

@@ -173,7 +173,7 @@ static struct scalar_expr *parse_aggregate(struct traceql_parser *p, enum aggreg
     s->agg = agg;
     lex_advance(p);
     if (!lex_expect(p, "(")) return NULL;
-    if (agg != AGG_COUNT && (s->of = parse_field(p)) == NULL) return NULL;
+    if (agg != FOLD_COUNT && (s->of = parse_field(p)) == NULL) return NULL;
     return lex_expect(p, ")") ? s : NULL;
 }
 

@@ -181,16 +181,7 @@ static struct wide widen_attr(struct widener *w, enum tq_op op, const struct att
     const struct predicate *p;
 
     if (a->of_parent) return everything;
-    if (n == 0) { /* the root is one of the spans, so its name is the name of one */
-        if (op != TQ_EQ || v.type != STATIC_STRING || v.s.n == 0) return everything;
-        if (a->intrinsic == TRACE_ROOT_NAME)
-            f[0] = field_in(IN_NAME);
-        else if (a->intrinsic == TRACE_ROOT_SERVICE)
-            f[0] = field_attr(FIELD_RESOURCE, STR("service.name"));
-        else
-            return everything;
-        return (struct wide){ compare_field(w, op, f[0], value_str(v.s), NULL), false };
-    }
+    if (n == 0) return everything; /* of the trace: another span may show it */
     if (v.type == STATIC_NIL) return widen_nil(w, op, a, f, n);
     if (is_listed(a)) return (struct wide){ predicate_exists(w->arena, f[0]), false };
     bool is_id = a->scope == SCOPE_INTRINSIC &&

@@ -174,11 +174,11 @@ static struct static_value fold(struct running *r, const struct scalar_expr *x, 
         sum += d;
         is_duration &= v.type == STATIC_DURATION;
         if (best.type == STATIC_NIL ||
-            (x->agg == AGG_MIN ? d < static_number(best) : d > static_number(best)))
+            (x->agg == FOLD_MIN ? d < static_number(best) : d > static_number(best)))
             best = v;
     }
-    if (n == 0 || x->agg == AGG_MIN || x->agg == AGG_MAX) return best;
-    double out = x->agg == AGG_AVG ? sum / (double)n : sum;
+    if (n == 0 || x->agg == FOLD_MIN || x->agg == FOLD_MAX) return best;
+    double out = x->agg == FOLD_AVG ? sum / (double)n : sum;
     if (is_duration && fabs(out) < 9.2e18)
         return (struct static_value){ .type = STATIC_DURATION, .i = (int64_t)out };
     return (struct static_value){ .type = STATIC_FLOAT, .d = out };
@@ -194,8 +194,8 @@ static struct static_value eval_scalar(struct running *r, const struct scalar_ex
         return static_binary(x->op, v, eval_scalar(r, x->right, in), NULL);
     case SCALAR_AGGREGATE: break;
     }
-    v = x->agg == AGG_COUNT ? (struct static_value){ .type = STATIC_INT, .i = (int64_t)in->n }
-                            : fold(r, x, in);
+    v = x->agg == FOLD_COUNT ? (struct static_value){ .type = STATIC_INT, .i = (int64_t)in->n }
+                             : fold(r, x, in);
     struct buf name = BUF_INIT(4096);
     buf_printf(&name, "%s(", aggregate_names[x->agg]);
     if (x->of != NULL && x->of->kind == EXPR_REF)
