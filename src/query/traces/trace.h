@@ -15,7 +15,7 @@
  *      idle_ns add up to end_ns - start_ns.
  *   6. A span that still runs ends, for all this, with the last thing known of the trace.
  *
- * Pure; memory is the arena's: some 400 bytes a span while it is built, 200 afterwards. */
+ * Pure; memory is the arena's: some 800 bytes a span, of which 230 stay in use. */
 #pragma once
 #include "base/arena.h"
 #include "model/record.h"
