@@ -49,6 +49,42 @@ int view_scan(struct store_view *v, struct call *c, const struct series_ref *ref
     return v->store->ops->scan(v, c, refs, n, from_ms, to_ms, sink, ctx, e);
 }
 
+struct folding {
+    const struct summary_grid *grid;
+    struct summary *at;
+    summary_sink *sink;
+    void *ctx;
+};
+
+static int fold_rows(void *ctx, const struct series_rows *r)
+{
+    struct folding *f = ctx;
+    for (size_t i = 0; i < f->grid->n; i++) f->at[i] = (struct summary){ 0 };
+    summary_fold(f->at, f->grid, r->n, r->time_ms, r->value, r->hist, r->start_ms);
+    return f->sink(f->ctx, r->series, f->at);
+}
+
+int view_summarize(struct store_view *v, struct call *c, const struct series_ref *refs, size_t n,
+                   const struct summary_grid *g, uint32_t fields, summary_sink *sink, void *ctx,
+                   struct err *e)
+{
+    int64_t reach, end;
+    if (g->width_ms <= 0 || g->n > INT64_MAX || __builtin_mul_overflow((int64_t)g->n, g->width_ms, &reach) ||
+        __builtin_add_overflow(g->start_ms, reach, &end))
+        return err_set(e, ERR_RANGE, "summaries of %zu buckets of %lld ms", g->n, (long long)g->width_ms);
+    if (v->store->ops->summarize) return v->store->ops->summarize(v, c, refs, n, g, fields, sink, ctx, e);
+    struct folding f = { g, arena_array(c->arena, g->n, sizeof(struct summary)), sink, ctx };
+    int rc = call_check(c, e);
+    return rc < 0 ? rc : view_scan(v, c, refs, n, g->start_ms + 1, end, fold_rows, &f, e);
+}
+
+void view_cover(struct store_view *v, int64_t from_ms, int64_t to_ms, int64_t width_ms,
+                struct summary_cover *out)
+{
+    *out = (struct summary_cover){ .rows_from_ms = INT64_MIN };
+    if (v->store->ops->cover) v->store->ops->cover(v, from_ms, to_ms, width_ms, out);
+}
+
 int view_label_names(struct store_view *v, struct call *c, const struct matcher *m, size_t n, size_t limit,
                      struct str **out, size_t *n_out, struct err *e)
 {

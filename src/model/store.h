@@ -24,6 +24,7 @@
 #include "model/matcher.h"
 #include "model/predicate.h"
 #include "model/reject.h"
+#include "model/summary.h"
 
 /* What every reading call carries. One thread at a time uses a struct call; parallel parts each have their
  * own arena. */
@@ -81,6 +82,19 @@ struct series_rows { /* one series in a window; borrowed until the sink returns 
 
 /* Return OK to go on, anything negative to stop (view_scan returns it). */
 typedef int series_sink(void *ctx, const struct series_rows *);
+
+/* ---- reading summaries ---- */
+
+/* The series' buckets, grid.n of them; borrowed until the sink returns. series: index into the refs. */
+typedef int summary_sink(void *ctx, size_t series, const struct summary *);
+
+/* What a view has of [from, to] in summaries made in advance. */
+struct summary_cover {
+    size_t days;              /* whose rows need not be read for buckets of the width asked about */
+    int64_t rows_from_ms;     /* before this time rows are gone and only summaries are left; INT64_MIN: none
+                                 are gone. view_scan gives the last row of each of their buckets there */
+    int64_t widest_ms;        /* of the buckets before rows_from_ms; 0: there are none */
+};
 
 struct exemplar {
     struct labels series, labels;
@@ -203,6 +217,11 @@ struct store_ops {
                size_t *n_out, struct err *);
     int (*admin)(struct store *, enum store_admin, const void *arg, struct err *);
     int64_t (*changed_since)(struct store *, uint64_t generation, uint64_t *now); /* NULL: not known */
+    int (*summarize)(struct store_view *, struct call *, const struct series_ref *, size_t n,
+                     const struct summary_grid *, uint32_t fields, summary_sink *, void *ctx,
+                     struct err *); /* NULL: rows are scanned */
+    void (*cover)(struct store_view *, int64_t from_ms, int64_t to_ms, int64_t width_ms,
+                  struct summary_cover *); /* NULL: no summaries are kept */
 };
 
 struct store { /* an engine puts this first in its own struct */
@@ -233,6 +252,15 @@ int view_series(struct store_view *, struct call *, const struct matcher *, size
 /* Each given series once, in the given order. Cheapest when refs are in the order view_series gave them. */
 int view_scan(struct store_view *, struct call *, const struct series_ref *, size_t n, int64_t from_ms,
               int64_t to_ms, series_sink *, void *ctx, struct err *);
+
+/* The buckets of a grid for each series: what summary_fold makes of its rows, from summaries made in advance
+ * where they say the same, or where the rows are gone. fields: SUM_BIT of those wanted (SUM_N always is).
+ * Times before the view's and after it are empty. */
+int view_summarize(struct store_view *, struct call *, const struct series_ref *, size_t n,
+                   const struct summary_grid *, uint32_t fields, summary_sink *, void *ctx, struct err *);
+/* Buckets that end at multiples of width_ms. Cheap. */
+void view_cover(struct store_view *, int64_t from_ms, int64_t to_ms, int64_t width_ms,
+                struct summary_cover *);
 
 /* Sorted, unique. n matchers may be 0: everything. */
 int view_label_names(struct store_view *, struct call *, const struct matcher *, size_t n, size_t limit,

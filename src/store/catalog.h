@@ -24,8 +24,9 @@ struct store_file {
     struct file_id id;
     char *path;
     struct part *part;           /* FILE_PART */
+    struct part *tier;           /* FILE_TIER_* */
     struct day_index *index;     /* FILE_INDEX */
-    struct part_info info;       /* FILE_PART */
+    struct part_info info;       /* FILE_PART, FILE_TIER_* */
     struct record_part *records; /* FILE_LOGS, FILE_SPANS */
     uint64_t rows;               /* of all but FILE_INDEX, as are the times */
     int64_t min_ms, max_ms;

@@ -9,6 +9,8 @@
  * after its end all that is there becomes one part, packed tighter; late crumbs wait until they are worth it,
  * or a day old
  *
+ *     closed day at rest   when its parts need no joining its summaries are made (tier_build.c)
+ *
  * Threads: one merge at a time (merge_mu). */
 #include <stdio.h>
 
@@ -18,7 +20,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/stat.h"
-#include "store/engine.h"
+#include "store/tier.h"
 
 #define FAN_IN       STORE_JOIN_MAX
 #define PARTS_BUSY   8
@@ -181,16 +183,36 @@ static int run(struct engine *s, const struct plan *p, struct err *e)
     return OK;
 }
 
+/* ---- summaries ---- */
+
+/* A closed day at rest, whose parts are as few as they get for now. */
+static const struct tier_kind *due_tier(const struct engine *s, const struct version *v, uint32_t day,
+                                        struct store_file *const *parts, size_t n, bool all)
+{
+    int64_t now_ms = clock_now_ms(), newest = 0;
+    for (size_t i = 0; i < n; i++) newest = MAX(newest, parts[i]->since_ms);
+    if (!is_closed(day, now_ms) || (!all && newest > now_ms - HOUR_MS)) return NULL;
+    for (size_t k = 0; k < TIER_KINDS; k++) {
+        const struct store_file *old = tier_of_day(v, day, tier_kinds[k].kind);
+        bool is_due = old == NULL || !tier_is_current(v, day, old);
+        if (is_due && tier_is_wanted(s, tier_kinds[k].kind)) return &tier_kinds[k];
+    }
+    return NULL;
+}
+
 /* The first merge that is due, oldest day first. 1: done; 0: none is due. */
-static int merge_one(struct engine *s, const struct version *v, bool all, struct err *e)
+static int merge_one(struct engine *s, struct version *v, bool all, struct err *e)
 {
     for (size_t i = 0, n; i < v->n; i += n) { /* a day's files of one kind at a time */
         struct file_id id = v->at[i]->id;
         struct store_file *const *files = version_day(v, id.day, id.kind, &n);
+        if (tier_kind_of(id.kind) != NULL) continue;
         struct plan plan = file_type(id.kind)->has_rows ? plan_parts(files, n, id.day, all)
                                                         : plan_indexes(files, n, id.day, all);
-        if (plan.n == 0) continue;
-        int rc = run(s, &plan, e);
+        const struct tier_kind *tier =
+            plan.n == 0 && id.kind == FILE_PART ? due_tier(s, v, id.day, files, n, all) : NULL;
+        if (plan.n == 0 && tier == NULL) continue;
+        int rc = tier ? tier_build(s, v, id.day, tier, e) : run(s, &plan, e);
         return rc < 0 ? rc : 1;
     }
     return 0;

@@ -18,7 +18,14 @@ enum row_kind {
     ROW_FLOAT,     /* value column */
     ROW_HISTOGRAM, /* histogram column */
     ROW_START, /* start times: value is the start time in ms of the sample at the same time (as an int64) */
+    ROW_SUMMARY, /* and the kinds after it, to ROW_KINDS: ROW_SUMMARY + f is field f of summaries
+                    (model/summary.h), a value column; only in files of summaries (tier.h) */
+    ROW_KINDS = ROW_SUMMARY + 64,
 };
+static inline bool row_is_double(enum row_kind k)
+{
+    return k == ROW_FLOAT || k >= ROW_SUMMARY;
+}
 
 /* metric_no << 32 | series_no: series of one metric lie side by side. */
 typedef uint64_t series_key;
@@ -28,7 +35,7 @@ struct run {
     enum row_kind kind;
     size_t n;
     const int64_t *time_ms;
-    const double *value;           /* ROW_FLOAT */
+    const double *value;           /* ROW_FLOAT, ROW_SUMMARY + field */
     const int64_t *start_ms;       /* ROW_START */
     struct histogram *const *hist; /* ROW_HISTOGRAM */
 };

@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "store/engine.h"
+#include "store/tier.h"
 
 #define ANY_TABLE TABLE_COUNT
 
@@ -60,12 +60,30 @@ static uint32_t first_kept_by_size(const struct engine *s, const struct version 
     return 0;
 }
 
-/* Files of days before the first kept of their table. */
-static size_t list_old(const struct version *v, const uint32_t first[TABLE_COUNT], struct store_file **out)
+struct kept { /* the first day of which anything is kept */
+    uint32_t table[TABLE_COUNT];
+    uint32_t summaries; /* of metrics; and the series they are of */
+};
+
+static bool has_summaries(const struct version *v, uint32_t day)
+{
+    for (size_t k = 0; k < TIER_KINDS; k++)
+        if (tier_of_day(v, day, tier_kinds[k].kind) != NULL) return true;
+    return false;
+}
+
+static uint32_t first_kept(const struct version *v, const struct kept *first, const struct store_file *f)
+{
+    bool stays = tier_kind_of(f->id.kind) != NULL ||
+                 (f->id.kind == FILE_INDEX && has_summaries(v, f->id.day));
+    return stays ? first->summaries : first->table[table_of(f)];
+}
+
+static size_t list_old(const struct version *v, const struct kept *first, struct store_file **out)
 {
     size_t n = 0;
     for (size_t i = 0; i < v->n; i++)
-        if (v->at[i]->id.day < first[table_of(v->at[i])]) out[n++] = v->at[i];
+        if (v->at[i]->id.day < first_kept(v, first, v->at[i])) out[n++] = v->at[i];
     return n;
 }
 
@@ -90,22 +108,49 @@ static int drop(struct engine *s, struct store_file **files, size_t n, struct er
     return rc;
 }
 
+static void find_kept(const struct engine *s, const struct version *v, struct kept *first)
+{
+    for (int t = 0; t < TABLE_COUNT; t++) {
+        uint32_t by_size = MAX(first_kept_by_size(s, v, (enum table)t), first_kept_by_size(s, v, ANY_TABLE));
+        first->table[t] = MAX(first_kept_by_age(s, (enum table)t), by_size);
+        if (t != TABLE_METRICS) continue;
+        int64_t age_ms = s->conf.retention_rollups_ms;
+        first->summaries = age_ms > 0 ? day_of_ms(MAX((int64_t)0, clock_now_ms() - age_ms)) : 0;
+        first->summaries = MAX(first->summaries, by_size); /* a limit of bytes is one of all */
+    }
+}
+
+/* Rows about to go are summed up first, when that was not done yet. A damaged part or a full disk must not
+ * keep the rest. */
+static int sum_up(struct engine *s, struct version **v, uint32_t before, struct err *e)
+{
+    struct err mine = ERR_INIT;
+    int rc = tier_build_before(s, *v, before, &mine);
+    if (rc < 0 && rc != ERR_CANCEL && rc != ERR_IO)
+        log_warn("store", "rows expire without summaries", "why", mine.text, NULL);
+    else if (rc < 0)
+        return err_set(e, rc, "%s", mine.text);
+    version_unref(*v);
+    *v = catalog_pin(s->catalog);
+    return OK;
+}
+
 int engine_retain(struct engine *s, struct err *e)
 {
-    uint32_t first[TABLE_COUNT];
+    struct kept first = { 0 };
     if (s->wal == NULL) return OK;
     pthread_mutex_lock(&s->merge_mu); /* a merge must not bring back what is dropped here */
     struct version *v = catalog_pin(s->catalog);
-    for (int t = 0; t < TABLE_COUNT; t++) {
-        uint32_t by_size = MAX(first_kept_by_size(s, v, (enum table)t), first_kept_by_size(s, v, ANY_TABLE));
-        first[t] = MAX(first_kept_by_age(s, (enum table)t), by_size);
+    find_kept(s, v, &first);
+    int rc = sum_up(s, &v, first.table[TABLE_METRICS], e);
+    if (rc == OK) {
+        struct store_file **old = mem_array(v->n, sizeof old[0]);
+        rc = drop(s, old, list_old(v, &first, old), e);
+        mem_free(old);
     }
-    struct store_file **old = mem_array(v->n, sizeof old[0]);
-    int rc = drop(s, old, list_old(v, first, old), e);
-    mem_free(old);
     version_unref(v);
     pthread_mutex_unlock(&s->merge_mu);
-    exemplar_store_drop_before(s->exemplars, (int64_t)first[TABLE_METRICS] * DAY_MS);
+    exemplar_store_drop_before(s->exemplars, (int64_t)first.table[TABLE_METRICS] * DAY_MS);
     return rc;
 }
 

@@ -9,50 +9,42 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/stat.h"
-#include "store/view.h"
+#include "store/scan.h"
+#include "store/tier.h"
 
-#define KINDS       3
 #define CHECK_EVERY 32
-
-struct source {
-    const struct part *part;    /* a part: */
-    struct part_cursor *cursor; /* made when first needed */
-    struct run_head at;         /* the run under the cursor */
-    bool is_placed, is_at_end;
-    series_key sought; /* the cursor was sent to the first run with this key or a higher one */
-
-    struct slab *slab; /* or a sorted slab: a reference */
-    uint32_t row;      /* all rows before have keys below `sought` */
-
-    int64_t min_ms, max_ms;
-    bool is_in_window;
-};
-
-struct scanner {
-    struct scanner *next;
-    struct source *sources;
-    size_t n;
-    struct gather rows[KINDS];
-    struct arena arena;          /* histograms of one series */
-    int64_t *time_ms, *start_ms; /* joined columns */
-    double *value;
-    struct histogram **hist;
-    size_t cap;
-};
 
 /* ---- life ---- */
 
 static void add_part(struct scanner *c, const struct store_file *f)
 {
     c->sources[c->n++] =
-        (struct source){ .part = f->part, .min_ms = f->info.min_time_ms, .max_ms = f->info.max_time_ms };
+        (struct source){ .part = f->part, .day = f->id.day, .min_ms = f->info.min_time_ms,
+                         .max_ms = f->info.max_time_ms };
+}
+
+/* Where all rows of a day have expired, the last row of each bucket of its narrowest summaries is left. */
+static void add_tier(struct scanner *c, const struct version *v, const struct store_file *f)
+{
+    size_t n_parts;
+    const struct store_file *narrowest = NULL;
+    for (size_t k = 0; k < TIER_KINDS; k++) {
+        const struct store_file *t = tier_of_day(v, f->id.day, tier_kinds[k].kind);
+        if (t != NULL) narrowest = t;
+    }
+    version_day(v, f->id.day, FILE_PART, &n_parts);
+    if (n_parts > 0 || f != narrowest) return;
+    int64_t begin_ms = (int64_t)f->id.day * DAY_MS;
+    c->sources[c->n++] = (struct source){ .tier = f->tier, .day = f->id.day,
+                                          .width_ms = tier_kind_of(f->id.kind)->width_ms,
+                                          .min_ms = begin_ms, .max_ms = begin_ms + DAY_MS - 1 };
 }
 
 static void add_slabs(struct scanner *c, const struct head_pin *pin)
 {
     for (size_t i = 0; i < pin->n; i++) {
         struct slab *s = slab_sorted(pin->at[i].slab, pin->at[i].rows);
-        c->sources[c->n++] = (struct source){ .slab = s, .min_ms = s->min_ms, .max_ms = s->max_ms };
+        c->sources[c->n++] = (struct source){ .slab = s, .day = s->day, .min_ms = s->min_ms, .max_ms = s->max_ms };
     }
 }
 
@@ -62,9 +54,13 @@ static struct scanner *scanner_new(const struct view *v)
     uint32_t last = day_of_ms(v->to_ms);
     c->sources = mem_array(v->version->n + v->flushing.n + v->head.n, sizeof c->sources[0]);
     c->arena = (struct arena)ARENA_INIT(SIZE_MAX);
+    c->tier = mem_alloc_zero(sizeof *c->tier);
     for (size_t i = version_from(v->version, day_of_ms(v->from_ms));
-         i < v->version->n && v->version->at[i]->id.day <= last; i++)
-        if (v->version->at[i]->part != NULL) add_part(c, v->version->at[i]);
+         i < v->version->n && v->version->at[i]->id.day <= last; i++) {
+        const struct store_file *f = v->version->at[i];
+        if (f->part != NULL) add_part(c, f);
+        if (f->tier != NULL) add_tier(c, v->version, f);
+    }
     add_slabs(c, &v->flushing);
     add_slabs(c, &v->head);
     return c;
@@ -80,6 +76,8 @@ void scanner_free(struct scanner *c)
         }
         for (int k = 0; k < KINDS; k++) gather_release(&c->rows[k]);
         arena_release(&c->arena);
+        tier_rows_release(c->tier);
+        mem_free(c->tier);
         mem_free(c->sources);
         mem_free(c->time_ms);
         mem_free(c->start_ms);
@@ -89,7 +87,7 @@ void scanner_free(struct scanner *c)
     }
 }
 
-static struct scanner *scanner_take(struct view *v)
+struct scanner *scanner_take(struct view *v)
 {
     pthread_mutex_lock(&v->mu);
     struct scanner *c = v->idle;
@@ -98,7 +96,7 @@ static struct scanner *scanner_take(struct view *v)
     return c ? c : scanner_new(v);
 }
 
-static void scanner_give_back(struct view *v, struct scanner *c)
+void scanner_give_back(struct view *v, struct scanner *c)
 {
     pthread_mutex_lock(&v->mu);
     c->next = v->idle;
@@ -173,6 +171,8 @@ static int part_rows(struct scanner *c, struct source *s, series_key key, int64_
         } else {
             struct run run;
             rc = part_cursor_read(s->cursor, from_ms, to_ms, &c->arena, &run, e);
+            if (rc >= 0 && run.kind >= KINDS)
+                rc = err_set(e, ERR_CORRUPT, "a part of rows has a summary");
             if (rc >= 0 && run.n > 0)
                 add_piece(&c->rows[run.kind], run.time_ms, column_of(&run), run.n, from_ms, to_ms);
         }
@@ -194,6 +194,23 @@ static void slab_rows(struct scanner *c, struct source *s, series_key key, int64
               to_ms);
 }
 
+/* The last float of each bucket, and the stale marker behind it. */
+static int thin_rows(struct scanner *c, struct source *s, series_key key, int64_t from_ms, int64_t to_ms,
+                     struct err *e)
+{
+    uint32_t fields = SUM_BIT(SUM_N) | SUM_BIT(SUM_LAST_AT) | SUM_BIT(SUM_LAST) | SUM_BIT(SUM_STALE_AT);
+    if (s->cursor == NULL) s->cursor = part_cursor_new(s->tier);
+    int rc = tier_read(s->cursor, key, fields, c->tier, e);
+    for (size_t i = 0; rc == OK && i < c->tier->n; i++) {
+        struct summary sum;
+        double stale = double_of(STALE_BITS);
+        tier_get(c->tier, i, s->width_ms, &sum);
+        if (sum.n > 0) add_piece(&c->rows[ROW_FLOAT], &sum.last_ms, &sum.last, 1, from_ms, to_ms);
+        if (sum.ends_stale) add_piece(&c->rows[ROW_FLOAT], &sum.stale_ms, &stale, 1, from_ms, to_ms);
+    }
+    return rc;
+}
+
 static int gather_key(struct scanner *c, series_key key, int64_t from_ms, int64_t to_ms, struct err *e)
 {
     int rc = OK;
@@ -202,6 +219,8 @@ static int gather_key(struct scanner *c, series_key key, int64_t from_ms, int64_
         if (!s->is_in_window) continue;
         if (s->slab != NULL)
             slab_rows(c, s, key, from_ms, to_ms);
+        else if (s->tier != NULL)
+            rc = thin_rows(c, s, key, from_ms, to_ms, e);
         else
             rc = part_rows(c, s, key, from_ms, to_ms, e);
     }
@@ -270,7 +289,7 @@ static void join(struct scanner *c, struct series_rows *out)
     }
 }
 
-static struct key_list keys_of(struct view *v, const struct series_ref *ref, series_key *one)
+struct key_list view_keys(struct view *v, const struct series_ref *ref, series_key *one)
 {
     if (!(ref->id & SERIES_HAS_LIST)) {
         *one = ref->id;
@@ -283,11 +302,11 @@ static struct key_list keys_of(struct view *v, const struct series_ref *ref, ser
     return list;
 }
 
-static int scan_series(struct view *v, struct scanner *c, const struct series_ref *ref, int64_t from_ms,
-                       int64_t to_ms, struct series_rows *out, struct err *e)
+int scanner_series(struct view *v, struct scanner *c, const struct series_ref *ref, int64_t from_ms,
+                   int64_t to_ms, struct series_rows *out, struct err *e)
 {
     series_key one;
-    struct key_list keys = keys_of(v, ref, &one);
+    struct key_list keys = view_keys(v, ref, &one);
     int rc = OK;
     for (int k = 0; k < KINDS; k++) gather_clear(&c->rows[k]);
     if (c->arena.used > 0) arena_reset(&c->arena);
@@ -296,7 +315,7 @@ static int scan_series(struct view *v, struct scanner *c, const struct series_re
     return rc;
 }
 
-static void choose_sources(struct scanner *c, int64_t from_ms, int64_t to_ms)
+void scanner_choose(struct scanner *c, int64_t from_ms, int64_t to_ms)
 {
     for (size_t i = 0; i < c->n; i++)
         c->sources[i].is_in_window = c->sources[i].min_ms <= to_ms && c->sources[i].max_ms >= from_ms;
@@ -311,12 +330,12 @@ int view_do_scan(struct store_view *base, struct call *call, const struct series
     int rc = OK;
     from_ms = MAX(from_ms, v->from_ms);
     to_ms = MIN(to_ms, v->to_ms);
-    choose_sources(c, from_ms, to_ms);
+    scanner_choose(c, from_ms, to_ms);
 
     for (size_t i = 0; rc >= 0 && i < n; i++) {
         struct series_rows out = { .series = i };
         rc = i % CHECK_EVERY == 0 ? call_check(call, e) : OK;
-        if (rc == OK) rc = scan_series(v, c, &refs[i], from_ms, to_ms, &out, e);
+        if (rc == OK) rc = scanner_series(v, c, &refs[i], from_ms, to_ms, &out, e);
         if (rc == OK) rc = sink(ctx, &out);
         rows += out.n;
     }

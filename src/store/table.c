@@ -34,6 +34,26 @@ static int join_parts(const struct table_join *j, struct err *e)
                       j->ctx, &info, e);
 }
 
+/* ---- summaries of metrics ---- */
+
+static int open_tier(struct store_file *f, struct err *e)
+{
+    int rc = part_open(f->path, &f->tier, e);
+    if (rc == OK) f->info = *part_info(f->tier);
+    return rc;
+}
+
+static void close_tier(struct store_file *f)
+{
+    if (f->tier != NULL) part_close(f->tier);
+}
+
+/* A day has one of a kind: it is built anew, never joined. */
+static int join_tiers(const struct table_join *j, struct err *e)
+{
+    return err_set(e, ERR_UNSUPPORTED, "%s: files of summaries are not joined", j->path);
+}
+
 /* ---- indexes of series ---- */
 
 static int open_index(struct store_file *f, struct err *e)
@@ -102,6 +122,8 @@ static const struct file_type types[] = {
     [FILE_PART] = { TABLE_METRICS, "part", true, open_part, close_part, part_verify, join_parts },
     [FILE_INDEX] = { TABLE_METRICS, "idx", false, open_index, close_index, day_index_verify, join_indexes },
     [FILE_LOGS] = { TABLE_LOGS, "part", true, open_records, close_records, verify_logs, join_records },
+    [FILE_TIER_5M] = { TABLE_METRICS, "5m", false, open_tier, close_tier, part_verify, join_tiers },
+    [FILE_TIER_1H] = { TABLE_METRICS, "1h", false, open_tier, close_tier, part_verify, join_tiers },
     [FILE_SPANS] = { TABLE_SPANS, "part", true, open_records, close_records, verify_spans, join_records },
 };
 

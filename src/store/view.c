@@ -44,6 +44,18 @@ int view_do_open(struct store *store, int64_t from_ms, int64_t to_ms, struct sto
     return OK;
 }
 
+struct view *view_of_files(struct engine *s, struct version *version, uint32_t day)
+{
+    struct view *v = mem_alloc_zero(sizeof *v);
+    v->base.store = &s->store;
+    v->s = s;
+    v->from_ms = (int64_t)day * DAY_MS;
+    v->to_ms = v->from_ms + DAY_MS - 1;
+    v->version = version_ref(version);
+    pthread_mutex_init(&v->mu, NULL);
+    return v;
+}
+
 void view_do_close(struct store_view *base)
 {
     struct view *v = view_of(base);

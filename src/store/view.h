@@ -45,5 +45,8 @@ struct day_sources {
 void view_day_sources(const struct view *, const struct version *now, uint32_t day, struct arena *,
                       struct day_sources *);
 
+/* The rows of one day as they are in files, not in memory; close it with view_do_close. */
+struct view *view_of_files(struct engine *, struct version *, uint32_t day);
+
 /* scan.c */
 void scanner_free(struct scanner *);

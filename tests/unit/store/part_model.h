@@ -60,6 +60,7 @@ static inline void model_add(struct model *m, struct dice *d, series_key key, en
         r.hist = arena_array(&m->arena, n, sizeof(void *));
         shape_histograms(d, &m->arena, r.hist, n);
         break;
+    default: break; /* summaries: tier_test.c */
     }
     m->run = mem_grow(m->run, m->n, &m->cap, sizeof *m->run);
     m->run[m->n++] = r;
