@@ -1,4 +1,4 @@
-/* cli_data.c - `vedette fsck` and `vedette snapshot`: the data directory as bytes. */
+/* cli_data.c - `vedette fsck`, `vedette snapshot` and `vedette rotate-key`: the data directory as bytes. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,6 +6,8 @@
 #include "net/http_client.h"
 #include "server/cli.h"
 #include "store/embedded.h"
+
+#define KEY_FLAG "--encryption-key-file"
 
 static void print_line(void *ctx, const char *text)
 {
@@ -15,15 +17,19 @@ static void print_line(void *ctx, const char *text)
 
 int cli_fsck(int argc, char **argv)
 {
-    static const char usage[] = "vedette fsck [--data DIR]";
+    static const char usage[] = "vedette fsck [--data DIR] [--encryption-key-file FILE]";
     if (cli_switch(&argc, argv, "--help")) return printf("usage: %s\n", usage), 0;
-    const char *dir = cli_flag(&argc, argv, "--data");
+    const char *dir = cli_flag(&argc, argv, "--data"), *key = cli_flag(&argc, argv, KEY_FLAG);
     int bad = cli_no_more_flags(argc, argv, usage);
     if (bad) return bad;
 
     struct fsck_report report = { 0 };
     struct err e = ERR_INIT;
-    if (embedded_fsck(dir ? dir : "data", print_line, NULL, &report, &e) < 0)
+    if (dir == NULL) dir = "data";
+    int rc = key ? embedded_unlock(dir, key, &e) : OK;
+    if (rc == OK) rc = embedded_fsck(dir, print_line, NULL, &report, &e);
+    embedded_lock(dir);
+    if (rc < 0)
         return fprintf(stderr, "vedette fsck: %s\n", e.text), 1;
     printf("%llu files, %llu bytes, %llu parts, %llu rows checked, %llu damaged\n",
            (unsigned long long)report.files, (unsigned long long)report.bytes,
@@ -49,9 +55,9 @@ static int snapshot_by_server(const char *server)
     return got.status != 200;
 }
 
-static int snapshot_offline(const char *dir, const char *target)
+static int snapshot_offline(const char *dir, const char *key, const char *target)
 {
-    struct embedded_conf conf = { .dir = dir };
+    struct embedded_conf conf = { .dir = dir, .key_file = key };
     struct store *store = NULL;
     struct err e = ERR_INIT;
     int rc = embedded_open(&conf, &store, &e);
@@ -67,12 +73,31 @@ static int snapshot_offline(const char *dir, const char *target)
 
 int cli_snapshot(int argc, char **argv)
 {
-    static const char usage[] = "vedette snapshot --data DIR TARGET   |   vedette snapshot --server URL";
+    static const char usage[] = "vedette snapshot --data DIR [--encryption-key-file FILE] TARGET   |   vedette snapshot --server URL";
     if (cli_switch(&argc, argv, "--help")) return printf("usage: %s\n", usage), 0;
-    const char *dir = cli_flag(&argc, argv, "--data"), *server = cli_flag(&argc, argv, "--server");
+    const char *dir = cli_flag(&argc, argv, "--data"), *server = cli_flag(&argc, argv, "--server"),
+               *key = cli_flag(&argc, argv, KEY_FLAG);
     int bad = cli_no_more_flags(argc, argv, usage);
     if (bad) return bad;
     if (server != NULL && argc == 0) return snapshot_by_server(server);
-    if (server == NULL && argc == 1) return snapshot_offline(dir ? dir : "data", argv[0]);
+    if (server == NULL && argc == 1) return snapshot_offline(dir ? dir : "data", key, argv[0]);
     return fprintf(stderr, "usage: %s\n", usage), 2;
+}
+
+/* Another key file for an encrypted store that no server has open: at once, whatever its size. */
+int cli_rotate_key(int argc, char **argv)
+{
+    static const char usage[] =
+        "vedette rotate-key [--data DIR] --encryption-key-file FILE --new-key-file FILE";
+    if (cli_switch(&argc, argv, "--help")) return printf("usage: %s\n", usage), 0;
+    const char *dir = cli_flag(&argc, argv, "--data"), *key = cli_flag(&argc, argv, KEY_FLAG),
+               *next = cli_flag(&argc, argv, "--new-key-file");
+    int bad = cli_no_more_flags(argc, argv, usage);
+    if (bad) return bad;
+    if (key == NULL || next == NULL || argc != 0) return fprintf(stderr, "usage: %s\n", usage), 2;
+
+    struct err e = ERR_INIT;
+    if (embedded_rotate_key(dir ? dir : "data", key, next, &e) < 0)
+        return fprintf(stderr, "vedette rotate-key: %s\n", e.text), 1;
+    return printf("the key is now that of %s; snapshots and backups made before still have the other\n", next), 0;
 }

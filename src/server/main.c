@@ -18,6 +18,7 @@ static const struct command commands[] = {
     { "import", cli_import, "send files of metrics to a running server" },
     { "fsck", cli_fsck, "check every byte of a data directory" },
     { "snapshot", cli_snapshot, "make a consistent copy of a data directory" },
+    { "rotate-key", cli_rotate_key, "give an encrypted data directory another key file" },
     { "doctor", cli_doctor, "look for what would keep the server from working well here" },
 };
 

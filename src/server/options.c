@@ -33,6 +33,8 @@ static const struct option table[] = {
     { "config", TEXT, AT(config), "", "FILE",
       "configuration file (YAML); Prometheus' own sections mean what they mean there" },
     { "data", TEXT, AT(data), "data", "DIR", "where everything is stored" },
+    { "encryption-key-file", TEXT, AT(encryption_key_file), "", "FILE",
+      "encrypt what is stored with this key: 32 bytes or 64 hexadecimal digits; for a new data directory" },
     { "listen", TEXT, AT(listen), "127.0.0.1:8090", "HOST:PORT", "API, pages and ingest over HTTP" },
     { "listen-otlp", TEXT, AT(listen_otlp), "", "HOST:PORT|none",
       "OTLP over HTTP [port 4318 beside --listen]" },

@@ -12,7 +12,7 @@
 #include "base/yaml.h"
 
 struct options {
-    const char *config, *data;
+    const char *config, *data, *encryption_key_file;
     const char *listen, *listen_otlp, *listen_grpc, *listen_syslog; /* "HOST:PORT" or "none" */
     bool allow_insecure_listen;
     const char *tls_cert_file, *tls_key_file;

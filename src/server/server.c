@@ -116,6 +116,7 @@ static int open_store(struct server *s, struct err *e)
         .sync_interval_ms = o->sync_interval_ms,
         .max_series = o->max_series,
         .min_free_bytes = o->min_free_bytes,
+        .key_file = o->encryption_key_file && *o->encryption_key_file ? o->encryption_key_file : NULL,
     };
     return embedded_open(&conf, &s->store, e);
 }

@@ -30,7 +30,11 @@ int embedded_open(const struct embedded_conf *, struct store **out, struct err *
 int embedded_rotate_key(const char *dir, const char *key_file, const char *next_key_file, struct err *);
 
 /* Verify every checksum and every promise of the format. Calls line() once per finding and once per file
- * checked. An encrypted store without its key: checksums only. */
+/* For embedded_fsck of an encrypted store: its key, until embedded_lock. */
+int embedded_unlock(const char *dir, const char *key_file, struct err *);
+void embedded_lock(const char *dir);
+
+ * checked. An encrypted store: checksums only, unless its key was given to embedded_unlock. */
 struct fsck_report {
     uint64_t files, bytes, parts, rows, damaged;
 };

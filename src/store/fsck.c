@@ -5,6 +5,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "store/engine.h"
+#include "store/fsck_sealed.h"
+#include "store/seal.h"
 
 struct fsck {
     const char *dir;
@@ -206,6 +208,10 @@ int embedded_fsck(const char *dir, void (*line)(void *ctx, const char *text), vo
     snprintf(path, sizeof path, "%s/MANIFEST", dir);
     if (!file_exists(path))
         return err_set(e, ERR_FIND, "%s: no MANIFEST here, so this is no data directory", dir);
+    if (seal_is_needed(dir) && !seal_is_known(dir)) {
+        say(&f, "the store is encrypted: without its key, only checksums are looked at");
+        return fsck_sealed(dir, line, ctx, report, e);
+    }
 
     int rc = manifest_load(dir, &f.state, e);
     if (rc < 0) return rc;

@@ -128,6 +128,16 @@ static size_t resync(struct str segment, size_t at, uint64_t least)
     return segment.n;
 }
 
+/* Bytes at *at that are no frame: *at moves to the next one. */
+static enum wal_found no_frame(struct str segment, size_t *at, uint64_t least, uint64_t *skipped)
+{
+    if (all_zero(segment.p + *at, segment.n - *at)) return WAL_END;
+    size_t next = resync(segment, *at + 1, least);
+    *skipped = next - *at;
+    *at = next;
+    return next < segment.n ? WAL_HOLE : WAL_TORN;
+}
+
 enum wal_found wal_frame_next(struct str segment, size_t *at, uint64_t least, struct cipher_user *user,
                               struct buf *scratch, uint64_t *lsn, struct str *raw, uint64_t *skipped)
 {
@@ -139,10 +149,13 @@ enum wal_found wal_frame_next(struct str segment, size_t *at, uint64_t least, st
         *at += WAL_FRAME_HEAD + f.body.n;
         return WAL_FRAME;
     }
-    if (all_zero(segment.p + *at, segment.n - *at)) return WAL_END;
+    return no_frame(segment, at, least, skipped);
+}
 
-    size_t next = resync(segment, *at + 1, least);
-    *skipped = next - *at;
-    *at = next;
-    return next < segment.n ? WAL_HOLE : WAL_TORN;
+enum wal_found wal_frame_check(struct str segment, size_t *at, uint64_t *skipped)
+{
+    struct frame f;
+    *skipped = 0;
+    while (*at < segment.n && frame_at(segment, *at, &f)) *at += WAL_FRAME_HEAD + f.body.n;
+    return *at >= segment.n ? WAL_END : no_frame(segment, at, 0, skipped);
 }
