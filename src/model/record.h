@@ -207,3 +207,15 @@ int record_chunk_open(struct record_reader *, struct str bytes, struct arena *,
 void record_chunk_get(const struct record_reader *, size_t i, struct arena *, struct record *);
 /* Its time, ids and origin only: no memory taken, attrs empty. */
 void record_chunk_head(const struct record_reader *, size_t i, struct record *);
+
+/* One pass over a chunk that a struct records of this process has just closed: trusted, so nothing is checked
+ * again, and nothing is kept of what is not wanted. */
+struct record_walk {
+    struct record_reader reader; /* names and origins stand after opening; n and at do not */
+    const uint8_t *at;
+    size_t left;
+};
+void record_walk_open(struct record_walk *, struct str own_chunk, struct arena *);
+/* The next record, false at the end; attrs are empty. want[number of a name] is 0, or 1 + where in `picked`
+ * the attribute's value goes; what the record does not have stays as it is there. */
+bool record_walk_next(struct record_walk *, const uint8_t *want, struct value *picked, struct record *);

@@ -339,3 +339,37 @@ void record_chunk_head(const struct record_reader *r, size_t i, struct record *o
     memset(out, 0, sizeof *out);
     read_head(&c, r, out, false);
 }
+
+/* ---- walking ---- */
+
+void record_walk_open(struct record_walk *w, struct str bytes, struct arena *a)
+{
+    const uint8_t *begin = (const uint8_t *)bytes.p;
+    struct cursor c = { begin, begin + bytes.n, NULL, NULL };
+    w->reader = (struct record_reader){ .end = c.end };
+    check(read_u8(&c, true) == RECORD_CHUNK_VERSION);
+    w->reader.table = (enum table)read_u8(&c, true);
+    open_names(&c, &w->reader, a);
+    open_origins(&c, &w->reader, a);
+    w->left = read_count(&c, RECORD_BYTES_MIN);
+    check(c.why == NULL);
+    w->at = c.p;
+}
+
+bool record_walk_next(struct record_walk *w, const uint8_t *want, struct value *picked, struct record *out)
+{
+    struct cursor c = { w->at, w->reader.end, NULL, NULL };
+    if (w->left == 0) return false;
+    read_record(&c, &w->reader, out, false);
+    size_t n = (size_t)read_varint(&c, false);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t k = read_varint(&c, false);
+        unsigned type = k & ((1u << VALUE_TYPE_BITS) - 1);
+        uint8_t slot = want[k >> VALUE_TYPE_BITS];
+        struct value v = read_value(&c, type, false);
+        if (slot != 0) picked[slot - 1] = v;
+    }
+    w->at = c.p;
+    w->left--;
+    return true;
+}
