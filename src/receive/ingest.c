@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "base/budget.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -120,6 +121,7 @@ static void arena_give(struct arena *a)
  * anyway. */
 #define MEMORY_FREE  (32u << 20)
 #define MEMORY_RATIO 128
+#define MEMORY_LIKELY 8 /* of most senders */
 
 static size_t memory_for(const struct ingest *in, size_t packed)
 {
@@ -148,8 +150,10 @@ int ingest_body(struct ingest_request *q, enum unpack_coding absent, struct str 
 {
     enum unpack_coding coding = absent;
     struct str header = http_header(q->x, "Content-Encoding");
+    int rc = budget_admit_ingest(http_body(q->x).n * MEMORY_LIKELY, e);
+    if (rc < 0) return rc;
     if (header.n > 0) {
-        int rc = unpack_coding(header, &coding, e);
+        rc = unpack_coding(header, &coding, e);
         if (rc < 0) return rc;
     }
     return unpack(coding, http_body(q->x), q->in->limit.body_bytes, &q->arena, body, e);
@@ -238,13 +242,15 @@ static void count_records(struct ingest *in, enum table table, uint64_t n)
     stat_add(s, n);
 }
 
+/* A repetition was counted and seen when it came first. */
 static void records_accepted(struct ingest_request *q)
 {
     struct records *const tables[] = { q->batch.logs, q->batch.spans };
-    for (size_t i = 0; i < COUNT(tables); i++) {
+    for (size_t i = 0; i < COUNT(tables) && !q->kept.is_repeat; i++) {
         if (tables[i] == NULL) continue;
-        count_records(q->in, tables[i]->table, tables[i]->table == TABLE_LOGS ? q->kept.logs : q->kept.spans);
-        if (!q->kept.is_repeat) record_taps_seen(q->in->taps, tables[i]);
+        enum table table = tables[i]->table;
+        count_records(q->in, table, table == TABLE_LOGS ? q->kept.logs : q->kept.spans);
+        record_taps_seen(q->in->taps, tables[i]);
     }
 }
 

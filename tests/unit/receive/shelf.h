@@ -73,6 +73,15 @@ static inline void shelf_clear(struct shelf *s)
     pthread_mutex_unlock(&s->mu);
 }
 
+/* From now on, `times` writes; 0: all, until told otherwise. */
+static inline void shelf_refuse(struct shelf *s, int rc, int times)
+{
+    pthread_mutex_lock(&s->mu);
+    s->refuse_with = rc;
+    s->refuse_times = times;
+    pthread_mutex_unlock(&s->mu);
+}
+
 static inline void shelf_release(struct shelf *s)
 {
     buf_release(&s->text);

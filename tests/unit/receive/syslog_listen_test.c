@@ -57,8 +57,7 @@ TEST(pieces_are_put_together)
 
 TEST(a_store_that_is_behind_is_asked_again)
 {
-    shelf.refuse_times = 2;
-    shelf.refuse_with = ERR_BUSY;
+    shelf_refuse(&shelf, ERR_BUSY, 2);
     int fd = raw_connect(syslog_listener_port(listener));
     RAW_SEND(fd, MESSAGE("late") "\n");
     EXPECT(shelf_waits_for(&shelf, 1));

@@ -165,13 +165,13 @@ TEST(a_restart_goes_on_where_it_was)
 /* What was not durable is read again; what was is not. */
 TEST(what_the_store_refuses_is_asked_again)
 {
-    shelf.refuse_with = ERR_FULL;
+    shelf_refuse(&shelf, ERR_FULL, 0);
     append("a.log", "patience\n");
     follow("from: beginning");
     usleep(700000);
     EXPECT_INT(shelf.logs, 0);
     EXPECT(access(path_of("tail.json"), F_OK) != 0);
-    shelf.refuse_with = 0;
+    shelf_refuse(&shelf, OK, 0);
     EXPECT(shelf_waits_for(&shelf, 1));
     usleep(500000);
     EXPECT_INT(shelf.logs, 1);
