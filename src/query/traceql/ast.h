@@ -86,6 +86,7 @@ struct attr_ref {
     bool of_parent; /* parent.name: of the span above */
     enum span_intrinsic intrinsic;
     struct str name;
+    uint32_t uses; /* 0: the parser found a way without it */
 };
 
 struct intrinsic_spelling {

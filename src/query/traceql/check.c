@@ -49,13 +49,13 @@ static enum static_type type_of_attr(const struct attr_ref *a)
 
 static enum static_type refuse(struct traceql_parser *p, const struct field_expr *x)
 {
-    parse_fail(p, ERR_PARSE, x->pos, "the operator %s cannot be applied to values of these types",
-               tq_op_text(x->op));
+    tq_parse_fail(p, ERR_PARSE, x->pos, "the operator %s cannot be applied to values of these types",
+                  tq_op_text(x->op));
     return STATIC_NIL;
 }
 
 /* STATIC_NIL: nil itself, or refused (then the token is an error). */
-enum static_type check_field(struct traceql_parser *p, const struct field_expr *x)
+enum static_type tq_check_field(struct traceql_parser *p, const struct field_expr *x)
 {
     enum static_type a, b;
 
@@ -63,12 +63,12 @@ enum static_type check_field(struct traceql_parser *p, const struct field_expr *
     case EXPR_STATIC: return x->value.type;
     case EXPR_REF: return type_of_attr(&p->query->attrs[x->attr]);
     case EXPR_UNARY:
-        a = check_field(p, x->left);
+        a = tq_check_field(p, x->left);
         if (p->tok.kind == LEX_ERROR) return STATIC_NIL;
         return x->op == TQ_NOT ? is_bool(a) ? STATIC_BOOL : refuse(p, x) : is_number(a) ? a : refuse(p, x);
     case EXPR_BINARY:
-        a = check_field(p, x->left);
-        b = check_field(p, x->right);
+        a = tq_check_field(p, x->left);
+        b = tq_check_field(p, x->right);
         if (p->tok.kind == LEX_ERROR) return STATIC_NIL;
         a = type_of_binary(x->op, a, b);
         return a == STATIC_LIST ? refuse(p, x) : a;
@@ -76,17 +76,18 @@ enum static_type check_field(struct traceql_parser *p, const struct field_expr *
     return STATIC_NIL;
 }
 
-bool check_filter(struct traceql_parser *p, const struct field_expr *x)
+bool tq_check_filter(struct traceql_parser *p, const struct field_expr *x)
 {
-    enum static_type t = check_field(p, x);
+    enum static_type t = tq_check_field(p, x);
     if (p->tok.kind == LEX_ERROR) return false;
-    return is_bool(t) || parse_fail(p, ERR_PARSE, x->pos, "a filter must be true or false; this is neither");
+    return is_bool(t) ||
+           tq_parse_fail(p, ERR_PARSE, x->pos, "a filter must be true or false; this is neither");
 }
 
-bool field_names_span(const struct field_expr *x)
+bool tq_field_names_span(const struct field_expr *x)
 {
     if (x == NULL || x->kind == EXPR_STATIC) return false;
-    return x->kind == EXPR_REF || field_names_span(x->left) || field_names_span(x->right);
+    return x->kind == EXPR_REF || tq_field_names_span(x->left) || tq_field_names_span(x->right);
 }
 
 static bool check_side(struct traceql_parser *p, const struct scalar_expr *s, uint32_t pos,
@@ -97,17 +98,18 @@ static bool check_side(struct traceql_parser *p, const struct scalar_expr *s, ui
         return check_side(p, s->left, pos, has_aggregate) && check_side(p, s->right, pos, has_aggregate);
     *has_aggregate = true;
     if (s->agg == FOLD_COUNT) return true;
-    enum static_type t = check_field(p, s->of);
+    enum static_type t = tq_check_field(p, s->of);
     if (p->tok.kind == LEX_ERROR) return false;
-    if (!is_number(t)) return parse_fail(p, ERR_PARSE, s->of->pos, "an aggregate wants a number");
-    return field_names_span(s->of) ||
-           parse_fail(p, ERR_PARSE, s->of->pos, "an aggregate must speak of the span");
+    if (!is_number(t)) return tq_parse_fail(p, ERR_PARSE, s->of->pos, "an aggregate wants a number");
+    return tq_field_names_span(s->of) ||
+           tq_parse_fail(p, ERR_PARSE, s->of->pos, "an aggregate must speak of the span");
 }
 
-bool check_scalar(struct traceql_parser *p, const struct stage *s, uint32_t pos)
+bool tq_check_scalar(struct traceql_parser *p, const struct stage *s, uint32_t pos)
 {
     bool has_aggregate = false;
     if (!check_side(p, s->left, pos, &has_aggregate) || !check_side(p, s->right, pos, &has_aggregate))
         return false;
-    return has_aggregate || parse_fail(p, ERR_PARSE, pos, "this compares numbers, but nothing of the spans");
+    return has_aggregate ||
+           tq_parse_fail(p, ERR_PARSE, pos, "this compares numbers, but nothing of the spans");
 }

@@ -111,7 +111,7 @@ static size_t read_string(struct traceql_parser *p, size_t i, struct str *out)
             size_t next = read_escape(p, k + 1, &b);
             if (next == 0) {
                 buf_release(&b);
-                parse_fail(p, ERR_PARSE, (uint32_t)k, "unknown escape in a string");
+                tq_parse_fail(p, ERR_PARSE, (uint32_t)k, "unknown escape in a string");
                 return 0;
             }
             k = next;
@@ -122,7 +122,7 @@ static size_t read_string(struct traceql_parser *p, size_t i, struct str *out)
     *out = arena_str(p->arena, buf_view(&b));
     buf_release(&b);
     if (k < p->text.n) return k + 1;
-    parse_fail(p, ERR_PARSE, (uint32_t)i, "a string is not closed");
+    tq_parse_fail(p, ERR_PARSE, (uint32_t)i, "a string is not closed");
     return 0;
 }
 
@@ -188,13 +188,13 @@ static void lex_number(struct traceql_parser *p, size_t i)
         if (!str_to_i64(digits, &t->value.i)) {
             t->value.type = STATIC_FLOAT;
             if (!float_parse(digits, &t->value.d) || !isfinite(t->value.d)) {
-                parse_fail(p, ERR_PARSE, (uint32_t)i, "this is no number");
+                tq_parse_fail(p, ERR_PARSE, (uint32_t)i, "this is no number");
                 return;
             }
         }
     }
     if (is_word(at(p, end))) {
-        parse_fail(p, ERR_PARSE, (uint32_t)i, "this is neither a number nor a duration");
+        tq_parse_fail(p, ERR_PARSE, (uint32_t)i, "this is neither a number nor a duration");
         return;
     }
     t->text = part(p, i, end);
@@ -220,7 +220,7 @@ static size_t read_attr_name(struct traceql_parser *p, size_t i, struct str *nam
     }
     *name = arena_str(p->arena, buf_view(&b));
     buf_release(&b);
-    if (k == i) parse_fail(p, ERR_PARSE, (uint32_t)i, "the name of an attribute is missing");
+    if (k == i) tq_parse_fail(p, ERR_PARSE, (uint32_t)i, "the name of an attribute is missing");
     return k == i ? 0 : k;
 }
 
@@ -298,8 +298,8 @@ static void lex_word_or_attr(struct traceql_parser *p, size_t from)
         if (intrinsic_of(part(p, from, i), &t->attr.intrinsic))
             end_attr(p, from, i);
         else
-            parse_fail(p, ERR_PARSE, (uint32_t)from, "unknown intrinsic \"%.*s\"",
-                       (int)MIN(i - from, (size_t)60), p->text.p + from);
+            tq_parse_fail(p, ERR_PARSE, (uint32_t)from, "unknown intrinsic \"%.*s\"",
+                          (int)MIN(i - from, (size_t)60), p->text.p + from);
     } else if (intrinsic_of(word, &t->attr.intrinsic)) {
         t->attr.scope = SCOPE_INTRINSIC;
         end_attr(p, from, i);
@@ -329,7 +329,7 @@ static void lex_sign(struct traceql_parser *p, size_t i)
         p->at = (uint32_t)(i + n);
         return;
     }
-    parse_fail(p, ERR_PARSE, (uint32_t)i, "nothing in TraceQL begins with this character");
+    tq_parse_fail(p, ERR_PARSE, (uint32_t)i, "nothing in TraceQL begins with this character");
 }
 
 static size_t skip_space(struct traceql_parser *p, size_t i)
@@ -347,7 +347,7 @@ static size_t skip_space(struct traceql_parser *p, size_t i)
     }
 }
 
-void lex_advance(struct traceql_parser *p)
+void tq_lex_advance(struct traceql_parser *p)
 {
     struct lex_token *t = &p->tok;
     if (t->kind == LEX_ERROR) return;
@@ -376,22 +376,22 @@ void lex_advance(struct traceql_parser *p)
     }
 }
 
-bool lex_at(const struct traceql_parser *p, const char *text)
+bool tq_lex_at(const struct traceql_parser *p, const char *text)
 {
     return (p->tok.kind == LEX_SIGN || p->tok.kind == LEX_WORD) && str_is(p->tok.text, text);
 }
 
-bool lex_accept(struct traceql_parser *p, const char *text)
+bool tq_lex_accept(struct traceql_parser *p, const char *text)
 {
-    if (!lex_at(p, text)) return false;
-    lex_advance(p);
+    if (!tq_lex_at(p, text)) return false;
+    tq_lex_advance(p);
     return p->tok.kind != LEX_ERROR;
 }
 
-bool lex_expect(struct traceql_parser *p, const char *text)
+bool tq_lex_expect(struct traceql_parser *p, const char *text)
 {
     char expected[32];
-    if (lex_accept(p, text)) return true;
+    if (tq_lex_accept(p, text)) return true;
     snprintf(expected, sizeof expected, "\"%s\"", text);
-    return parse_unexpected(p, expected);
+    return tq_parse_unexpected(p, expected);
 }

@@ -9,7 +9,7 @@
 
 /* ---- errors and ceilings ---- */
 
-bool parse_fail(struct traceql_parser *p, int code, uint32_t pos, const char *fmt, ...)
+bool tq_parse_fail(struct traceql_parser *p, int code, uint32_t pos, const char *fmt, ...)
 {
     char text[400];
     va_list args;
@@ -23,24 +23,24 @@ bool parse_fail(struct traceql_parser *p, int code, uint32_t pos, const char *fm
     return false;
 }
 
-bool parse_unexpected(struct traceql_parser *p, const char *expected)
+bool tq_parse_unexpected(struct traceql_parser *p, const char *expected)
 {
     if (p->tok.kind == LEX_END)
-        return parse_fail(p, ERR_PARSE, p->tok.pos, "the query ends where %s is expected", expected);
-    return parse_fail(p, ERR_PARSE, p->tok.pos, "%s is expected, not \"%.*s\"", expected,
-                      (int)MIN(p->tok.text.n, (size_t)60), p->tok.text.p);
+        return tq_parse_fail(p, ERR_PARSE, p->tok.pos, "the query ends where %s is expected", expected);
+    return tq_parse_fail(p, ERR_PARSE, p->tok.pos, "%s is expected, not \"%.*s\"", expected,
+                         (int)MIN(p->tok.text.n, (size_t)60), p->tok.text.p);
 }
 
-bool parse_enter(struct traceql_parser *p)
+bool tq_parse_enter(struct traceql_parser *p)
 {
     if (p->depth++ < TRACEQL_DEPTH_MAX) return true;
-    return parse_fail(p, ERR_LIMIT, p->tok.pos, "nested deeper than %d levels", TRACEQL_DEPTH_MAX);
+    return tq_parse_fail(p, ERR_LIMIT, p->tok.pos, "nested deeper than %d levels", TRACEQL_DEPTH_MAX);
 }
 
-bool parse_count(struct traceql_parser *p)
+bool tq_parse_count(struct traceql_parser *p)
 {
     if (++p->nodes <= TRACEQL_NODES_MAX) return p->tok.kind != LEX_ERROR;
-    return parse_fail(p, ERR_LIMIT, p->tok.pos, "a query of more than %d parts", TRACEQL_NODES_MAX);
+    return tq_parse_fail(p, ERR_LIMIT, p->tok.pos, "a query of more than %d parts", TRACEQL_NODES_MAX);
 }
 
 /* ---- sets of spans ---- */
@@ -66,7 +66,7 @@ static const struct {
 
 static struct spanset_expr *new_spanset(struct traceql_parser *p, enum spanset_kind kind)
 {
-    if (!parse_count(p)) return NULL;
+    if (!tq_parse_count(p)) return NULL;
     struct spanset_expr *s = arena_zero(p->arena, sizeof *s);
     s->kind = kind;
     return s;
@@ -76,32 +76,32 @@ static struct spanset_expr *parse_filter(struct traceql_parser *p)
 {
     struct spanset_expr *s = new_spanset(p, SPANSET_FILTER);
     if (s == NULL) return NULL;
-    lex_advance(p);
-    if (lex_accept(p, "}")) return s;
-    s->filter = parse_field(p);
-    if (s->filter == NULL || !check_filter(p, s->filter)) return NULL;
-    return lex_expect(p, "}") ? s : NULL;
+    tq_lex_advance(p);
+    if (tq_lex_accept(p, "}")) return s;
+    s->filter = tq_parse_field(p);
+    if (s->filter == NULL || !tq_check_filter(p, s->filter)) return NULL;
+    return tq_lex_expect(p, "}") ? s : NULL;
 }
 
 /* ( ... ): a pipeline of its own, or only parentheses. */
 static struct spanset_expr *parse_wrapped(struct traceql_parser *p)
 {
     struct spanset_expr *s = new_spanset(p, SPANSET_PIPELINE);
-    if (s == NULL || !parse_enter(p)) return NULL;
-    lex_advance(p);
+    if (s == NULL || !tq_parse_enter(p)) return NULL;
+    tq_lex_advance(p);
     s->pipeline = arena_zero(p->arena, sizeof *s->pipeline);
     if (!parse_stages(p, s->pipeline, false)) return NULL;
     p->depth--;
-    if (!lex_expect(p, ")")) return NULL;
+    if (!tq_lex_expect(p, ")")) return NULL;
     const struct stage *only = s->pipeline->first;
     return only->kind == STAGE_SPANSET && only->next == NULL ? only->spanset : s;
 }
 
 static struct spanset_expr *parse_set(struct traceql_parser *p)
 {
-    if (lex_at(p, "{")) return parse_filter(p);
-    if (lex_at(p, "(")) return parse_wrapped(p);
-    parse_unexpected(p, "\"{\"");
+    if (tq_lex_at(p, "{")) return parse_filter(p);
+    if (tq_lex_at(p, "(")) return parse_wrapped(p);
+    tq_parse_unexpected(p, "\"{\"");
     return NULL;
 }
 
@@ -124,7 +124,7 @@ static struct spanset_expr *parse_relation(struct traceql_parser *p, size_t from
     while (left != NULL && at_relation(p, from, to, &which)) {
         struct spanset_expr *s = new_spanset(p, SPANSET_RELATION);
         if (s == NULL) return NULL;
-        lex_advance(p);
+        tq_lex_advance(p);
         s->relation = relations[which].relation;
         s->mode = relations[which].mode;
         s->left = left;
@@ -150,7 +150,7 @@ static const char *const aggregates[] = { "count", "avg", "min", "max", "sum" };
 
 static struct scalar_expr *new_scalar(struct traceql_parser *p, enum scalar_kind kind)
 {
-    if (!parse_count(p)) return NULL;
+    if (!tq_parse_count(p)) return NULL;
     struct scalar_expr *s = arena_zero(p->arena, sizeof *s);
     s->kind = kind;
     return s;
@@ -171,10 +171,10 @@ static struct scalar_expr *parse_aggregate(struct traceql_parser *p, enum aggreg
     struct scalar_expr *s = new_scalar(p, SCALAR_AGGREGATE);
     if (s == NULL) return NULL;
     s->agg = agg;
-    lex_advance(p);
-    if (!lex_expect(p, "(")) return NULL;
-    if (agg != FOLD_COUNT && (s->of = parse_field(p)) == NULL) return NULL;
-    return lex_expect(p, ")") ? s : NULL;
+    tq_lex_advance(p);
+    if (!tq_lex_expect(p, "(")) return NULL;
+    if (agg != FOLD_COUNT && (s->of = tq_parse_field(p)) == NULL) return NULL;
+    return tq_lex_expect(p, ")") ? s : NULL;
 }
 
 static struct scalar_expr *parse_scalar(struct traceql_parser *);
@@ -182,18 +182,18 @@ static struct scalar_expr *parse_scalar(struct traceql_parser *);
 static struct scalar_expr *parse_scalar_leaf(struct traceql_parser *p)
 {
     enum aggregate agg;
-    bool minus = lex_accept(p, "-");
+    bool minus = tq_lex_accept(p, "-");
     struct scalar_expr *s;
 
     if (!minus && at_aggregate(p, &agg)) return parse_aggregate(p, agg);
-    if (!minus && lex_accept(p, "(")) {
-        if (!parse_enter(p)) return NULL;
+    if (!minus && tq_lex_accept(p, "(")) {
+        if (!tq_parse_enter(p)) return NULL;
         s = parse_scalar(p);
         p->depth--;
-        return s != NULL && lex_expect(p, ")") ? s : NULL;
+        return s != NULL && tq_lex_expect(p, ")") ? s : NULL;
     }
     if (p->tok.kind != LEX_STATIC || p->tok.value.type == STATIC_STRING) {
-        parse_unexpected(p, "an aggregate or a number");
+        tq_parse_unexpected(p, "an aggregate or a number");
         return NULL;
     }
     if ((s = new_scalar(p, SCALAR_STATIC)) == NULL) return NULL;
@@ -202,7 +202,7 @@ static struct scalar_expr *parse_scalar_leaf(struct traceql_parser *p)
         s->value.d = -s->value.d;
     else if (minus)
         s->value.i = -s->value.i; /* at most INT64_MAX, so it can be */
-    lex_advance(p);
+    tq_lex_advance(p);
     return s;
 }
 
@@ -216,10 +216,10 @@ static struct scalar_expr *parse_scalar_level(struct traceql_parser *p, int leve
     struct scalar_expr *left = parse_scalar_level(p, level + 1);
     enum tq_op op;
 
-    while (left != NULL && parse_op(p, levels[level].at, levels[level].n, &op)) {
+    while (left != NULL && tq_parse_op(p, levels[level].at, levels[level].n, &op)) {
         struct scalar_expr *s = new_scalar(p, SCALAR_BINARY);
         if (s == NULL) return NULL;
-        lex_advance(p);
+        tq_lex_advance(p);
         s->op = op;
         s->left = left;
         s->right = parse_scalar_level(p, level + 1);
@@ -240,9 +240,10 @@ static bool parse_scalar_stage(struct traceql_parser *p, struct stage *s)
 
     s->kind = STAGE_SCALAR;
     if ((s->left = parse_scalar(p)) == NULL) return false;
-    if (!parse_op(p, ops, COUNT(ops), &s->op)) return parse_unexpected(p, "a comparison of the aggregate");
-    lex_advance(p);
-    return (s->right = parse_scalar(p)) != NULL && check_scalar(p, s, pos);
+    if (!tq_parse_op(p, ops, COUNT(ops), &s->op))
+        return tq_parse_unexpected(p, "a comparison of the aggregate");
+    tq_lex_advance(p);
+    return (s->right = parse_scalar(p)) != NULL && tq_check_scalar(p, s, pos);
 }
 
 /* ---- stages ---- */
@@ -250,41 +251,43 @@ static bool parse_scalar_stage(struct traceql_parser *p, struct stage *s)
 static bool parse_by(struct traceql_parser *p, struct stage *s)
 {
     s->kind = STAGE_BY;
-    lex_advance(p);
-    if (!lex_expect(p, "(")) return false;
+    tq_lex_advance(p);
+    if (!tq_lex_expect(p, "(")) return false;
     uint32_t pos = p->tok.pos;
-    s->by = parse_field(p);
+    s->by = tq_parse_field(p);
     if (s->by == NULL) return false;
-    check_field(p, s->by);
+    tq_check_field(p, s->by);
     if (p->tok.kind == LEX_ERROR) return false;
-    if (!field_names_span(s->by)) return parse_fail(p, ERR_PARSE, pos, "by() must speak of the span");
-    return lex_expect(p, ")");
+    if (!tq_field_names_span(s->by)) return tq_parse_fail(p, ERR_PARSE, pos, "by() must speak of the span");
+    return tq_lex_expect(p, ")");
 }
 
 static bool parse_select(struct traceql_parser *p, struct stage *s)
 {
     s->kind = STAGE_SELECT;
     s->select = arena_array(p->arena, TRACEQL_ATTRS_MAX, sizeof *s->select);
-    lex_advance(p);
-    return parse_attr_list(p, s->select, TRACEQL_ATTRS_MAX, &s->n_select);
+    tq_lex_advance(p);
+    return tq_parse_attr_list(p, s->select, TRACEQL_ATTRS_MAX, &s->n_select);
 }
 
 static bool parse_stage(struct traceql_parser *p, struct stage *s, bool is_first)
 {
     enum aggregate agg;
 
-    if (lex_at(p, "by")) return parse_by(p, s);
-    if (lex_at(p, "select")) return parse_select(p, s);
-    if (lex_at(p, "coalesce")) {
-        if (is_first) return parse_fail(p, ERR_PARSE, p->tok.pos, "a pipeline cannot begin with coalesce()");
+    if (tq_lex_at(p, "by")) return parse_by(p, s);
+    if (tq_lex_at(p, "select")) return parse_select(p, s);
+    if (tq_lex_at(p, "coalesce")) {
+        if (is_first)
+            return tq_parse_fail(p, ERR_PARSE, p->tok.pos, "a pipeline cannot begin with coalesce()");
         s->kind = STAGE_COALESCE;
-        lex_advance(p);
-        return lex_expect(p, "(") && lex_expect(p, ")");
+        tq_lex_advance(p);
+        return tq_lex_expect(p, "(") && tq_lex_expect(p, ")");
     }
-    if (at_aggregate(p, &agg) || p->tok.kind == LEX_STATIC || lex_at(p, "-")) return parse_scalar_stage(p, s);
-    if (parse_at_metrics(p) && !is_first)
-        return parse_fail(p, ERR_UNSUPPORTED, p->tok.pos, "series within parentheses are not supported");
-    if (p->tok.kind == LEX_WORD) return parse_unexpected(p, "a set of spans or a stage");
+    if (at_aggregate(p, &agg) || p->tok.kind == LEX_STATIC || tq_lex_at(p, "-"))
+        return parse_scalar_stage(p, s);
+    if (tq_parse_at_metrics(p) && !is_first)
+        return tq_parse_fail(p, ERR_UNSUPPORTED, p->tok.pos, "series within parentheses are not supported");
+    if (p->tok.kind == LEX_WORD) return tq_parse_unexpected(p, "a set of spans or a stage");
     s->kind = STAGE_SPANSET;
     return (s->spanset = parse_spanset(p)) != NULL;
 }
@@ -294,13 +297,13 @@ static bool parse_stages(struct traceql_parser *p, struct pipeline *pipeline, bo
     struct stage **next = &pipeline->first;
 
     do {
-        if (is_whole && next != &pipeline->first && parse_at_metrics(p)) return parse_metrics(p);
-        if (!parse_count(p)) return false;
+        if (is_whole && next != &pipeline->first && tq_parse_at_metrics(p)) return tq_parse_metrics(p);
+        if (!tq_parse_count(p)) return false;
         struct stage *s = arena_zero(p->arena, sizeof *s);
         if (!parse_stage(p, s, next == &pipeline->first)) return false;
         *next = s;
         next = &s->next;
-    } while (lex_accept(p, "|"));
+    } while (tq_lex_accept(p, "|"));
     return p->tok.kind != LEX_ERROR;
 }
 
@@ -312,18 +315,18 @@ static void begin(struct traceql_parser *p, struct str text, struct arena *a, st
     *q = (struct traceql_query){ .arena = a };
     *p = (struct traceql_parser){ .text = text, .query = q, .arena = a, .err = e };
     if (text.n > TRACEQL_TEXT_MAX)
-        parse_fail(p, ERR_LIMIT, TRACEQL_TEXT_MAX, "longer than %u bytes", TRACEQL_TEXT_MAX);
+        tq_parse_fail(p, ERR_LIMIT, TRACEQL_TEXT_MAX, "longer than %u bytes", TRACEQL_TEXT_MAX);
     else
-        lex_advance(p);
+        tq_lex_advance(p);
 }
 
 /* What of the language's newest corners we do not answer, by name. */
 static void name_unsupported(struct traceql_parser *p)
 {
-    if (lex_at(p, "+") || lex_at(p, "-") || lex_at(p, "*") || lex_at(p, "/"))
-        parse_fail(p, ERR_UNSUPPORTED, p->tok.pos, "arithmetic between pipelines is not supported");
+    if (tq_lex_at(p, "+") || tq_lex_at(p, "-") || tq_lex_at(p, "*") || tq_lex_at(p, "/"))
+        tq_parse_fail(p, ERR_UNSUPPORTED, p->tok.pos, "arithmetic between pipelines is not supported");
     else
-        parse_unexpected(p, "\"|\" or the end");
+        tq_parse_unexpected(p, "\"|\" or the end");
 }
 
 int traceql_parse(struct str text, struct arena *a, struct traceql_query *q, struct err *e)
@@ -333,7 +336,7 @@ int traceql_parse(struct str text, struct arena *a, struct traceql_query *q, str
 
     if (e == NULL) e = &local;
     begin(&p, text, a, q, e);
-    if (parse_stages(&p, &q->pipeline, true) && parse_hints(&p) && p.tok.kind != LEX_END)
+    if (parse_stages(&p, &q->pipeline, true) && tq_parse_hints(&p) && p.tok.kind != LEX_END)
         name_unsupported(&p);
     return p.tok.kind == LEX_ERROR ? e->code : OK;
 }
@@ -353,8 +356,8 @@ int traceql_parse_attr(struct str text, struct arena *a, struct attr_ref *out, s
 
     if (e == NULL) e = &local;
     begin(&p, text, a, &q, e);
-    if (!parse_attr(&p, &number)) return e->code;
-    if (p.tok.kind != LEX_END && !parse_unexpected(&p, "the end of the attribute")) return e->code;
+    if (!tq_parse_attr(&p, &number)) return e->code;
+    if (p.tok.kind != LEX_END && !tq_parse_unexpected(&p, "the end of the attribute")) return e->code;
     *out = q.attrs[number];
     return OK;
 }
@@ -368,14 +371,14 @@ static void skip_broken(struct traceql_parser *p, struct err *e)
     if (p->tok.kind == LEX_ERROR) {
         p->at = p->tok.pos;
         p->tok.kind = LEX_END;
-        lex_advance(p);
+        tq_lex_advance(p);
     }
-    while (p->tok.kind != LEX_END && !lex_at(p, "&&") && !lex_at(p, "}")) {
+    while (p->tok.kind != LEX_END && !tq_lex_at(p, "&&") && !tq_lex_at(p, "}")) {
         if (p->tok.kind == LEX_ERROR) {
             p->tok.kind = LEX_END;
             p->at = p->at < p->text.n ? p->at + 1 : p->at;
         }
-        lex_advance(p);
+        tq_lex_advance(p);
     }
 }
 
@@ -394,13 +397,13 @@ void traceql_salvage(struct str text, struct arena *a, struct traceql_query *q)
     struct field_expr *all = NULL;
 
     begin(&p, text, a, q, &e);
-    if (lex_accept(&p, "{")) {
+    if (tq_lex_accept(&p, "{")) {
         do {
-            struct field_expr *x = parse_comparison(&p);
-            bool is_whole = x != NULL && (lex_at(&p, "&&") || lex_at(&p, "}") || p.tok.kind == LEX_END);
-            if (is_whole && check_filter(&p, x)) all = join(&p, all, x);
+            struct field_expr *x = tq_parse_comparison(&p);
+            bool is_whole = x != NULL && (tq_lex_at(&p, "&&") || tq_lex_at(&p, "}") || p.tok.kind == LEX_END);
+            if (is_whole && tq_check_filter(&p, x)) all = join(&p, all, x);
             if (!is_whole || p.tok.kind == LEX_ERROR) skip_broken(&p, &e);
-        } while (lex_accept(&p, "&&") && p.nodes < TRACEQL_NODES_MAX);
+        } while (tq_lex_accept(&p, "&&") && p.nodes < TRACEQL_NODES_MAX);
     }
     struct spanset_expr *s = arena_zero(a, sizeof *s);
     struct stage *stage = arena_zero(a, sizeof *stage);

@@ -1,4 +1,4 @@
-/* parse_field.c - expressions on one span: what stands within { }, by( ) and the aggregates. */
+/* tq_parse_field.c - expressions on one span: what stands within { }, by( ) and the aggregates. */
 #include <math.h>
 
 #include "base/check.h"
@@ -23,33 +23,35 @@ static bool number_of_attr(struct traceql_parser *p, const struct attr_ref *a, u
     for (uint32_t i = 0; i < q->n_attrs; i++) {
         if (!same_attr(&q->attrs[i], a)) continue;
         *number = i;
+        q->attrs[i].uses++;
         return true;
     }
     if (q->n_attrs == TRACEQL_ATTRS_MAX)
-        return parse_fail(p, ERR_LIMIT, pos, "more than %d attributes in one query", TRACEQL_ATTRS_MAX);
+        return tq_parse_fail(p, ERR_LIMIT, pos, "more than %d attributes in one query", TRACEQL_ATTRS_MAX);
     q->attrs = arena_grow(p->arena, q->attrs, q->n_attrs, &q->cap_attrs, sizeof *q->attrs);
     q->attrs[q->n_attrs] = *a;
+    q->attrs[q->n_attrs].uses = 1;
     *number = (uint32_t)q->n_attrs++;
     return true;
 }
 
-bool parse_attr(struct traceql_parser *p, uint32_t *number)
+bool tq_parse_attr(struct traceql_parser *p, uint32_t *number)
 {
-    if (p->tok.kind != LEX_ATTR) return parse_unexpected(p, "an attribute");
+    if (p->tok.kind != LEX_ATTR) return tq_parse_unexpected(p, "an attribute");
     if (!number_of_attr(p, &p->tok.attr, p->tok.pos, number)) return false;
-    lex_advance(p);
+    tq_lex_advance(p);
     return true;
 }
 
-bool parse_attr_list(struct traceql_parser *p, uint32_t *out, size_t max, size_t *n)
+bool tq_parse_attr_list(struct traceql_parser *p, uint32_t *out, size_t max, size_t *n)
 {
     *n = 0;
-    if (!lex_expect(p, "(")) return false;
+    if (!tq_lex_expect(p, "(")) return false;
     do {
-        if (*n == max) return parse_fail(p, ERR_LIMIT, p->tok.pos, "more than %zu attributes here", max);
-        if (!parse_attr(p, &out[(*n)++])) return false;
-    } while (lex_accept(p, ","));
-    return lex_expect(p, ")");
+        if (*n == max) return tq_parse_fail(p, ERR_LIMIT, p->tok.pos, "more than %zu attributes here", max);
+        if (!tq_parse_attr(p, &out[(*n)++])) return false;
+    } while (tq_lex_accept(p, ","));
+    return tq_lex_expect(p, ")");
 }
 
 static const struct {
@@ -73,7 +75,7 @@ static const struct {
 
 static struct field_expr *new_expr(struct traceql_parser *p, enum field_kind kind, uint32_t pos)
 {
-    if (!parse_count(p)) return NULL;
+    if (!tq_parse_count(p)) return NULL;
     struct field_expr *x = arena_zero(p->arena, sizeof *x);
     x->kind = kind;
     x->pos = pos;
@@ -85,7 +87,7 @@ static struct field_expr *new_static(struct traceql_parser *p, struct static_val
     struct field_expr *x = new_expr(p, EXPR_STATIC, p->tok.pos);
     if (x == NULL) return NULL;
     x->value = v;
-    lex_advance(p);
+    tq_lex_advance(p);
     return x;
 }
 
@@ -94,32 +96,32 @@ static struct field_expr *parse_word(struct traceql_parser *p)
     for (size_t i = 0; i < COUNT(words); i++)
         if (str_is(p->tok.text, words[i].word))
             return new_static(p, (struct static_value){ .type = words[i].type, .i = words[i].i });
-    parse_fail(p, ERR_PARSE, p->tok.pos,
-               "unknown name \"%.*s\": attributes begin with a scope or a dot, as .%.*s",
-               (int)MIN(p->tok.text.n, (size_t)60), p->tok.text.p, (int)MIN(p->tok.text.n, (size_t)60),
-               p->tok.text.p);
+    tq_parse_fail(p, ERR_PARSE, p->tok.pos,
+                  "unknown name \"%.*s\": attributes begin with a scope or a dot, as .%.*s",
+                  (int)MIN(p->tok.text.n, (size_t)60), p->tok.text.p, (int)MIN(p->tok.text.n, (size_t)60),
+                  p->tok.text.p);
     return NULL;
 }
 
 static struct field_expr *parse_group(struct traceql_parser *p)
 {
-    lex_advance(p);
-    if (!parse_enter(p)) return NULL;
-    struct field_expr *x = parse_field(p);
+    tq_lex_advance(p);
+    if (!tq_parse_enter(p)) return NULL;
+    struct field_expr *x = tq_parse_field(p);
     p->depth--;
-    return x != NULL && lex_expect(p, ")") ? x : NULL;
+    return x != NULL && tq_lex_expect(p, ")") ? x : NULL;
 }
 
 static struct field_expr *parse_leaf(struct traceql_parser *p)
 {
-    if (lex_at(p, "(")) return parse_group(p);
+    if (tq_lex_at(p, "(")) return parse_group(p);
     if (p->tok.kind == LEX_STATIC) return new_static(p, p->tok.value);
     if (p->tok.kind == LEX_WORD) return parse_word(p);
     if (p->tok.kind == LEX_ATTR) {
         struct field_expr *x = new_expr(p, EXPR_REF, p->tok.pos);
-        return x != NULL && parse_attr(p, &x->attr) ? x : NULL;
+        return x != NULL && tq_parse_attr(p, &x->attr) ? x : NULL;
     }
-    parse_unexpected(p, "an attribute or a value");
+    tq_parse_unexpected(p, "an attribute or a value");
     return NULL;
 }
 
@@ -130,7 +132,7 @@ static const enum tq_op compare_ops[] = { TQ_EQ, TQ_NE, TQ_LT, TQ_LE, TQ_GT, TQ_
 static const enum tq_op sum_ops[] = { TQ_ADD, TQ_SUB };
 static const enum tq_op product_ops[] = { TQ_MUL, TQ_DIV, TQ_MOD };
 
-bool parse_op(const struct traceql_parser *p, const enum tq_op *ops, size_t n, enum tq_op *out)
+bool tq_parse_op(const struct traceql_parser *p, const enum tq_op *ops, size_t n, enum tq_op *out)
 {
     for (size_t i = 0; i < n; i++) {
         if (p->tok.kind != LEX_SIGN || !str_is(p->tok.text, tq_op_text(ops[i]))) continue;
@@ -146,14 +148,14 @@ static bool compile_regex(struct traceql_parser *p, struct field_expr *x)
     struct err e = ERR_INIT;
 
     if (x->right->kind != EXPR_STATIC || x->right->value.type != STATIC_STRING)
-        return parse_fail(p, ERR_PARSE, x->right->pos, "a regular expression must be a string");
+        return tq_parse_fail(p, ERR_PARSE, x->right->pos, "a regular expression must be a string");
     if (p->regex_ns > REGEX_BUDGET_NS)
-        return parse_fail(p, ERR_LIMIT, x->pos,
-                          "the regular expressions of this query are too large together");
+        return tq_parse_fail(p, ERR_LIMIT, x->pos,
+                             "the regular expressions of this query are too large together");
     int64_t began = clock_cpu_ns();
     int rc = regex_new(x->right->value.s, &x->re, &e);
     p->regex_ns += clock_cpu_ns() - began;
-    if (rc < 0) return parse_fail(p, rc, x->right->pos, "%s", e.text);
+    if (rc < 0) return tq_parse_fail(p, rc, x->right->pos, "%s", e.text);
     q->regexes = arena_grow(p->arena, q->regexes, q->n_regexes, &q->cap_regexes, sizeof *q->regexes);
     q->regexes[q->n_regexes++] = x->re;
     return true;
@@ -179,9 +181,9 @@ static struct field_expr *parse_left(struct traceql_parser *p, const enum tq_op 
     struct field_expr *x = operand(p);
     enum tq_op op;
 
-    while (x != NULL && parse_op(p, ops, n, &op)) {
+    while (x != NULL && tq_parse_op(p, ops, n, &op)) {
         uint32_t pos = p->tok.pos;
-        lex_advance(p);
+        tq_lex_advance(p);
         x = new_binary(p, op, pos, x, operand(p));
     }
     return x;
@@ -190,9 +192,9 @@ static struct field_expr *parse_left(struct traceql_parser *p, const enum tq_op 
 static struct field_expr *parse_unary(struct traceql_parser *p, enum tq_op op, operand_fn *operand)
 {
     struct field_expr *x = new_expr(p, EXPR_UNARY, p->tok.pos);
-    if (x == NULL || !parse_enter(p)) return NULL;
+    if (x == NULL || !tq_parse_enter(p)) return NULL;
     x->op = op;
-    lex_advance(p);
+    tq_lex_advance(p);
     x->left = operand(p);
     p->depth--;
     return x->left != NULL ? x : NULL;
@@ -204,13 +206,13 @@ static struct field_expr *parse_product(struct traceql_parser *);
 /* From the right: 2 ^ 3 ^ 2 is 2 ^ (3 ^ 2). A minus reaches over ^ and *, a ! over all but sums. */
 static struct field_expr *parse_power(struct traceql_parser *p)
 {
-    if (lex_at(p, "-")) return parse_unary(p, TQ_NEG, parse_product);
-    if (lex_at(p, "!")) return parse_unary(p, TQ_NOT, parse_product);
+    if (tq_lex_at(p, "-")) return parse_unary(p, TQ_NEG, parse_product);
+    if (tq_lex_at(p, "!")) return parse_unary(p, TQ_NOT, parse_product);
     struct field_expr *x = parse_leaf(p);
-    if (x == NULL || !lex_at(p, "^")) return x;
+    if (x == NULL || !tq_lex_at(p, "^")) return x;
     uint32_t pos = p->tok.pos;
-    lex_advance(p);
-    if (!parse_enter(p)) return NULL;
+    tq_lex_advance(p);
+    if (!tq_parse_enter(p)) return NULL;
     struct field_expr *right = parse_power(p);
     p->depth--;
     return new_binary(p, TQ_POW, pos, x, right);
@@ -236,34 +238,35 @@ static bool is_attr(const struct traceql_parser *p, const struct field_expr *x, 
 static struct field_expr *as_root_test(struct traceql_parser *p, struct field_expr *x)
 {
     static const struct attr_ref is_root = { .scope = SCOPE_INTRINSIC, .intrinsic = SPAN_IS_ROOT };
+    if (x->kind != EXPR_BINARY || x->right->kind != EXPR_STATIC) return x;
     const struct static_value *v = &x->right->value;
-
-    if (x->kind != EXPR_BINARY || x->right->kind != EXPR_STATIC || v->type != STATIC_INT) return x;
+    if (v->type != STATIC_INT) return x;
     if (!is_attr(p, x->left, NESTED_PARENT)) return x;
     if (!(x->op == TQ_LT && v->i == 0) && !(x->op == TQ_EQ && v->i == -1)) return x;
+    p->query->attrs[x->left->attr].uses--;
     struct field_expr *ref = new_expr(p, EXPR_REF, x->pos);
     return ref != NULL && number_of_attr(p, &is_root, x->pos, &ref->attr) ? ref : NULL;
 }
 
-struct field_expr *parse_comparison(struct traceql_parser *p)
+struct field_expr *tq_parse_comparison(struct traceql_parser *p)
 {
     struct field_expr *x = parse_left(p, compare_ops, COUNT(compare_ops), parse_sum);
     return x == NULL ? NULL : as_root_test(p, x);
 }
 
-struct field_expr *parse_field(struct traceql_parser *p)
+struct field_expr *tq_parse_field(struct traceql_parser *p)
 {
-    return parse_left(p, logic_ops, COUNT(logic_ops), parse_comparison);
+    return parse_left(p, logic_ops, COUNT(logic_ops), tq_parse_comparison);
 }
 
-bool parse_number(struct traceql_parser *p, double *out)
+bool tq_parse_number(struct traceql_parser *p, double *out)
 {
-    bool minus = lex_accept(p, "-");
+    bool minus = tq_lex_accept(p, "-");
     const struct static_value *v = &p->tok.value;
 
-    if (p->tok.kind != LEX_STATIC || v->type == STATIC_STRING) return parse_unexpected(p, "a number");
+    if (p->tok.kind != LEX_STATIC || v->type == STATIC_STRING) return tq_parse_unexpected(p, "a number");
     *out = v->type == STATIC_FLOAT ? v->d : v->type == STATIC_DURATION ? (double)v->i / 1e9 : (double)v->i;
     if (minus) *out = -*out;
-    lex_advance(p);
+    tq_lex_advance(p);
     return true;
 }

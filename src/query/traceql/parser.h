@@ -35,33 +35,33 @@ struct traceql_parser {
 };
 
 /* lex.c */
-void lex_advance(struct traceql_parser *);
-bool lex_at(const struct traceql_parser *, const char *sign_or_word);
-bool lex_accept(struct traceql_parser *, const char *sign_or_word);
-bool lex_expect(struct traceql_parser *, const char *sign_or_word);
+void tq_lex_advance(struct traceql_parser *);
+bool tq_lex_at(const struct traceql_parser *, const char *sign_or_word);
+bool tq_lex_accept(struct traceql_parser *, const char *sign_or_word);
+bool tq_lex_expect(struct traceql_parser *, const char *sign_or_word);
 
 /* parse.c: keep the error, spoil the token, return false */
-bool parse_fail(struct traceql_parser *, int code, uint32_t pos, const char *fmt, ...)
+bool tq_parse_fail(struct traceql_parser *, int code, uint32_t pos, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-bool parse_unexpected(struct traceql_parser *, const char *expected);
-bool parse_enter(struct traceql_parser *);
-bool parse_count(struct traceql_parser *); /* one more of TRACEQL_NODES_MAX */
+bool tq_parse_unexpected(struct traceql_parser *, const char *expected);
+bool tq_parse_enter(struct traceql_parser *);
+bool tq_parse_count(struct traceql_parser *); /* one more of TRACEQL_NODES_MAX */
 
-/* parse_field.c */
-struct field_expr *parse_field(struct traceql_parser *);
-struct field_expr *parse_comparison(struct traceql_parser *); /* without && and || */
-bool parse_attr(struct traceql_parser *, uint32_t *number);
-bool parse_attr_list(struct traceql_parser *, uint32_t *out, size_t max, size_t *n); /* (a, b) */
-bool parse_number(struct traceql_parser *, double *out);
-bool parse_op(const struct traceql_parser *, const enum tq_op *ops, size_t n, enum tq_op *out);
+/* tq_parse_field.c */
+struct field_expr *tq_parse_field(struct traceql_parser *);
+struct field_expr *tq_parse_comparison(struct traceql_parser *); /* without && and || */
+bool tq_parse_attr(struct traceql_parser *, uint32_t *number);
+bool tq_parse_attr_list(struct traceql_parser *, uint32_t *out, size_t max, size_t *n); /* (a, b) */
+bool tq_parse_number(struct traceql_parser *, double *out);
+bool tq_parse_op(const struct traceql_parser *, const enum tq_op *ops, size_t n, enum tq_op *out);
 
-/* parse_metrics.c: the stage that the current word begins, and all that follows it */
-bool parse_at_metrics(const struct traceql_parser *);
-bool parse_metrics(struct traceql_parser *);
-bool parse_hints(struct traceql_parser *);
+/* tq_parse_metrics.c: the stage that the current word begins, and all that follows it */
+bool tq_parse_at_metrics(const struct traceql_parser *);
+bool tq_parse_metrics(struct traceql_parser *);
+bool tq_parse_hints(struct traceql_parser *);
 
 /* check.c: types */
-enum static_type check_field(struct traceql_parser *, const struct field_expr *);
-bool check_filter(struct traceql_parser *, const struct field_expr *);
-bool check_scalar(struct traceql_parser *, const struct stage *, uint32_t pos);
-bool field_names_span(const struct field_expr *); /* speaks of an attribute */
+enum static_type tq_check_field(struct traceql_parser *, const struct field_expr *);
+bool tq_check_filter(struct traceql_parser *, const struct field_expr *);
+bool tq_check_scalar(struct traceql_parser *, const struct stage *, uint32_t pos);
+bool tq_field_names_span(const struct field_expr *); /* speaks of an attribute */

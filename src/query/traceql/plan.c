@@ -299,8 +299,8 @@ static bool set_is_local(const struct spanset_expr *s)
 static bool is_local(const struct traceql_query *q)
 {
     for (size_t i = 0; i < q->n_attrs; i++)
-        if (q->attrs[i].of_parent ||
-            (q->attrs[i].scope == SCOPE_INTRINSIC && intrinsic_needs_trace(q->attrs[i].intrinsic)))
+        if (q->attrs[i].uses > 0 && (q->attrs[i].of_parent || (q->attrs[i].scope == SCOPE_INTRINSIC &&
+                                                               intrinsic_needs_trace(q->attrs[i].intrinsic))))
             return false;
     for (const struct stage *s = q->pipeline.first; s != NULL; s = s->next)
         if (s->kind != STAGE_SELECT && !(s->kind == STAGE_SPANSET && set_is_local(s->spanset))) return false;

@@ -57,7 +57,7 @@ static void add_attrs(struct searching *s, struct evaluation *ev, uint32_t span,
     const struct traceql_query *q = s->ask->query;
     f->attrs = arena_array(s->arena, q->n_attrs, sizeof *f->attrs);
     for (uint32_t i = 0; i < q->n_attrs; i++) {
-        if (is_shown_elsewhere(&q->attrs[i])) continue;
+        if (q->attrs[i].uses == 0 || is_shown_elsewhere(&q->attrs[i])) continue;
         struct static_value v = eval_attr(ev, i, span);
         if (v.type == STATIC_NIL) continue;
         f->attrs[f->n_attrs++] = (struct traceql_attr){ name_of(s, &q->attrs[i]), keep(s, v) };
