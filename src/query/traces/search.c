@@ -7,8 +7,9 @@
 
 #include "base/check.h"
 
-#define CANDIDATES_MAX 20000 /* traces looked at for one page; then it ends early, with a cursor */
+#define CANDIDATES_MAX 1500 /* traces looked at for one page; then it ends early, with a cursor */
 #define ROUND_MIN      32
+#define ROUND_MAX      256
 #define SERVICES_MAX   200     /* kept of one trace */
 #define STOP           (-1000) /* a sink has what it wants */
 
@@ -286,10 +287,12 @@ static void order_equal_times(struct search *s, size_t from)
 
 static int run_rounds(struct search *s, struct trace_found *found)
 {
+    size_t round = ROUND_MIN; /* doubled: when few are as wanted, beginning again costs more than looking */
     int rc = OK;
     while (rc == OK && !s->is_exhausted && found->n < s->ask->limit && s->seen.n < CANDIDATES_MAX) {
         size_t from = s->seen.n;
-        rc = find_more(s, MAX(s->ask->limit - found->n + 1, (size_t)ROUND_MIN));
+        rc = find_more(s, MAX(s->ask->limit - found->n + 1, round));
+        round = MIN(2 * round, (size_t)ROUND_MAX);
         if (rc < 0) break;
         order_equal_times(s, from);
         rc = take_round(s, from, found);
