@@ -169,12 +169,14 @@ enum store_admin {
     STORE_DELETE,   /* arg: const struct store_delete * */
 };
 
-/* Logs or spans in [from_ms, to_ms] that match leave the store: of what was written before the call nothing
+/* Rows in [from_ms, to_ms] that match leave the store, summaries of them too: of what was written before the call nothing
  * of it is there when the answer is OK. After an error some of it may be: ask again. */
 struct store_delete {
     enum table table;
     int64_t from_ms, to_ms;
-    const struct predicate *where; /* NULL: all of that time */
+    const struct predicate *where; /* logs and spans; NULL: all of that time */
+    const struct matcher *matchers; /* samples: of these series; at least one */
+    size_t n_matchers;
     struct str who, reason;        /* for the audit */
     uint64_t *rows;                /* out: how many went; may be NULL */
 };

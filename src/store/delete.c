@@ -1,4 +1,5 @@
-/* delete.c - forgetting on demand: logs or spans that match leave every file that holds them.
+/* delete.c - forgetting on demand: logs or spans that match leave every file that holds them (samples:
+ * delete_samples.c).
  *
  *     1. a flush: what was written before the call is in files
  *     2. each part with a block that may hold a match is written anew without them and takes the old one's
@@ -185,8 +186,8 @@ static int audit(const struct deleting *d, int verdict, struct err *e)
 
 static int refuse(const struct store_delete *what, struct err *e)
 {
-    if (what->table != TABLE_LOGS && what->table != TABLE_SPANS)
-        return err_set(e, ERR_UNSUPPORTED, "only logs and spans can be deleted; samples go by retention");
+    if (what->table == TABLE_METRICS && what->n_matchers == 0)
+        return err_set(e, ERR_RANGE, "deletion: which series is not said");
     if (what->from_ms > what->to_ms) return err_set(e, ERR_RANGE, "deletion ends before it begins");
     if (what->who.n + what->reason.n > AUDIT_LINE / 8)
         return err_set(e, ERR_LIMIT, "deletion: who and why are too long for the audit");
@@ -200,10 +201,14 @@ int engine_delete(struct engine *s, const struct store_delete *what, struct err 
     if (rc == OK) rc = engine_flush(s, e);
     if (rc < 0) return rc;
 
-    set_condition(&d);
-    pthread_mutex_lock(&s->merge_mu);
-    rc = thin_out_all(&d, e);
-    pthread_mutex_unlock(&s->merge_mu);
+    if (what->table == TABLE_METRICS) {
+        rc = delete_samples(s, what, &d.rows, e);
+    } else {
+        set_condition(&d);
+        pthread_mutex_lock(&s->merge_mu);
+        rc = thin_out_all(&d, e);
+        pthread_mutex_unlock(&s->merge_mu);
+    }
     arena_release(&d.arena);
     if (what->rows != NULL) *what->rows = d.rows;
     int noted = audit(&d, rc, rc == OK ? e : NULL);

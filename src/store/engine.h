@@ -189,6 +189,9 @@ int engine_merge(struct engine *, bool all,
 /* delete.c */
 int engine_delete(struct engine *, const struct store_delete *, struct err *);
 
+/* delete_samples.c: engine_delete for the table of metrics, but for the audit. */
+int delete_samples(struct engine *, const struct store_delete *, uint64_t *rows, struct err *);
+
 /* retention.c */
 int64_t engine_oldest_ms(const struct engine *, enum table); /* rows before are refused */
 int engine_retain(struct engine *, struct err *);

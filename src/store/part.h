@@ -107,3 +107,14 @@ int64_t part_verify(const char *path, void (*report)(void *ctx, const char *text
 int part_merge(struct part *const *sources, size_t n, const char *path, uint32_t level, uint64_t sequence,
                int zstd_level, bool (*drop)(void *ctx, series_key), int (*throttle)(void *ctx), void *ctx,
                struct part_info *, struct err *);
+
+/* Rows that a merge leaves out: those within [from_ms, to_ms] of the keys that claims() names. */
+struct part_cut {
+    bool (*claims)(void *ctx, series_key);
+    void *ctx;
+    int64_t from_ms, to_ms;
+    uint64_t rows; /* out: how many, start times counted like samples */
+};
+/* One part anew without them. It may be empty then. */
+int part_cut(struct part *source, const char *path, uint32_t level, uint64_t sequence, int zstd_level,
+             struct part_cut *, int (*throttle)(void *ctx), void *ctx, struct part_info *, struct err *);

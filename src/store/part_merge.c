@@ -43,6 +43,7 @@ struct merge {
     struct part_writer *writer;
     int wrap_level;
     bool (*drop)(void *ctx, series_key);
+    struct part_cut *cut; /* NULL: nothing is left out */
     int (*throttle)(void *ctx);
     void *ctx;
     size_t rows_since; /* throttle() was asked */
@@ -137,6 +138,9 @@ static int copy_block(struct merge *m, struct source *s, struct err *e)
     if (place == NULL || place->rows < PART_BLOCK_ROWS / 2 || !wrapped_enough) return 0;
     if (others_reach(m, s, place->last_key)) return 0;
     if (m->drop && part_cursor_any(s->cursor, m->drop, m->ctx)) return 0;
+    if (m->cut && place->min_ms <= m->cut->to_ms && place->max_ms >= m->cut->from_ms &&
+        part_cursor_any(s->cursor, m->cut->claims, m->cut->ctx))
+        return 0;
 
     size_t pending = part_writer_pending(m->writer);
     bool ragged = pending > 0 && pending < PART_BLOCK_ROWS / 2;
@@ -185,6 +189,24 @@ static int append(struct merge *m, const struct run *r, size_t from, size_t n, s
         if (rc < 0) return rc;
     }
     return OK;
+}
+
+static size_t row_from(const struct run *r, size_t from, size_t end, int64_t time_ms)
+{
+    while (from < end && r->time_ms[from] < time_ms) from++;
+    return from;
+}
+
+/* append() but for rows that are cut out. */
+static int append_kept(struct merge *m, const struct run *r, size_t from, size_t n, struct err *e)
+{
+    struct part_cut *cut = m->cut;
+    if (cut == NULL || !cut->claims(cut->ctx, r->key)) return append(m, r, from, n, e);
+    size_t end = from + n, first = row_from(r, from, end, cut->from_ms), last = first;
+    while (last < end && r->time_ms[last] <= cut->to_ms) last++;
+    cut->rows += last - first;
+    int rc = append(m, r, from, first - from, e);
+    return rc == OK ? append(m, r, last, end - last, e) : rc;
 }
 
 /* The next piece of the same run, when the one at hand is used up. Its histograms are still wanted
@@ -242,7 +264,7 @@ static int weave(struct merge *m, struct err *e)
 
         size_t end = s->at + 1;
         while (end < s->run.n && s->run.time_ms[end] < until) end++;
-        rc = append(m, &s->run, s->at, end - s->at, e);
+        rc = append_kept(m, &s->run, s->at, end - s->at, e);
         if (rc < 0) return rc;
         s->at = end;
     }
@@ -306,6 +328,22 @@ static void merge_release(struct merge *m)
     mem_free(m->value);
 }
 
+static int merge_to(struct merge *m, struct part *const *sources, size_t n, const char *path, uint32_t level,
+                    uint64_t sequence, struct part_info *info, struct err *e)
+{
+    int rc = part_writer_open(path, level, sequence, m->wrap_level, &m->writer, e);
+    if (rc < 0) return rc;
+
+    merge_init(m, sources, n);
+    rc = merge_all(m, e);
+    merge_release(m);
+    if (rc < 0) {
+        part_writer_abandon(m->writer);
+        return rc;
+    }
+    return part_writer_finish(m->writer, info, e);
+}
+
 int part_merge(struct part *const *sources, size_t n, const char *path, uint32_t level, uint64_t sequence,
                int zstd_level, bool (*drop)(void *ctx, series_key), int (*throttle)(void *ctx), void *ctx,
                struct part_info *info, struct err *e)
@@ -313,15 +351,16 @@ int part_merge(struct part *const *sources, size_t n, const char *path, uint32_t
     struct merge m = {
         .wrap_level = zstd_level, .drop = drop, .throttle = throttle, .ctx = ctx, .credit = CREDIT
     };
-    int rc = part_writer_open(path, level, sequence, zstd_level, &m.writer, e);
-    if (rc < 0) return rc;
+    return merge_to(&m, sources, n, path, level, sequence, info, e);
+}
 
-    merge_init(&m, sources, n);
-    rc = merge_all(&m, e);
-    merge_release(&m);
-    if (rc < 0) {
-        part_writer_abandon(m.writer);
-        return rc;
-    }
-    return part_writer_finish(m.writer, info, e);
+int part_cut(struct part *source, const char *path, uint32_t level, uint64_t sequence, int zstd_level,
+             struct part_cut *cut, int (*throttle)(void *ctx), void *ctx, struct part_info *info,
+             struct err *e)
+{
+    struct merge m = {
+        .wrap_level = zstd_level, .cut = cut, .throttle = throttle, .ctx = ctx, .credit = CREDIT
+    };
+    cut->rows = 0;
+    return merge_to(&m, &source, 1, path, level, sequence, info, e);
 }

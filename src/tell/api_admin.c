@@ -55,18 +55,46 @@ void handle_admin_snapshot(struct http_exchange *x, void *ctx)
     if (admin_allowed(x, ctx)) api_post(x, ctx, run_snapshot);
 }
 
-/* Parts are immutable and hold many series; data goes by retention, whole days at a time. */
-void handle_admin_delete_series(struct http_exchange *x, void *ctx)
+static int delete_sets(struct http_exchange *x, const struct prometheus_api *api, struct arena *a,
+                       struct match_sets *sets, struct err *e)
 {
-    if (!admin_allowed(x, ctx)) return;
-    struct buf out = BUF_INIT(1024);
-    buf_cs(&out, "{\"status\":\"error\",\"errorType\":\"unavailable\",\"error\":\"deleting single series is "
-                 "not supported; "
-                 "data is dropped by retention\"}");
-    http_answer_buf(x, 501, "application/json", &out);
+    struct store_delete what = {
+        .table = TABLE_METRICS, .who = STR("admin API"), .reason = STR("delete_series")
+    };
+    int rc;
+    if ((rc = take_time(x, "start", API_TIME_MIN, &what.from_ms, e)) < 0) return rc;
+    if ((rc = take_time(x, "end", API_TIME_MAX, &what.to_ms, e)) < 0) return rc;
+    if ((rc = take_matches(x, "match[]", a, sets, e)) < 0) return rc;
+    for (size_t i = 0; rc == OK && i < sets->n; i++) {
+        what.matchers = sets->at[i].at;
+        what.n_matchers = sets->at[i].n;
+        rc = store_admin(api->store, STORE_DELETE, &what, e);
+    }
+    return rc;
 }
 
-/* Nothing to clean: there are no tombstones. */
+static void run_delete_series(struct http_exchange *x, const struct prometheus_api *api)
+{
+    struct arena a = ARENA_INIT(64u << 20);
+    struct match_sets sets = { 0 };
+    struct err e = ERR_INIT;
+    if (!http_has_param(x, "match[]"))
+        respond_error(x, API_BAD_DATA, "no match[] parameter provided");
+    else if (delete_sets(x, api, &a, &sets, &e) < 0)
+        respond_err(x, &e);
+    else
+        http_answer(x, 204, NULL, STR(""));
+    match_sets_release(&sets);
+    arena_release(&a);
+}
+
+/* Gone from the disk when answered, and noted in the audit. */
+void handle_admin_delete_series(struct http_exchange *x, void *ctx)
+{
+    if (admin_allowed(x, ctx)) api_post(x, ctx, run_delete_series);
+}
+
+/* Nothing to clean: deletion leaves no tombstones. */
 void handle_admin_clean_tombstones(struct http_exchange *x, void *ctx)
 {
     if (admin_allowed(x, ctx)) http_answer(x, 204, NULL, STR(""));

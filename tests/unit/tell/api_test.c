@@ -399,7 +399,9 @@ TEST(admin_is_off_unless_allowed)
     assert_int_equal(ask("GET", "/api/v1/admin/tsdb/snapshot", ""), 405);
     api.admin_enabled = true;
     assert_int_equal(ask("PUT", "/api/v1/admin/tsdb/clean_tombstones", ""), 204);
-    assert_int_equal(ask("POST", "/api/v1/admin/tsdb/delete_series?match[]=up", ""), 501);
+    assert_int_equal(ask("POST", "/api/v1/admin/tsdb/delete_series?match[]=up", ""), 204);
+    assert_int_equal(ask("POST", "/api/v1/admin/tsdb/delete_series", ""), 400);
+    assert_int_equal(ask("POST", "/api/v1/admin/tsdb/delete_series?match[]={}", ""), 400);
     api.admin_enabled = false;
 }
 
