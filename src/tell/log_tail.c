@@ -24,6 +24,7 @@
 #include "tell/loki_json.h"
 
 #define QUEUE_BYTES   (32u << 20)
+#define ROUND_BYTES   (512u << 10)
 #define TICK_MS       500
 #define IDLE_MS       15000 /* of silence, after which an event stream gets a comment */
 #define FRAME_ENTRIES 5000
@@ -376,6 +377,20 @@ static void begin_ready(struct log_tail_hub *h, struct log_tail *const *tails, s
     }
 }
 
+/* The oldest chunks, as many as are looked at in one go: followers are served between them. */
+static struct waiting *take_some(struct log_tail_hub *h)
+{
+    struct waiting *all = h->first, *last = NULL;
+    for (size_t bytes = 0; h->first != NULL && bytes < ROUND_BYTES; h->first = h->first->next) {
+        last = h->first;
+        bytes += last->n;
+        h->queued_bytes -= last->n;
+    }
+    if (last != NULL) last->next = NULL;
+    if (h->first == NULL) h->last = NULL;
+    return all;
+}
+
 /* What is there; waits for a tick when there is nothing. */
 static struct waiting *wait_for_work(struct log_tail_hub *h, uint64_t *lost, bool *stopping)
 {
@@ -386,9 +401,7 @@ static struct waiting *wait_for_work(struct log_tail_hub *h, uint64_t *lost, boo
     until.tv_nsec %= 1000000000L;
     int rc = 0;
     while (h->first == NULL && !h->stopping && rc == 0) rc = pthread_cond_timedwait(&h->wake, &h->mu, &until);
-    struct waiting *all = h->first;
-    h->first = h->last = NULL;
-    h->queued_bytes = 0;
+    struct waiting *all = take_some(h);
     *lost = h->lost;
     h->lost = 0;
     *stopping = h->stopping;
