@@ -73,7 +73,7 @@ static void answer(struct http_exchange *x, const struct gathering *g, bool is_v
 {
     struct buf out = BUF_INIT(ANSWER_MAX_BYTES), body = BUF_INIT(ANSWER_MAX_BYTES);
     struct str accept = http_header(x, "Accept");
-    bool is_proto = memmem(accept.p, accept.n, "application/protobuf", 20) != NULL;
+    bool is_proto = accept.n > 0 && memmem(accept.p, accept.n, "application/protobuf", 20) != NULL;
 
     if (is_proto) {
         otlp_write_spans_proto(g->at, g->n, &body);

@@ -37,11 +37,13 @@ const struct intrinsic_spelling intrinsic_spellings[] = {
     { NULL, SPAN_INTRINSICS },
 };
 
+/* The last one: the short spelling where there is one, as labels and answers have it. */
 const char *intrinsic_text(enum span_intrinsic which)
 {
+    const char *text = which == SPAN_IS_ROOT ? "nestedSetParent < 0" : "unknown";
     for (size_t i = 0; intrinsic_spellings[i].text != NULL; i++)
-        if (intrinsic_spellings[i].intrinsic == which) return intrinsic_spellings[i].text;
-    return which == SPAN_IS_ROOT ? "nestedSetParent < 0" : "unknown";
+        if (intrinsic_spellings[i].intrinsic == which) text = intrinsic_spellings[i].text;
+    return text;
 }
 
 static const struct {

@@ -93,7 +93,7 @@ struct intrinsic_spelling {
     const char *text;
     enum span_intrinsic intrinsic;
 };
-/* The one with a colon first; the last has text NULL. */
+/* Those with a colon first; the last has text NULL. */
 extern const struct intrinsic_spelling intrinsic_spellings[];
 const char *intrinsic_text(enum span_intrinsic);
 enum static_type intrinsic_type(enum span_intrinsic);

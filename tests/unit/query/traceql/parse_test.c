@@ -82,13 +82,13 @@ TEST(a_name_takes_all_that_may_be_of_it)
     expect_tree("{ .a - 1 = 1 }", "{ ((.a - 1) = 1) }");
     expect_tree("{ span.\"a b\" = 1 }", "{ (span.\"a b\" = 1) }");
     expect_tree("{ .service.name = \"x\\u00e4\" }", "{ (.service.name = \"x\xc3\xa4\") }");
-    expect_tree("{ parent.name = \"x\" }", "{ (parent.span:name = \"x\") }");
+    expect_tree("{ parent.name = \"x\" }", "{ (parent.name = \"x\") }");
 }
 
 TEST(durations_and_numbers_are_what_they_say)
 {
-    expect_tree("{ duration > 1h30m }", "{ (span:duration > 90m) }");
-    expect_tree("{ duration > 1.5s }", "{ (span:duration > 1500ms) }");
+    expect_tree("{ duration > 1h30m }", "{ (duration > 90m) }");
+    expect_tree("{ duration > 1.5s }", "{ (duration > 1500ms) }");
     expect_tree("{ .a = 1.50 }", "{ (.a = 1.5) }");
     expect_tree("{ .a = 1e3 }", "{ (.a = 1000.0) }");
 }
@@ -120,7 +120,7 @@ static void expect_salvaged(const char *text, const char *want)
 TEST(of_an_unfinished_query_the_whole_conditions_are_kept)
 {
     expect_salvaged("{ resource.service.name = \"a\" && span.b = }", "{ (resource.service.name = \"a\") }");
-    expect_salvaged("{ span.b = && name = \"x\" }", "{ (span:name = \"x\") }");
+    expect_salvaged("{ span.b = && name = \"x\" }", "{ (name = \"x\") }");
     expect_salvaged("{ span.b = \"open", "{  }");
     expect_salvaged("{ .a = 1 && .b = 2 && .c", "{ (((.a = 1) && (.b = 2)) && .c) }");
     expect_salvaged("{", "{  }");
