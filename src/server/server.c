@@ -183,6 +183,7 @@ static void add_prefixed(struct server *s)
 static int open_http(struct server *s, struct err *e)
 {
     const struct options *o = &s->options;
+    signals_api_open(&s->signals, &s->api, s->pool, &s->taps);
     struct limit limit = LIMIT_DEFAULT;
     limit.body_bytes = (size_t)o->max_body_bytes;
     push_prom_init(&s->push, s->store, &limit);
@@ -199,6 +200,7 @@ static int open_http(struct server *s, struct err *e)
     http_server_routes(s->http, pushgateway_routes, pushgateway_n_routes, s->pushgateway);
     http_server_routes(s->http, prometheus_routes, prometheus_routes_count, &s->api);
     add_prefixed(s);
+    signals_api_routes(&s->signals, s->http, &s->options.arena);
     http_server_routes(s->http, page_routes, page_n_routes, NULL);
 
     struct http_conf conf = {
@@ -301,6 +303,7 @@ void server_close(struct server *s)
     if (s->grpc != NULL) grpc_server_stop(s->grpc, STOP_GRACE_MS);
     if (s->http != NULL) http_server_stop(s->http, STOP_GRACE_MS);
     doors_stop(&s->doors);
+    signals_api_close(&s->signals);
     pushgateway_stop(s->pushgateway);
     work_stop(s->requests);
     work_stop(s->pool);

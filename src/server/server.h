@@ -14,6 +14,7 @@
 #include "server/doors.h"
 #include "server/options.h"
 #include "server/scrape_glue.h"
+#include "server/signals_api.h"
 #include "server/store_gauges.h"
 #include "store/embedded.h"
 #include "tell/api_prometheus.h"
@@ -38,6 +39,7 @@ struct server {
     struct self *self;
     struct demo *demo;
     struct prometheus_api api;
+    struct signals_api signals;
 
     struct http_route *prefixed; /* prometheus_routes again, below /prometheus */
     char *tls_cert, *tls_key;    /* PEM, or NULL */
