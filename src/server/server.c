@@ -303,10 +303,10 @@ void server_close(struct server *s)
     if (s->grpc != NULL) grpc_server_stop(s->grpc, STOP_GRACE_MS);
     if (s->http != NULL) http_server_stop(s->http, STOP_GRACE_MS);
     doors_stop(&s->doors);
-    signals_api_close(&s->signals);
     pushgateway_stop(s->pushgateway);
     work_stop(s->requests);
     work_stop(s->pool);
+    signals_api_close(&s->signals);
     engine_free(s->engine);
     store_gauges_stop(&s->gauges);
     store_close(s->store);
