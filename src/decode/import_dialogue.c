@@ -172,7 +172,8 @@ static void describe_step(struct record_sink *s, struct str role, const struct d
         record_put(s, &s->attrs, STR("gen_ai.operation.name"), value_str(STR("invoke_agent")));
         record_put(s, &s->attrs, STR("gen_ai.agent.name"), value_str(agent));
     }
-    if (str_to_i64(d->mistake_step, &mistake) && mistake >= 0 && (size_t)mistake == i)
+    if (d->mistake_step.n > 0 && str_to_i64(d->mistake_step, &mistake) && mistake >= 0 &&
+        (size_t)mistake == i)
         record_put(s, &s->attrs, STR("who_and_when.is_mistake"), value_bool(true));
 }
 
