@@ -22,8 +22,8 @@ static const char *const skip_names[SKIPS] = { "running", "late", "future", "rep
 struct record_series {
     struct store *store;
     struct record_series_conf conf;
-    char labels[SPAN_DIMENSIONS_MAX][64];     /* of the dimensions */
-    size_t dimension_at[SPAN_DIMENSIONS_MAX]; /* in what is picked */
+    char labels[SPAN_DIMENSIONS_MAX][SPAN_LABEL_MAX]; /* of the dimensions */
+    size_t dimension_at[SPAN_DIMENSIONS_MAX];         /* in what is picked */
     struct stat *skipped[SKIPS], *asked[ASKED];
     struct series_out *spans, *logs;
     struct service_graph *services;
@@ -62,7 +62,7 @@ struct chunk {
     uint8_t *want;
     struct str *services; /* of the origins */
     int64_t now_ms;
-    struct value picked[PICKED_MAX]; /* of the span at hand */
+    const struct value *picked; /* of the span at hand */
 };
 
 static struct str service_of(const struct origin *o)
@@ -144,21 +144,33 @@ static void count_span(struct chunk *c, const struct record *r, struct str servi
 }
 
 /* Those that are over, of now, and new. */
+static void take_span(struct chunk *c, const struct record *r)
+{
+    struct record_series *s = c->s;
+    const char *why = span_metrics_skip(&s->conf.spans, r, c->now_ms);
+    if (why == NULL && recent_seen(s->recent, r)) why = skip_names[SKIP_REPEATED];
+    if (why != NULL)
+        skip(s, why);
+    else
+        count_span(c, r, c->services[r->origin - c->walk.reader.origins]);
+}
+
+/* One span ahead, so that what is looked up of it is in the cache when its turn comes. */
 static void count_spans(struct chunk *c)
 {
     struct record_series *s = c->s;
-    struct record r;
+    struct record r[2];
+    struct value *picked[2] = { arena_zero(&c->arena, sizeof(struct value[PICKED_MAX])),
+                                arena_zero(&c->arena, sizeof(struct value[PICKED_MAX])) };
     pthread_mutex_lock(&s->recent_mu);
     lock_outs(s);
-    while (c->walk.left > 0) {
-        memset(c->picked, 0, sizeof c->picked);
-        record_walk_next(&c->walk, c->want, c->picked, &r);
-        const char *why = span_metrics_skip(&s->conf.spans, &r, c->now_ms);
-        if (why == NULL && recent_seen(s->recent, &r)) why = skip_names[SKIP_REPEATED];
-        if (why != NULL)
-            skip(s, why);
-        else
-            count_span(c, &r, c->services[r.origin - c->walk.reader.origins]);
+    bool more = record_walk_next(&c->walk, c->want, picked[0], &r[0]);
+    for (unsigned i = 0; more; i ^= 1) {
+        memset(picked[i ^ 1], 0, sizeof(struct value[PICKED_MAX]));
+        more = record_walk_next(&c->walk, c->want, picked[i ^ 1], &r[i ^ 1]);
+        if (more) recent_soon(s->recent, &r[i ^ 1]);
+        c->picked = picked[i];
+        take_span(c, &r[i]);
     }
     unlock_outs(s);
     pthread_mutex_unlock(&s->recent_mu);
@@ -305,17 +317,15 @@ static void each_gauge(struct record_series *s, struct stat *asked[ASKED])
 
 /* ---- life ---- */
 
-/* An attribute's name as a label's: http.route is http_route. */
-static const char *label_of(char out[64], const char *attribute)
+void span_dimension_label(char out[SPAN_LABEL_MAX], struct str attribute)
 {
     size_t n = 0;
-    for (; attribute[n] && n < 63; n++) {
-        char c = attribute[n];
+    for (; n < attribute.n && n < SPAN_LABEL_MAX - 1; n++) {
+        char c = attribute.p[n];
         bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9' && n > 0);
         out[n] = plain ? c : '_';
     }
     out[n] = 0;
-    return out;
 }
 
 static struct series_out *new_spans(struct record_series *s)
@@ -325,7 +335,8 @@ static struct series_out *new_spans(struct record_series *s)
         size_t p = 0;
         while (strcmp(picked_name(s, p), named.dimensions[i]) != 0) p++;
         s->dimension_at[i] = p;
-        named.dimensions[i] = label_of(s->labels[i], named.dimensions[i]);
+        span_dimension_label(s->labels[i], str_of(named.dimensions[i]));
+        named.dimensions[i] = s->labels[i];
     }
     return span_metrics_new(&named);
 }

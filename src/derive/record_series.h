@@ -29,6 +29,11 @@ struct record_series_conf {
         .max_log_rows = 5000                                                                                 \
     }
 
+/* An attribute's name as a label's: http.route is http_route. Dimensions must differ in it from one another
+ * and from the fixed labels. */
+#define SPAN_LABEL_MAX 64
+void span_dimension_label(char out[SPAN_LABEL_MAX], struct str attribute);
+
 struct record_series;
 /* interval_ms 0: no thread; record_series_write is called by hand. */
 struct record_series *record_series_start(struct store *, const struct record_series_conf *);

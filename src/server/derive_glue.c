@@ -1,0 +1,98 @@
+#include "server/derive_glue.h"
+
+#include "base/check.h"
+
+#define ROWS_MOST 1000000
+
+static bool is_taken(const struct span_metrics_conf *conf, struct str name)
+{
+    static const char *const fixed[] = {
+        "service", "span_name", "span_kind", "status_code", "le", "__name__"
+    };
+    char label[SPAN_LABEL_MAX];
+    span_dimension_label(label, name);
+    for (size_t i = 0; i < COUNT(fixed); i++)
+        if (strcmp(label, fixed[i]) == 0) return true;
+    for (size_t i = 0; i < conf->n_dimensions; i++) {
+        char other[SPAN_LABEL_MAX];
+        span_dimension_label(other, str_of(conf->dimensions[i]));
+        if (strcmp(label, other) == 0) return true;
+    }
+    return false;
+}
+
+static int read_dimensions(const struct yaml *list, struct arena *a, struct span_metrics_conf *conf,
+                           struct err *e)
+{
+    struct str name = STR("");
+    int rc;
+    if (list == NULL) return OK;
+    if (list->kind != YAML_LIST || list->n > SPAN_DIMENSIONS_MAX)
+        return err_set(e, ERR_PARSE, "line %d: dimensions: expected a list of at most %d attribute names",
+                       list->line, SPAN_DIMENSIONS_MAX);
+    for (size_t i = 0; i < list->n; i++) {
+        if ((rc = yaml_str(list->items[i], &name, e)) < 0) return rc;
+        if (name.n == 0 || is_taken(conf, name))
+            return err_set(e, ERR_RANGE,
+                           "line %d: dimensions: \"%.*s\" would be a label that is there already",
+                           list->items[i]->line, (int)MIN(name.n, (size_t)64), name.p);
+        conf->dimensions[conf->n_dimensions++] = arena_str(a, name).p;
+    }
+    return OK;
+}
+
+static int read_section(struct yaml *s, struct arena *a, struct record_series_conf *conf, bool *enabled,
+                        struct err *e)
+{
+    int64_t rows = (int64_t)conf->spans.max_rows;
+    int rc;
+    *enabled = true;
+    if (s == NULL) return OK;
+    if (s->kind != YAML_MAP)
+        return err_set(e, ERR_PARSE, "line %d: span_metrics: expected a map of options", s->line);
+    if ((rc = yaml_bool(yaml_get(s, "enabled"), enabled, e)) < 0 ||
+        (rc = yaml_duration_ms(yaml_get(s, "interval"), &conf->interval_ms, e)) < 0 ||
+        (rc = yaml_duration_ms(yaml_get(s, "idle"), &conf->spans.idle_ms, e)) < 0 ||
+        (rc = yaml_duration_ms(yaml_get(s, "late"), &conf->spans.late_ms, e)) < 0 ||
+        (rc = yaml_duration_ms(yaml_get(s, "wait"), &conf->graph.wait_ms, e)) < 0 ||
+        (rc = yaml_i64(yaml_get(s, "max_series"), &rows, e)) < 0 ||
+        (rc = read_dimensions(yaml_get(s, "dimensions"), a, &conf->spans, e)) < 0)
+        return rc;
+    if (rows < 1 || rows > ROWS_MOST)
+        return err_set(e, ERR_RANGE, "line %d: span_metrics: max_series must be 1 to %d", s->line, ROWS_MOST);
+    if (conf->interval_ms < 1000 || conf->graph.wait_ms < 1000)
+        return err_set(e, ERR_RANGE, "line %d: span_metrics: interval and wait must be 1s or more", s->line);
+    conf->spans.max_rows = (size_t)rows;
+    conf->graph.idle_ms = conf->spans.idle_ms;
+    return yaml_unknown(s, "span_metrics", e);
+}
+
+int derive_glue_check(struct yaml *file, const char *path, struct err *e)
+{
+    struct record_series_conf conf = RECORD_SERIES_DEFAULT;
+    struct arena scratch = ARENA_INIT(1u << 20);
+    bool enabled;
+    int rc = read_section(yaml_get(file, "span_metrics"), &scratch, &conf, &enabled, e);
+    if (rc < 0) err_where(e, "%s", path);
+    arena_release(&scratch);
+    return rc;
+}
+
+int derive_glue_open(struct derive_glue *g, struct yaml *file, struct arena *a, struct store *store,
+                     struct record_taps *taps, struct err *e)
+{
+    struct record_series_conf conf = RECORD_SERIES_DEFAULT;
+    bool enabled;
+    int rc = read_section(file != NULL ? yaml_get(file, "span_metrics") : NULL, a, &conf, &enabled, e);
+    if (rc < 0 || !enabled) return rc;
+    check(taps->n < RECORD_TAPS_MAX);
+    g->series = record_series_start(store, &conf);
+    taps->at[taps->n++] = record_series_tap(g->series);
+    return OK;
+}
+
+void derive_glue_close(struct derive_glue *g)
+{
+    record_series_stop(g->series);
+    g->series = NULL;
+}

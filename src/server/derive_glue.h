@@ -1,0 +1,26 @@
+/* derive_glue.h - series out of records, plugged in: the section `span_metrics` of the configuration, the
+ * tap, the thread.
+ *
+ *     span_metrics:
+ *       enabled: true
+ *       interval: 15s          how often the series are written
+ *       dimensions: [http.route, gen_ai.request.model]      more labels, from attributes; at most 8
+ *       max_series: 10000      label sets; what comes after them is counted under __overflow__
+ *       idle: 15m              after which a series that gets no spans ends
+ *       late: 1h               spans that ended longer ago do not count; 0s: all do
+ *       wait: 30s              for the other half of an edge of a graph
+ *
+ * Opened after the store and before the doors, closed after the doors and before the store. */
+#pragma once
+#include "base/yaml.h"
+#include "derive/record_series.h"
+
+struct derive_glue {
+    struct record_series *series; /* NULL: not enabled */
+};
+
+int derive_glue_check(struct yaml *file, const char *path, struct err *);
+/* a: what the configuration's names lie in; they are used as long as this is open. */
+int derive_glue_open(struct derive_glue *, struct yaml *file, struct arena *a, struct store *,
+                     struct record_taps *, struct err *);
+void derive_glue_close(struct derive_glue *);
