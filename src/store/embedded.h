@@ -16,6 +16,7 @@ struct embedded_conf {
     int64_t head_age_ms; /* flush when older; 0 = 5 min */
     int64_t sync_interval_ms;   /* of ACK_MEMORY writes; 0 = 1000 */
     uint64_t max_series;        /* active series; 0 = 10 M */
+    uint64_t max_series_per_metric, max_values_per_label, max_series_bytes; /* 0 = no limit: registry.h */
     uint64_t min_free_bytes;    /* writes are refused below; 0 = 64 MiB */
     bool read_only;             /* fsck, query --data: no lock, no writes */
     uint64_t wal_segment_bytes; /* of the log, reserved in advance; less on a small disk; 0 = 64 MiB */
@@ -29,11 +30,11 @@ int embedded_open(const struct embedded_conf *, struct store **out, struct err *
  * while it is open. */
 int embedded_rotate_key(const char *dir, const char *key_file, const char *next_key_file, struct err *);
 
-/* Verify every checksum and every promise of the format. Calls line() once per finding and once per file
 /* For embedded_fsck of an encrypted store: its key, until embedded_lock. */
 int embedded_unlock(const char *dir, const char *key_file, struct err *);
 void embedded_lock(const char *dir);
 
+/* Verify every checksum and every promise of the format. Calls line() once per finding and once per file
  * checked. An encrypted store: checksums only, unless its key was given to embedded_unlock. */
 struct fsck_report {
     uint64_t files, bytes, parts, rows, damaged;
