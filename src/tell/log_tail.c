@@ -31,7 +31,7 @@
 #define FRAME_BYTES   (1u << 20)
 #define FRAME_MAX     (64u << 20) /* one huge line and what JSON makes of it */
 #define SCRATCH       ((size_t)64 << 20)
-#define SERVICES_MAX  1000 /* later ones share a name: "" */
+#define SERVICES_MAX  1000 /* later ones go without a name, as number 0 */
 #define LEARN_NS      (600 * 1000000000LL)
 #define NEW_NS        (3600 * 1000000000LL)
 
@@ -452,6 +452,8 @@ struct log_tail_hub *log_tail_start(const struct log_tail_conf *conf)
     if (!conf->no_patterns)
         h->patterns = log_patterns_new(&(struct log_patterns_conf){ .max_patterns = conf->max_patterns });
     h->started_ns = now_ns();
+    h->services[h->n_services++] = mem_strdup("");
+    map_add(&h->service_of, hash64("", 0), 0);
     h->lost_total =
         stat_counter("vedette_log_tail_lost_total",
                      "Log records that live tails and patterns did not see, for want of room.", NULL);
