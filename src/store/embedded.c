@@ -320,9 +320,6 @@ int embedded_rotate_key(const char *dir, const char *key_file, const char *next_
     return rc;
 }
 
-int embedded_open(const struct embedded_conf *conf, struct store **out, struct err *e)
-{
-    struct engine *s = engine_new(conf);
 int embedded_unlock(const char *dir, const char *key_file, struct err *e)
 {
     return seal_open(dir, key_file, false, e);
@@ -333,6 +330,9 @@ void embedded_lock(const char *dir)
     seal_close(dir);
 }
 
+int embedded_open(const struct embedded_conf *conf, struct store **out, struct err *e)
+{
+    struct engine *s = engine_new(conf);
     int rc = take_directory(s, e);
     if (rc == OK) rc = engine_recover(s, e);
     if (rc < 0) {
