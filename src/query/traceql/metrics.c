@@ -130,9 +130,23 @@ static double fineness(const struct making *k)
     return k->m->kind == METRIC_HISTOGRAM ? 1 : FINE;
 }
 
+/* One to one, so that the table's hash is the key itself: neighbours would crowd its slots. */
+static uint64_t scatter(uint64_t key)
+{
+    key = (key ^ key >> 32) * 0x9e3779b97f4a7c15u;
+    return key ^ key >> 32;
+}
+
+static uint64_t gather(uint64_t hash)
+{
+    hash = (hash ^ hash >> 32) * 0xf1de83e19937733du; /* the inverse modulo 2^64 */
+    return hash ^ hash >> 32;
+}
+
 static int count_bucket(struct making *k, size_t series, size_t step, double v)
 {
-    uint64_t key = 1ull << 63 | (uint64_t)series << 40 | (uint64_t)step << 16 | bucket_of(v, fineness(k));
+    uint64_t key =
+        scatter(1ull << 63 | (uint64_t)series << 40 | (uint64_t)step << 16 | bucket_of(v, fineness(k)));
     uint64_t *known = map_find(&k->counts, key, NULL, NULL);
     if (known != NULL) {
         ++*known;
@@ -294,7 +308,8 @@ static struct bucket *sorted_buckets(struct making *k, size_t *n)
     *n = 0;
     for (size_t i = 0; k->counts.n > 0 && i <= k->counts.mask; i++)
         if (k->counts.slots[i].hash != 0)
-            b[(*n)++] = (struct bucket){ k->counts.slots[i].hash & ~(1ull << 63), k->counts.slots[i].value };
+            b[(*n)++] =
+                (struct bucket){ gather(k->counts.slots[i].hash) & ~(1ull << 63), k->counts.slots[i].value };
     if (*n > 1) qsort(b, *n, sizeof *b, by_key);
     return b;
 }
