@@ -24,8 +24,8 @@ def load(path):
     return json.loads(raw)
 
 
-def expected(path):
-    """(spans, traces, roots): roots are spans whose parent is not in the file."""
+def expected(path, ids_out=None):
+    """(spans, traces, roots): roots are spans whose parent is not in the file. Ids, if the format has some, go to ids_out."""
     kind, doc = os.path.relpath(path, DATA).split(os.sep)[0], load(path)
     if kind == "otlp_json":
         spans = [(s["traceId"], s["spanId"], s.get("parentSpanId")) for request in doc for r in request["resourceSpans"]
@@ -44,6 +44,8 @@ def expected(path):
         flat = [s for x in lists for s in (x["spans"] if "spans" in x else [x])]
         spans = [(s["trace_id"], s["span_id"], s["parent_span_id"]) for s in flat]
     ids = {(t, s) for t, s, _ in spans}
+    if ids_out is not None:
+        ids_out |= ids
     return len(ids), len({t for t, _, _ in spans}), sum(1 for t, _, p in spans if (t, p) not in ids)
 
 
@@ -77,7 +79,13 @@ def check_file(server, path):
 
 def check_trees(server):
     """All traces together, read back: as many spans and roots as the files have; twice imported, no more."""
-    want = [sum(x) for x in zip(*(expected(p) for p in trace_files()))]
+    want, seen = [0, 0, 0], set()
+    for path in trace_files():
+        ids = set()
+        counts = expected(path, ids)
+        if not ids or not ids <= seen:  # the collection has one trace in two files
+            want = [a + b for a, b in zip(want, counts)]
+        seen |= ids
     status, _, body = http("GET", server.base + "/api/v1/traces?limit=1000&start=0&end=9000000000")
     expect(status, 200, "list of traces")
     traces = json.loads(body)
