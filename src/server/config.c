@@ -4,11 +4,12 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "receive/push_otlp_config.h"
+#include "server/derive_glue.h"
 #include "server/doors.h"
 #include "server/options.h"
 
 static const char *const used[] = { "global", "scrape_configs", "otlp", "redaction", "sampling",
-                                    "log_files" };
+                                    "log_files", "span_metrics" };
 static const char *const unused[] = { "rule_files", "alerting", "remote_write",       "remote_read",
                                       "storage",    "tracing",  "scrape_config_files" };
 
@@ -37,6 +38,7 @@ int config_check(struct yaml *file, const char *path, struct err *e)
     int rc = options_check_file(file, path, e);
     if (rc == OK) rc = otlp_check(file, path, e);
     if (rc == OK) rc = doors_check(file, path, e);
+    if (rc == OK) rc = derive_glue_check(file, path, e);
     for (size_t i = 0; i < COUNT(used); i++) yaml_get(file, used[i]);
     for (size_t i = 0; i < COUNT(unused); i++) yaml_get(file, unused[i]);
     return rc < 0 ? rc : unknown_check(file, path, e);

@@ -267,6 +267,8 @@ int server_open(struct server *s, struct options *o, struct err *e)
     open_engine(s);
     fill_api(s);
     if ((rc = open_config(s, e)) < 0) goto fail;
+    rc = derive_glue_open(&s->derive, s->options.file, &s->options.arena, s->store, &s->taps, e);
+    if (rc < 0) goto fail;
     if ((rc = open_http(s, e)) < 0) goto fail;
     if ((rc = open_grpc(s, e)) < 0) goto fail;
     if ((rc = doors_start(&s->doors, e)) < 0) goto fail;
@@ -303,6 +305,7 @@ void server_close(struct server *s)
     if (s->grpc != NULL) grpc_server_stop(s->grpc, STOP_GRACE_MS);
     if (s->http != NULL) http_server_stop(s->http, STOP_GRACE_MS);
     doors_stop(&s->doors);
+    derive_glue_close(&s->derive);
     pushgateway_stop(s->pushgateway);
     work_stop(s->requests);
     work_stop(s->pool);

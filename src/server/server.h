@@ -11,6 +11,7 @@
 #include "receive/push_prom.h"
 #include "receive/pushgateway.h"
 #include "receive/self.h"
+#include "server/derive_glue.h"
 #include "server/doors.h"
 #include "server/options.h"
 #include "server/scrape_glue.h"
@@ -40,6 +41,7 @@ struct server {
     struct demo *demo;
     struct prometheus_api api;
     struct signals_api signals;
+    struct derive_glue derive;
 
     struct http_route *prefixed; /* prometheus_routes again, below /prometheus */
     char *tls_cert, *tls_key;    /* PEM, or NULL */
