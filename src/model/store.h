@@ -90,10 +90,10 @@ typedef int summary_sink(void *ctx, size_t series, const struct summary *);
 
 /* What a view has of [from, to] in summaries made in advance. */
 struct summary_cover {
-    size_t days;              /* whose rows need not be read for buckets of the width asked about */
-    int64_t rows_from_ms;     /* before this time rows are gone and only summaries are left; INT64_MIN: none
-                                 are gone. view_scan gives the last row of each of their buckets there */
-    int64_t widest_ms;        /* of the buckets before rows_from_ms; 0: there are none */
+    size_t days;          /* whose rows need not be read for buckets of the width asked about */
+    int64_t rows_from_ms; /* before this time rows are gone and only summaries are left; INT64_MIN: none
+                             are gone. view_scan gives the last row of each of their buckets there */
+    int64_t widest_ms;    /* of the buckets before rows_from_ms; 0: there are none */
 };
 
 struct exemplar {
@@ -169,16 +169,16 @@ enum store_admin {
     STORE_DELETE,   /* arg: const struct store_delete * */
 };
 
-/* Rows in [from_ms, to_ms] that match leave the store, summaries of them too: of what was written before the call nothing
- * of it is there when the answer is OK. After an error some of it may be: ask again. */
+/* Rows in [from_ms, to_ms] that match leave the store, summaries of them too: of what was written before the
+ * call nothing of it is there when the answer is OK. After an error some of it may be: ask again. */
 struct store_delete {
     enum table table;
     int64_t from_ms, to_ms;
-    const struct predicate *where; /* logs and spans; NULL: all of that time */
+    const struct predicate *where;  /* logs and spans; NULL: all of that time */
     const struct matcher *matchers; /* samples: of these series; at least one */
     size_t n_matchers;
-    struct str who, reason;        /* for the audit */
-    uint64_t *rows;                /* out: how many went; may be NULL */
+    struct str who, reason; /* for the audit */
+    uint64_t *rows;         /* out: how many went; may be NULL */
 };
 
 enum { STORE_HAS_SUMMARY = 1, STORE_HAS_EXEMPLARS = 2 };

@@ -17,7 +17,7 @@
 enum row_kind {
     ROW_FLOAT,     /* value column */
     ROW_HISTOGRAM, /* histogram column */
-    ROW_START, /* start times: value is the start time in ms of the sample at the same time (as an int64) */
+    ROW_START,   /* start times: value is the start time in ms of the sample at the same time (as an int64) */
     ROW_SUMMARY, /* and the kinds after it, to ROW_KINDS: ROW_SUMMARY + f is field f of summaries
                     (model/summary.h), a value column; only in files of summaries (tier.h) */
     ROW_KINDS = ROW_SUMMARY + 64,

@@ -74,8 +74,8 @@ static bool has_summaries(const struct version *v, uint32_t day)
 
 static uint32_t first_kept(const struct version *v, const struct kept *first, const struct store_file *f)
 {
-    bool stays = tier_kind_of(f->id.kind) != NULL ||
-                 (f->id.kind == FILE_INDEX && has_summaries(v, f->id.day));
+    bool stays =
+        tier_kind_of(f->id.kind) != NULL || (f->id.kind == FILE_INDEX && has_summaries(v, f->id.day));
     return stays ? first->summaries : first->table[table_of(f)];
 }
 

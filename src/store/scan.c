@@ -18,9 +18,9 @@
 
 static void add_part(struct scanner *c, const struct store_file *f)
 {
-    c->sources[c->n++] =
-        (struct source){ .part = f->part, .day = f->id.day, .min_ms = f->info.min_time_ms,
-                         .max_ms = f->info.max_time_ms };
+    c->sources[c->n++] = (struct source){
+        .part = f->part, .day = f->id.day, .min_ms = f->info.min_time_ms, .max_ms = f->info.max_time_ms
+    };
 }
 
 /* Where all rows of a day have expired, the last row of each bucket of its narrowest summaries is left. */
@@ -35,16 +35,19 @@ static void add_tier(struct scanner *c, const struct version *v, const struct st
     version_day(v, f->id.day, FILE_PART, &n_parts);
     if (n_parts > 0 || f != narrowest) return;
     int64_t begin_ms = (int64_t)f->id.day * DAY_MS;
-    c->sources[c->n++] = (struct source){ .tier = f->tier, .day = f->id.day,
+    c->sources[c->n++] = (struct source){ .tier = f->tier,
+                                          .day = f->id.day,
                                           .width_ms = tier_kind_of(f->id.kind)->width_ms,
-                                          .min_ms = begin_ms, .max_ms = begin_ms + DAY_MS - 1 };
+                                          .min_ms = begin_ms,
+                                          .max_ms = begin_ms + DAY_MS - 1 };
 }
 
 static void add_slabs(struct scanner *c, const struct head_pin *pin)
 {
     for (size_t i = 0; i < pin->n; i++) {
         struct slab *s = slab_sorted(pin->at[i].slab, pin->at[i].rows);
-        c->sources[c->n++] = (struct source){ .slab = s, .day = s->day, .min_ms = s->min_ms, .max_ms = s->max_ms };
+        c->sources[c->n++] =
+            (struct source){ .slab = s, .day = s->day, .min_ms = s->min_ms, .max_ms = s->max_ms };
     }
 }
 
@@ -171,8 +174,7 @@ static int part_rows(struct scanner *c, struct source *s, series_key key, int64_
         } else {
             struct run run;
             rc = part_cursor_read(s->cursor, from_ms, to_ms, &c->arena, &run, e);
-            if (rc >= 0 && run.kind >= KINDS)
-                rc = err_set(e, ERR_CORRUPT, "a part of rows has a summary");
+            if (rc >= 0 && run.kind >= KINDS) rc = err_set(e, ERR_CORRUPT, "a part of rows has a summary");
             if (rc >= 0 && run.n > 0)
                 add_piece(&c->rows[run.kind], run.time_ms, column_of(&run), run.n, from_ms, to_ms);
         }

@@ -1,5 +1,5 @@
-/* scan.h - the inside of a scanner, shared by scan.c (rows) and tier_scan.c (summaries). One thread has it at a
- * time; the view keeps it between calls. */
+/* scan.h - the inside of a scanner, shared by scan.c (rows) and tier_scan.c (summaries). One thread has it at
+ * a time; the view keeps it between calls. */
 #pragma once
 #include "store/view.h"
 

@@ -133,8 +133,8 @@ static int write_some(struct building *b, struct store_view *view, const series_
     for (size_t i = 0; i < n; i++) refs[i].id = keys[i];
     b->keys = keys;
     b->err = e;
-    int rc = view_do_scan(view, &call, refs, n, b->grid.start_ms, summary_grid_end(&b->grid), write_series, b,
-                          e);
+    int rc =
+        view_do_scan(view, &call, refs, n, b->grid.start_ms, summary_grid_end(&b->grid), write_series, b, e);
     arena_release(&arena);
     if (rc == OK && atomic_load(&b->s->stopping)) rc = err_set(e, ERR_CANCEL, "summaries: stopped");
     return rc;
@@ -198,8 +198,7 @@ static int make(struct building *b, const struct file_id *id, struct store_file 
     return rc;
 }
 
-int tier_build(struct engine *s, struct version *v, uint32_t day, const struct tier_kind *kind,
-               struct err *e)
+int tier_build(struct engine *s, struct version *v, uint32_t day, const struct tier_kind *kind, struct err *e)
 {
     struct building b = { .s = s, .version = v, .day = day, .kind = kind };
     struct store_file *old = tier_of_day(v, day, kind->kind), *fresh = NULL;

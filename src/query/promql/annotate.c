@@ -60,6 +60,8 @@ static const struct note_form forms[] = {
     [NOTE_FRACTION_NAN] = { INFO,
                             "input to histogram_fraction has NaN observations, which are excluded from all "
                             "fractions%n" },
+    [NOTE_FROM_SUMMARIES] = { WARNING, "samples before %t have expired, there it is answered from %m "
+                                       "summaries" },
     [NOTE_CUSTOM_RECONCILED] = { INFO, "mismatched custom buckets were reconciled during %t" },
 };
 /* clang-format on */

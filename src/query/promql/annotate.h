@@ -35,6 +35,7 @@ enum note_id {
     NOTE_QUANTILE_NAN_SKEW,         /* metric, text: function */
     NOTE_FRACTION_NAN,              /* metric */
     NOTE_CUSTOM_RECONCILED,         /* text: addition, subtraction, aggregation */
+    NOTE_FROM_SUMMARIES,            /* text: a time; metric: width of the buckets */
 };
 
 struct note {

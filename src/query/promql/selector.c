@@ -10,6 +10,7 @@
 #include "query/promql/blocks.h"
 #include "query/promql/explain.h"
 #include "query/promql/reusable.h"
+#include "query/promql/summaries.h"
 #include "query/promql/window.h"
 
 #define CHUNKS_PER_THREAD 4
@@ -26,6 +27,7 @@ struct chunk {
     double *spare;         /* a row of a series that had nothing: still all ABSENT */
     size_t charged;
     uint64_t samples;
+    bool *odd; /* series of the chunk whose rows must be looked at; NULL: none */
     int rc;
     struct err err;
 };
@@ -38,6 +40,9 @@ struct scan {
     uint32_t pos;
     int64_t data_start, data_step, lookback_ms;
     int64_t from_ms, to_ms;
+    struct expired expired;
+    struct summary_plan plan;
+    bool in_plan; /* the steps of the plan are being answered; those of rows were before */
     struct series_set set;
     struct mseries *found; /* one a series; v NULL when nothing was found */
     struct chunk *chunks;
@@ -160,6 +165,12 @@ static void put_row(struct lookup *l, size_t step, size_t row)
         put_sample(l, step, r->value[row], NULL);
 }
 
+/* Where the last row of each bucket is all that is left, the one before may be a bucket older. */
+static int64_t lookback_at(const struct scan *s, int64_t t)
+{
+    return s->lookback_ms + (t < s->expired.before_ms ? s->expired.width_ms : 0);
+}
+
 static void lookup_plain(struct lookup *l)
 {
     const struct scan *s = l->c->scan;
@@ -170,7 +181,8 @@ static void lookup_plain(struct lookup *l)
         size_t was = next;
         next = rows_after_guess(r->time_ms, was, r->n, t, was + moved);
         moved = next - was;
-        if (next == 0 || r->time_ms[next - 1] <= t - s->lookback_ms || is_stale(r->value[next - 1])) continue;
+        if (next == 0 || r->time_ms[next - 1] <= t - lookback_at(s, t) || is_stale(r->value[next - 1]))
+            continue;
         put_row(l, i, next - 1);
     }
 }
@@ -291,19 +303,95 @@ static int sink_window(void *ctx, const struct series_rows *rows)
     return r.rc;
 }
 
-/* ---- scanning in chunks ---- */
+/* ---- range selectors, from summaries ---- */
 
-static int counted_sink(void *ctx, const struct series_rows *rows)
+static int put_aside(struct chunk *c, size_t series)
+{
+    if (c->odd == NULL) c->odd = arena_zero(c->keep, c->n * sizeof *c->odd);
+    c->odd[series] = true;
+    return OK;
+}
+
+/* The row of a series, without values at the plan's steps. */
+static struct mseries row_for_plan(struct chunk *c, const struct mseries *found)
+{
+    const struct scan *s = c->scan;
+    struct mseries row = *found;
+    if (row.v == NULL) row.v = c->spare ? c->spare : row_new(c->keep, s->ev->n);
+    for (size_t i = 0; found->v != NULL && i < s->plan.steps; i++) {
+        row.v[i] = ABSENT;
+        if (row.h != NULL) row.h[i] = NULL;
+    }
+    return row;
+}
+
+static int sink_summaries(void *ctx, size_t series, const struct summary *at)
 {
     struct chunk *c = ctx;
+    struct scan *s = c->scan;
+    size_t index = c->first + series;
+    if (summaries_are_odd(&s->plan, at)) return put_aside(c, series);
+
+    struct mseries row = row_for_plan(c, &s->found[index]);
+    struct window_run r = { .job = s->job,
+                            .labels = s->set.at[index].labels,
+                            .metric = labels_get(s->set.at[index].labels, LABEL_NAME),
+                            .series = &c->series,
+                            .v = row.v };
+    bool spoiled;
+    summaries_series(&r, &s->plan, at, &spoiled);
+    if (s->job->def->checks_name) window_check_name(&r);
+    struct mseries result = { r.labels, !s->job->def->keeps_name, row.v, row.h };
+    bool empty = row_empty(&result, s->ev->n);
+    if (s->found[index].v == NULL) c->spare = empty ? row.v : NULL;
+    s->found[index] = empty ? (struct mseries){ 0 } : result;
+    if (spoiled && s->ev->q->keeps) atomic_store(&s->ev->q->spoiled, true);
+    c->samples += r.samples;
+    arena_reset(&c->series);
+    return OK;
+}
+
+/* ---- scanning in chunks ---- */
+
+static int check_chunk(struct chunk *c)
+{
     struct query *q = c->scan->ev->q;
-    int rc = c->scan->sink(ctx, rows);
-    if (rc < 0) return rc;
+    int rc;
     size_t used = c->keep->used + c->scratch.used + c->series.used + c->clean.used + c->reading->used;
     if ((rc = query_charge(q, used, &c->charged, &c->err)) < 0) return rc;
     struct call check = q->call;
     check.arena = NULL;
     return call_check(&check, &c->err);
+}
+
+static int counted_sink(void *ctx, const struct series_rows *rows)
+{
+    struct chunk *c = ctx;
+    int rc = c->scan->sink(ctx, rows);
+    return rc < 0 ? rc : check_chunk(c);
+}
+
+static int counted_summaries(void *ctx, size_t series, const struct summary *at)
+{
+    int rc = sink_summaries(ctx, series, at);
+    return rc < 0 ? rc : check_chunk(ctx);
+}
+
+static int read_summaries(struct scan *s, struct chunk *c, struct call *call)
+{
+    struct store_view *v = s->ev->q->view;
+    size_t first = c->first;
+    const struct series_ref *refs = s->set.at + first;
+    int rc =
+        view_summarize(v, call, refs, c->n, &s->plan.grid, s->plan.fields, counted_summaries, c, &c->err);
+    if (s->plan.steps < s->ev->n) return rc; /* the odd ones have their rows already */
+    for (size_t i = 0; rc == OK && c->odd != NULL && i < c->n; i++) {
+        if (!c->odd[i]) continue;
+        c->first = first + i;
+        rc = view_scan(v, call, refs + i, 1, s->from_ms, s->to_ms, counted_sink, c, &c->err);
+    }
+    c->first = first;
+    return rc;
 }
 
 static void run_chunk(void *ctx, size_t i)
@@ -315,8 +403,9 @@ static void run_chunk(void *ctx, size_t i)
     struct call call = q->call;
 
     call.arena = c->reading = &mine;
-    c->rc =
-        view_scan(q->view, &call, s->set.at + c->first, c->n, s->from_ms, s->to_ms, counted_sink, c, &c->err);
+    c->rc = s->in_plan ? read_summaries(s, c, &call)
+                       : view_scan(q->view, &call, s->set.at + c->first, c->n, s->from_ms, s->to_ms,
+                                   counted_sink, c, &c->err);
     arena_release(&mine);
     arena_release(&c->scratch);
     arena_release(&c->series);
@@ -378,7 +467,12 @@ static int scan_into(struct scan *s, const struct node *sel, struct series_matri
     matrix_init(out, s->ev->n);
     if (q->view == NULL) return OK;
     if ((rc = select_series(s, sel, e)) < 0) return rc;
+    s->in_plan = s->plan.fn != NULL && s->plan.steps == s->ev->n;
     if (s->set.n > 0 && (rc = run_scan(s, e)) < 0) return rc;
+    if (s->plan.fn != NULL && !s->in_plan) {
+        s->in_plan = true;
+        if (s->set.n > 0 && (rc = run_scan(s, e)) < 0) return rc;
+    }
     costs_read(q->costs, sel, s->from_ms, s->to_ms, s->set.n, q->samples - before);
     for (size_t i = 0; i < s->set.n; i++) {
         if (s->found[i].v == NULL) continue;
@@ -401,6 +495,8 @@ int eval_selector(struct eval *ev, const struct node *sel, enum select_mode mode
     s.data_step = t.fixed ? 0 : ev->step_ms;
     s.from_ms = s.data_start - s.lookback_ms + 1;
     s.to_ms = s.data_start + (int64_t)(ev->n - 1) * s.data_step + (s.smoothed ? s.lookback_ms : 0);
+    s.expired = summaries_note(ev->q, sel->at.pos, s.from_ms, s.to_ms);
+    s.from_ms -= s.expired.width_ms;
     return scan_into(&s, sel, out, e);
 }
 
@@ -420,6 +516,8 @@ int eval_range_selector(struct eval *ev, const struct node *matrix, struct windo
     int64_t after = job->extent == EXTENT_SMOOTHED ? ev->q->lookback_ms : 0;
     s.from_ms = job->data_start - t.range_ms - before + 1;
     s.to_ms = job->data_start + (int64_t)(ev->n - 1) * job->data_step + after;
+    summaries_note(ev->q, sel->at.pos, s.from_ms, s.to_ms);
+    summaries_plan(ev->q->view, job, s.from_ms, s.to_ms, &s.plan);
     return scan_into(&s, sel, out, e);
 }
 
@@ -460,6 +558,7 @@ int eval_raw_matrix(struct eval *ev, const struct node *matrix, struct query_res
 
     if (rc < 0 || q->view == NULL) return rc;
     int64_t end = (t.fixed ? t.at_ms : ev->start_ms) - t.offset_ms;
+    summaries_note(q, matrix->child->at.pos, end - t.range_ms + 1, end);
     if ((rc = view_series(q->view, &q->call, matrix->child->matchers, matrix->child->n_matchers, 0, &set,
                           e)) < 0)
         return rc;

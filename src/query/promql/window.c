@@ -61,7 +61,7 @@ void window_note(struct window_run *r, enum note_id id)
 }
 
 /* rate of what is no counter: worth a word when floats came of it. */
-static void check_name(struct window_run *r)
+void window_check_name(struct window_run *r)
 {
     static const char *const suffixes[] = { "_total", "_sum", "_count", "_bucket" };
     struct str type = labels_get(r->labels, "__type__");
@@ -168,7 +168,7 @@ void window_series(struct window_run *r)
         r->job->def->run(r);
     else
         window_each(r);
-    if (r->job->def->checks_name) check_name(r);
+    if (r->job->def->checks_name) window_check_name(r);
     if (r->job->ev->samples_at) count_samples(r);
 }
 

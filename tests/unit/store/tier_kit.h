@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "store/embedded.h"
-#include "store_model.h"
+#include "unit/store/store_model.h"
 
 #define KIT_SERIES  10
 #define KIT_DAYS    4
@@ -36,7 +36,7 @@ static inline bool kit_value(size_t s, uint64_t i, double *v)
     uint64_t r = kit_mix(i * 31 + s);
     if (s % 4 == 3 && i / 500 % 3 == 1) return false; /* long gaps */
     if (r % 50 == 0) return false;
-    *v = s % 2 ? 1e9 + (double)(r % 4096) / 7 : (double)(i % (700 + 37 * s)) * 1.5 + (double)(r % 3) / 4;
+    *v = s % 2 ? 1e6 + (double)(r % 4096) / 7 : (double)(i % (700 + 37 * s)) * 1.5 + (double)(r % 3) / 4;
     if (s % 3 == 1 && r % 97 == 1) *v = double_of(STALE_BITS);
     if (s == 7 && r % 400 == 2) *v = NAN;
     return true;

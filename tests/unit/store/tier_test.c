@@ -68,8 +68,7 @@ static bool same(const struct summary *a, const struct summary *b)
     return a->first_ms == b->first_ms && a->last_ms == b->last_ms && near(a->first, b->first) &&
            near(a->last, b->last) && near(a->min, b->min) && near(a->max, b->max) &&
            a->changes == b->changes && a->resets == b->resets && near(a->lost, b->lost) &&
-           near(summary_total(a), summary_total(b)) && near(a->drift, b->drift) &&
-           near(a->spread, b->spread);
+           near(summary_total(a), summary_total(b)) && near(a->drift, b->drift) && near(a->spread, b->spread);
 }
 
 static void expect_same(struct store *s, struct store *plain, struct summary_grid grid)
@@ -104,11 +103,11 @@ static void expect_same_on_grids(struct store *s, struct store *plain, int64_t s
 {
     expect_same(s, plain, (struct summary_grid){ start - HOUR, HOUR, 24 * KIT_DAYS + 2 });
     expect_same(s, plain, (struct summary_grid){ start, HOUR / 12, 288 * KIT_DAYS });
-    expect_same(s, plain, (struct summary_grid){ start + 5 * HOUR, 7 * HOUR, 12 });   /* across days */
-    expect_same(s, plain, (struct summary_grid){ start + 1234567, HOUR, 60 });        /* fits none */
-    expect_same(s, plain, (struct summary_grid){ start + 1, HOUR / 4 + 1, 100 });     /* fits none */
-    expect_same(s, plain, (struct summary_grid){ start - 2 * DAY, 30 * DAY, 1 });     /* all in one */
-    expect_same(s, plain, (struct summary_grid){ start - DAY, HOUR, 3 });             /* before all */
+    expect_same(s, plain, (struct summary_grid){ start + 5 * HOUR, 7 * HOUR, 12 }); /* across days */
+    expect_same(s, plain, (struct summary_grid){ start + 1234567, HOUR, 60 });      /* fits none */
+    expect_same(s, plain, (struct summary_grid){ start + 1, HOUR / 4 + 1, 100 });   /* fits none */
+    expect_same(s, plain, (struct summary_grid){ start - 2 * DAY, 30 * DAY, 1 });   /* all in one */
+    expect_same(s, plain, (struct summary_grid){ start - DAY, HOUR, 3 });           /* before all */
 }
 
 /* ---- the tests ---- */
