@@ -9,6 +9,9 @@
     X(utf8, "label or name is not UTF-8")                                                                    \
     X(label_limit, "too many labels, or one too long")                                                       \
     X(series_limit, "too many series")                                                                       \
+    X(metric_series_limit, "too many series of one metric")                                                  \
+    X(label_values_limit, "too many values of one label")                                                    \
+    X(series_memory, "the memory for series is used up")                                                     \
     X(histogram, "native histogram not well formed")                                                         \
     X(exemplar, "exemplar not well formed")                                                                  \
     X(temporality, "temporality not supported for this metric")                                              \

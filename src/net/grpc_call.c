@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/budget.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -45,6 +46,7 @@ struct grpc_call *grpc_call_new(struct grpc_conn *conn, int32_t stream_id)
 static void drop_message(struct grpc_call *c)
 {
     atomic_fetch_sub(&c->core->inflight, c->in_cap + c->unpacked_n);
+    budget_give(BUDGET_REQUESTS, c->in_cap + c->unpacked_n);
     mem_free(c->in);
     mem_free(c->unpacked);
     c->in = c->unpacked = NULL;
@@ -127,8 +129,11 @@ void grpc_call_headers_done(struct grpc_call *c)
 
 static bool inflight_take(struct grpc_call *c, size_t n)
 {
-    if (atomic_fetch_add(&c->core->inflight, n) + n <= INFLIGHT_MAX) return true;
+    uint64_t most = budget_at_most(BUDGET_REQUESTS, INFLIGHT_MAX);
+    budget_take(BUDGET_REQUESTS, n);
+    if (atomic_fetch_add(&c->core->inflight, n) + n <= most && budget_admit_ingest(0, NULL) == OK) return true;
     atomic_fetch_sub(&c->core->inflight, n);
+    budget_give(BUDGET_REQUESTS, n);
     grpc_call_refuse(c, GRPC_UNAVAILABLE, "too many messages in flight", BUSY_RETRY_MS);
     return false;
 }

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/budget.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -24,6 +25,7 @@
 #include "net/http_strict.h"
 
 #define ARENA_BUDGET (64u << 20)
+#define BODY_SMALL   (64u << 10)  /* is read whatever memory is left */
 #define BODY_FIRST   (1u << 20)   /* a declared length is believed this far; beyond, bytes must come first */
 #define DISCARD_MAX  (128u << 20) /* a refused body is read this far for the sake of a readable answer */
 
@@ -44,6 +46,7 @@ void http_exchange_drop_body(struct http_exchange *x)
 {
     mem_free(x->body);
     atomic_fetch_sub(&x->core->inflight, x->body_cap);
+    budget_give(BUDGET_REQUESTS, x->body_cap);
     x->body = NULL;
     x->body_n = x->body_cap = 0;
 }
@@ -180,10 +183,12 @@ static enum MHD_Result head_done(struct http_exchange *x, struct MHD_Connection 
 
 static bool inflight_take(struct http_core *core, size_t n)
 {
+    if (n > BODY_SMALL && budget_admit_query(n, NULL) < 0) return false;
     size_t now = atomic_load_explicit(&core->inflight, memory_order_relaxed);
     do {
         if (n > core->max_inflight || now > core->max_inflight - n) return false;
     } while (!atomic_compare_exchange_weak(&core->inflight, &now, now + n));
+    budget_take(BUDGET_REQUESTS, n);
     return true;
 }
 

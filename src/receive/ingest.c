@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "base/budget.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -120,6 +121,7 @@ static void arena_give(struct arena *a)
  * anyway. */
 #define MEMORY_FREE  (32u << 20)
 #define MEMORY_RATIO 128
+#define MEMORY_LIKELY 8 /* of most senders */
 
 static size_t memory_for(const struct ingest *in, size_t packed)
 {
@@ -148,8 +150,10 @@ int ingest_body(struct ingest_request *q, enum unpack_coding absent, struct str 
 {
     enum unpack_coding coding = absent;
     struct str header = http_header(q->x, "Content-Encoding");
+    int rc = budget_admit_ingest(http_body(q->x).n * MEMORY_LIKELY, e);
+    if (rc < 0) return rc;
     if (header.n > 0) {
-        int rc = unpack_coding(header, &coding, e);
+        rc = unpack_coding(header, &coding, e);
         if (rc < 0) return rc;
     }
     return unpack(coding, http_body(q->x), q->in->limit.body_bytes, &q->arena, body, e);

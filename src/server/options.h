@@ -19,7 +19,8 @@ struct options {
 
     int64_t retention_ms, retention_logs_ms, retention_traces_ms; /* 0 = for ever */
     uint64_t retention_bytes, retention_metrics_bytes, retention_logs_bytes, retention_traces_bytes;
-    uint64_t max_series, min_free_bytes;
+    uint64_t max_series, max_series_per_metric, max_label_values, min_free_bytes;
+    const char *memory_limit; /* budget_parse */
     int64_t head_age_ms, sync_interval_ms;
     uint64_t head_bytes;
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/budget.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/duration.h"
@@ -99,11 +100,23 @@ static int read_pem(const char *path, char **out, struct err *e)
     return rc;
 }
 
+static int open_budget(struct server *s, struct err *e)
+{
+    uint64_t limit;
+    int rc = budget_parse(str_of(s->options.memory_limit), &limit, e);
+    if (rc < 0) return err_where(e, "--memory-limit"), rc;
+    budget_start(limit);
+    s->has_budget = true;
+    return OK;
+}
+
 static int open_store(struct server *s, struct err *e)
 {
     const struct options *o = &s->options;
+    uint64_t series_bytes = budget_share(BUDGET_SERIES);
     struct embedded_conf conf = {
         .dir = o->data,
+        .key_file = o->encryption_key_file && *o->encryption_key_file ? o->encryption_key_file : NULL,
         .retention_ms = o->retention_ms,
         .retention_bytes = o->retention_bytes,
         .retention_logs_ms = o->retention_logs_ms,
@@ -111,14 +124,21 @@ static int open_store(struct server *s, struct err *e)
         .retention_metrics_bytes = o->retention_metrics_bytes,
         .retention_logs_bytes = o->retention_logs_bytes,
         .retention_spans_bytes = o->retention_traces_bytes,
-        .head_bytes = o->head_bytes,
+        .head_bytes = budget_at_most(BUDGET_HEAD, o->head_bytes),
         .head_age_ms = o->head_age_ms,
         .sync_interval_ms = o->sync_interval_ms,
         .max_series = o->max_series,
+        .max_series_per_metric = o->max_series_per_metric,
+        .max_values_per_label = o->max_label_values,
+        .max_series_bytes = series_bytes == UINT64_MAX ? 0 : series_bytes,
         .min_free_bytes = o->min_free_bytes,
-        .key_file = o->encryption_key_file && *o->encryption_key_file ? o->encryption_key_file : NULL,
     };
     return embedded_open(&conf, &s->store, e);
+}
+
+static void shrink_engine(void *engine)
+{
+    engine_shrink(engine);
 }
 
 static void open_engine(struct server *s)
@@ -129,10 +149,10 @@ static void open_engine(struct server *s)
         .lookback_ms = o->query_lookback_ms,
         .timeout_ms = o->query_timeout_ms,
         .max_samples = o->query_max_samples,
-        .max_memory_bytes = o->query_memory_bytes,
+        .max_memory_bytes = budget_at_most(BUDGET_QUERIES, o->query_memory_bytes),
         .max_concurrent = o->query_concurrency,
-        .max_total_memory = o->query_total_memory_bytes,
-        .result_cache_bytes = o->query_cache_bytes,
+        .max_total_memory = budget_at_most(BUDGET_QUERIES, o->query_total_memory_bytes),
+        .result_cache_bytes = budget_at_most(BUDGET_CACHES, 2 * o->query_cache_bytes) / 2,
         .no_result_cache = o->query_cache_bytes == 0,
     };
     s->pool = work_start_nice("query", MAX(processors, 2), QUERY_QUEUE, QUERY_NICENESS);
@@ -140,6 +160,7 @@ static void open_engine(struct server *s)
     s->requests =
         work_start_nice("request", 4 * o->query_concurrency + processors, QUERY_QUEUE, QUERY_NICENESS);
     s->engine = engine_new(s->store, s->pool, &conf);
+    budget_on_tight(shrink_engine, s->engine);
 }
 
 static void fill_api(struct server *s)
@@ -159,7 +180,7 @@ static void fill_api(struct server *s)
         .started_ms = clock_now_ms(),
         .lookback_ms = s->options.query_lookback_ms,
         .timeout_ms = s->options.query_timeout_ms,
-        .memory_bytes = s->options.query_memory_bytes,
+        .memory_bytes = budget_at_most(BUDGET_QUERIES, s->options.query_memory_bytes),
         .admin_enabled = s->options.admin_api,
         .ctx = s,
         .each_flag = api_flags,
@@ -185,7 +206,8 @@ static int open_http(struct server *s, struct err *e)
     const struct options *o = &s->options;
     signals_api_open(&s->signals, &s->api, s->pool, &s->taps);
     struct limit limit = LIMIT_DEFAULT;
-    limit.body_bytes = (size_t)o->max_body_bytes;
+    limit.body_bytes = budget_at_most(BUDGET_REQUESTS, o->max_body_bytes);
+    limit.memory_bytes = budget_at_most(BUDGET_REQUESTS, limit.memory_bytes);
     push_prom_init(&s->push, s->store, &limit);
     push_otlp_init(&s->otlp, s->store, &limit, &s->otlp_options);
     int rc = doors_open(&s->doors, o, s->store, &limit, &s->otlp, &s->taps, e);
@@ -207,8 +229,8 @@ static int open_http(struct server *s, struct err *e)
         .listen = { o->listen, o->listen_otlp },
         .n_listen = strcmp(o->listen_otlp, "none") == 0 ? 1 : 2,
         .threads = (size_t)o->http_threads,
-        .max_body_bytes = (size_t)o->max_body_bytes,
-        .max_inflight_bytes = (size_t)o->max_inflight_bytes,
+        .max_body_bytes = budget_at_most(BUDGET_REQUESTS, o->max_body_bytes),
+        .max_inflight_bytes = budget_at_most(BUDGET_REQUESTS, o->max_inflight_bytes),
         .max_connections = (unsigned)o->max_connections,
         .tls_cert_pem = s->tls_cert,
         .tls_key_pem = s->tls_key,
@@ -262,6 +284,7 @@ int server_open(struct server *s, struct options *o, struct err *e)
     if ((rc = listeners_check(&s->options, e)) < 0) goto fail;
     if ((rc = read_pem(s->options.tls_cert_file, &s->tls_cert, e)) < 0) goto fail;
     if ((rc = read_pem(s->options.tls_key_file, &s->tls_key, e)) < 0) goto fail;
+    if ((rc = open_budget(s, e)) < 0) goto fail;
     if ((rc = open_store(s, e)) < 0) goto fail;
     store_gauges_start(&s->gauges, s->store);
     open_engine(s);
@@ -299,6 +322,7 @@ int server_reload(struct server *s, struct err *e)
 
 void server_close(struct server *s)
 {
+    if (s->has_budget) budget_stop();
     scrape_glue_close(&s->scrape);
     demo_stop(s->demo);
     self_stop(s->self);

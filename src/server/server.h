@@ -23,6 +23,7 @@
 struct server {
     struct options options;
 
+    bool has_budget; /* the account of memory is running (base/budget.h) */
     struct store *store;
     struct work_pool *pool, *requests; /* parts of queries; requests of the API */
     struct engine *engine;

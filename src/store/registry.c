@@ -17,6 +17,7 @@
 
 #define SPELLINGS_PER_SERIES 4
 #define SPELLINGS_FREE       1024 /* a young registry may know a few more */
+#define BYTES_COUNTED_EVERY  1024 /* new series: half a megabyte at most */
 #define PACKED_MAX           ((size_t)LABELS_MAX * (LABEL_NAME_MAX + LABEL_VALUE_MAX + 8))
 
 /* ---- life ---- */
@@ -75,14 +76,75 @@ static void remember_spelling(struct registry *r, struct hash128 spelling_key, s
     if (!spelling_find(&r->spellings, spelling_key, &known)) spelling_add(&r->spellings, spelling_key, key);
 }
 
-static int numbers_left(const struct registry *r, struct err *e)
+/* ---- limits of new series ---- */
+
+void registry_set_limits(struct registry *r, const struct registry_limits *limits)
 {
+    r->limits = *limits;
+}
+
+enum reject registry_refusal(const struct registry *r)
+{
+    return r->refusal;
+}
+
+static bool bytes_left(struct registry *r)
+{
+    if (r->limits.bytes == 0) return true;
+    if (r->bytes_in-- == 0) { /* the count visits pages and segments: not for each series */
+        struct registry_size size;
+        registry_size(r, &size);
+        r->bytes = size.bytes;
+        r->bytes_in = BYTES_COUNTED_EVERY;
+    }
+    return r->bytes < r->limits.bytes;
+}
+
+static int room_for_series(struct registry *r, struct err *e)
+{
+    r->refusal = REJECT_series_limit;
     if (r->t.n_rows >= r->max_series)
         return err_set(e, ERR_LIMIT, "the limit of %" PRIu64 " active series is reached", r->max_series);
     if (r->next_series_no == UINT32_MAX || r->next_metric_no == UINT32_MAX || r->t.n_rows == PAIR_LAST)
         return err_set(e, ERR_LIMIT, "all series numbers are used up");
-    return OK;
+    if (bytes_left(r)) return OK;
+    r->refusal = REJECT_series_memory;
+    return err_set(e, ERR_LIMIT, "the %" PRIu64 " bytes that the memory limit leaves for series are used up",
+                   r->limits.bytes);
 }
+
+static int room_in_metric(struct registry *r, struct str metric, struct err *e)
+{
+    uint32_t pair = label_pool_find_pair(&r->t.labels, STR(LABEL_NAME), metric);
+    if (pair == ID_NONE || table_postings(&r->t, pair)->n < r->limits.series_per_metric) return OK;
+    r->refusal = REJECT_metric_series_limit;
+    return err_set(e, ERR_LIMIT, "the limit of %" PRIu64 " series of one metric is reached",
+                   r->limits.series_per_metric);
+}
+
+static int room_for_value(struct registry *r, struct label l, struct err *e)
+{
+    uint32_t name = label_pool_name(&r->t.labels, l.name);
+    if (name == ID_NONE || label_pool_name_at(&r->t.labels, name)->n_pairs < r->limits.values_per_label)
+        return OK;
+    if (label_pool_find(&r->t.labels, name, l.value) != ID_NONE) return OK;
+    r->refusal = REJECT_label_values_limit;
+    return err_set(e, ERR_LIMIT, "the limit of %" PRIu64 " values of one label is reached by %.*s",
+                   r->limits.values_per_label, (int)MIN(l.name.n, 60u), l.name.p);
+}
+
+static int room_for(struct registry *r, struct labels l, struct err *e)
+{
+    int rc = room_for_series(r, e);
+    for (size_t i = 0; i < l.n && rc == OK; i++) {
+        if (r->limits.series_per_metric > 0 && str_is(l.at[i].name, LABEL_NAME))
+            rc = room_in_metric(r, l.at[i].value, e);
+        if (rc == OK && r->limits.values_per_label > 0) rc = room_for_value(r, l.at[i], e);
+    }
+    return rc;
+}
+
+/* ---- new series ---- */
 
 static series_key add_series(struct registry *r, struct labels l)
 {
@@ -121,7 +183,7 @@ int registry_resolve(struct registry *r, struct hash128 spelling_key, enum label
         *added = REGISTRY_KNOWN;
         *out = row_key(table_row(&r->t, row));
     } else {
-        if ((rc = numbers_left(r, e)) < 0) return rc;
+        if ((rc = room_for(r, l, e)) < 0) return rc;
         *added = REGISTRY_NEW;
         *out = add_series(r, l);
         *packed = pack_into(r, l, scratch);

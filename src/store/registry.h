@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "model/batch.h"
 #include "model/matcher.h"
+#include "model/reject.h"
 #include "model/store.h"
 #include "store/part.h"
 
@@ -22,6 +23,17 @@ struct registry;
 
 struct registry *registry_new(uint64_t max_series);
 void registry_free(struct registry *);
+
+/* What may not grow for ever; 0: no limit. Only new series are refused, known ones go on. Those of days gone
+ * by count until registry_collect. Recovery is not refused anything. */
+struct registry_limits {
+    uint64_t series_per_metric;
+    uint64_t values_per_label; /* distinct ones of one name */
+    uint64_t bytes;            /* of the registry */
+};
+void registry_set_limits(struct registry *, const struct registry_limits *); /* writer only */
+/* Which limit the last ERR_LIMIT of registry_resolve was about. Writer only. */
+enum reject registry_refusal(const struct registry *);
 
 /* Prefetch, then resolve: call registry_prefetch for a few dozen keys ahead of registry_find. Writer only. */
 void registry_prefetch(const struct registry *, struct hash128 spelling_key);

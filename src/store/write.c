@@ -6,6 +6,7 @@
  * counted. */
 #include <stdio.h>
 
+#include "base/budget.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/stat.h"
@@ -48,7 +49,7 @@ static void refuse(struct writing *w, const struct batch_series *series, enum re
 /* The registry says ERR_LIMIT when it is full; everything else is about the labels themselves. */
 static enum reject reason_of(const struct writing *w, const struct batch_series *series, int rc)
 {
-    return rc == ERR_LIMIT ? REJECT_series_limit : labels_reject(w->batch->spelling, series->raw);
+    return rc == ERR_LIMIT ? registry_refusal(w->s->registry) : labels_reject(w->batch->spelling, series->raw);
 }
 
 /* ---- series ---- */
@@ -174,6 +175,7 @@ static int admit(struct engine *s, struct err *e)
         return err_set(e, ERR_FULL, "less than %llu bytes are free on the disk",
                        (unsigned long long)s->conf.min_free_bytes);
     int rc = wal_ready(s->wal, e);
+    if (rc == OK) rc = budget_admit_ingest(0, e);
     if (rc < 0) return rc;
 
     catalog_lock(s->catalog);

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/budget.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -144,7 +145,8 @@ static int place_free(const struct engine *en, bool light)
 
 static int engine_enter(struct engine *en, const struct call *call, bool light, int *place, struct err *e)
 {
-    int rc = OK;
+    int rc = light ? OK : budget_admit_query(0, e);
+    if (rc < 0) return rc;
     pthread_mutex_lock(&en->mu);
     while ((*place = place_free(en, light)) < 0 && (rc = call_check(call, e)) == OK) {
         int64_t until =
@@ -167,6 +169,11 @@ static void engine_leave(struct engine *en, int place)
 }
 
 /* ---- memory ---- */
+
+void engine_shrink(struct engine *en)
+{
+    if (en->results != NULL) result_cache_empty(en->results);
+}
 
 size_t engine_memory(const struct engine *en)
 {
@@ -192,6 +199,7 @@ static int no_room(struct engine *en, struct err *e)
 /* More bytes, or fewer when negative: size_t wraps. */
 static size_t engine_take(struct engine *en, size_t more)
 {
+    budget_take(BUDGET_QUERIES, more);
     return atomic_fetch_add(&en->memory, more) + more;
 }
 
@@ -201,7 +209,8 @@ static int query_take(struct query *q, size_t more, size_t own, struct err *e)
 {
     if (more == 0) return OK;
     bool too_much = engine_take(q->engine, more) > q->engine->conf.max_total_memory;
-    return too_much && (ptrdiff_t)more > 0 && own > SMALL_BYTES ? no_room(q->engine, e) : OK;
+    if ((ptrdiff_t)more < 0 || own <= SMALL_BYTES) return OK;
+    return too_much ? no_room(q->engine, e) : budget_admit_query(0, e);
 }
 
 int query_no_room(struct query *q, struct err *e)

@@ -79,10 +79,17 @@ static void drop_at(struct result_cache *c, struct kept **place)
 
 /* ---- from any thread ---- */
 
+void result_cache_empty(struct result_cache *c)
+{
+    pthread_mutex_lock(&c->mu);
+    while (c->oldest != NULL) drop_at(c, place_of(c, c->oldest->hash, &c->oldest->key));
+    pthread_mutex_unlock(&c->mu);
+}
+
 void result_cache_free(struct result_cache *c)
 {
     if (c == NULL) return;
-    while (c->oldest != NULL) drop_at(c, place_of(c, c->oldest->hash, &c->oldest->key));
+    result_cache_empty(c);
     pthread_mutex_destroy(&c->mu);
     mem_free(c);
 }

@@ -52,6 +52,7 @@ struct kept *result_cache_get(struct result_cache *, const struct kept_key *); /
 void result_cache_put(struct result_cache *,
                       struct kept *); /* takes the reference; instead of an older one */
 void result_cache_drop(struct result_cache *, const struct kept_key *);
+void result_cache_empty(struct result_cache *);
 size_t result_cache_bytes(struct result_cache *);
 size_t result_cache_room(const struct result_cache *); /* the largest answer it takes */
 

@@ -66,6 +66,66 @@ TEST(registry_gives_a_series_one_number_for_ever)
     registry_free(r);
 }
 
+static int try_new(struct registry *r, const char *name, const char *value, struct err *e)
+{
+    struct arena a = ARENA_INIT(1 << 20);
+    struct label at[] = { { STR(LABEL_NAME), str_of(name) }, { STR("host"), str_of(value) } };
+    struct str raw = model_pack((struct labels){ at, 2 }, &a), packed;
+    enum registry_added added;
+    series_key key;
+    *e = (struct err)ERR_INIT;
+    int rc = registry_resolve(r, labels_packed_id(raw), LABELS_PACKED, raw, &a, &key, &added, &packed, e);
+    arena_release(&a);
+    return rc;
+}
+
+TEST(registry_refuses_new_series_of_a_metric_that_has_enough)
+{
+    struct registry *r = registry_new(1000);
+    struct err e;
+    registry_set_limits(r, &(struct registry_limits){ .series_per_metric = 2 });
+    EXPECT(try_new(r, "up", "a", &e) == OK);
+    EXPECT(try_new(r, "up", "b", &e) == OK);
+    EXPECT(try_new(r, "up", "c", &e) == ERR_LIMIT);
+    EXPECT_INT(registry_refusal(r), REJECT_metric_series_limit);
+    EXPECT(strstr(e.text, "limit of 2 series of one metric") != NULL);
+    EXPECT(try_new(r, "up", "a", &e) == OK);   /* known ones go on */
+    EXPECT(try_new(r, "down", "c", &e) == OK); /* and other metrics */
+    registry_free(r);
+}
+
+TEST(registry_refuses_new_values_of_a_label_that_has_enough)
+{
+    struct registry *r = registry_new(1000);
+    struct err e;
+    registry_set_limits(r, &(struct registry_limits){ .values_per_label = 3 });
+    EXPECT(try_new(r, "up", "a", &e) == OK);
+    EXPECT(try_new(r, "up", "b", &e) == OK);
+    EXPECT(try_new(r, "up", "c", &e) == OK);
+    EXPECT(try_new(r, "up", "d", &e) == ERR_LIMIT);
+    EXPECT_INT(registry_refusal(r), REJECT_label_values_limit);
+    EXPECT(strstr(e.text, "reached by host") != NULL);
+    EXPECT(try_new(r, "down", "c", &e) == OK); /* a new series of values that are there */
+    registry_free(r);
+}
+
+TEST(registry_refuses_new_series_beyond_its_memory)
+{
+    struct registry *r = registry_new(10000000);
+    struct err e = ERR_INIT;
+    char host[32];
+    uint32_t n = 0;
+    registry_set_limits(r, &(struct registry_limits){ .bytes = 4 << 20 });
+    while (n < 1000000 && (snprintf(host, sizeof host, "h%u", n), try_new(r, "up", host, &e)) == OK) n++;
+    EXPECT(n > 1000 && n < 1000000);
+    EXPECT_INT(registry_refusal(r), REJECT_series_memory);
+    struct registry_size size;
+    registry_size(r, &size);
+    EXPECT(size.bytes >= 4 << 20 && size.bytes < 6 << 20); /* looked at now and then: a little over */
+    EXPECT(try_new(r, "up", "h1", &e) == OK);
+    registry_free(r);
+}
+
 TEST(registry_finds_a_spelling_only_after_it_was_resolved)
 {
     struct registry *r = registry_new(1000);
@@ -553,6 +613,9 @@ TEST(registry_is_read_while_it_is_written)
 }
 
 TESTS(CASE(registry_gives_a_series_one_number_for_ever),
+      CASE(registry_refuses_new_series_of_a_metric_that_has_enough),
+      CASE(registry_refuses_new_values_of_a_label_that_has_enough),
+      CASE(registry_refuses_new_series_beyond_its_memory),
       CASE(registry_finds_a_spelling_only_after_it_was_resolved),
       CASE(registry_refuses_broken_labels_and_series_beyond_the_limit),
       CASE(registry_does_not_remember_spellings_without_bound),
