@@ -8,6 +8,8 @@ int cli_import(int argc, char **argv);   /* cli_import.c */
 int cli_fsck(int argc, char **argv);     /* cli_data.c */
 int cli_snapshot(int argc, char **argv); /* cli_data.c */
 int cli_rotate_key(int argc, char **argv); /* cli_data.c */
+int cli_backup(int argc, char **argv);   /* cli_backup.c */
+int cli_restore(int argc, char **argv);  /* cli_backup.c */
 int cli_doctor(int argc, char **argv);   /* cli_doctor.c */
 
 #define CLI_SERVER_DEFAULT "http://127.0.0.1:8090"

@@ -19,6 +19,8 @@ static const struct command commands[] = {
     { "fsck", cli_fsck, "check every byte of a data directory" },
     { "snapshot", cli_snapshot, "make a consistent copy of a data directory" },
     { "rotate-key", cli_rotate_key, "give an encrypted data directory another key file" },
+    { "backup", cli_backup, "copy what is new into a backup, list, check or prune backups" },
+    { "restore", cli_restore, "make a data directory of a backup" },
     { "doctor", cli_doctor, "look for what would keep the server from working well here" },
 };
 
