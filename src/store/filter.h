@@ -49,6 +49,17 @@ int filter_open(struct filter *, struct str bytes, struct err *); /* ERR_CORRUPT
 /* Clear from `candidates` (bit i: block i of the group) every block that cannot hold the hash. */
 void filter_probe(const struct filter *, uint64_t hash, uint64_t candidates[FILTER_GROUP / 64]);
 
+/* The same where the rows lie elsewhere: fetch() lends the `n` bytes from `at` of them until its next call. It is
+ * asked no further when no candidate is left. */
+int filter_probe_by(const struct filter *, uint64_t hash, uint64_t candidates[FILTER_GROUP / 64],
+                    int (*fetch)(void *ctx, size_t at, size_t n, const uint8_t **, struct err *), void *ctx,
+                    struct err *);
+/* A group's bytes are its rows and, behind them, its tail. This opens the tail alone. */
+int filter_open_tail(struct filter *, struct str tail, struct err *);
+size_t filter_rows_bytes(const struct filter *);
+size_t filter_tail_bytes(const struct filter *);
+size_t filter_piece_bytes(const struct filter *, size_t most); /* whole rows, as many as fit */
+
 /* ---- what is hashed ---- */
 
 #define FILTER_WORD_LEAST 2u

@@ -22,10 +22,7 @@ struct asking {
 
 static void probe(struct asking *q, enum filter_class c, uint64_t hash, uint64_t bits[WORDS])
 {
-    const struct filter *f;
-    if (q->rc < 0) return;
-    q->rc = record_part_filter(q->part, q->unpacker, q->group, c, &f, q->e);
-    if (q->rc == OK && f != NULL) filter_probe(f, hash, bits);
+    if (q->rc == OK) q->rc = record_part_probe(q->part, q->unpacker, q->group, c, hash, bits, q->e);
 }
 
 static void none(uint64_t bits[WORDS])

@@ -16,6 +16,8 @@ struct record_index { /* of a group */
     struct record_place *place;
 };
 
+struct record_pieces;
+
 struct record_filter { /* of a group */
     struct buf bytes;
     struct filter filter; /* borrows them */
@@ -32,7 +34,9 @@ struct record_part {
     struct record_top top;
     size_t *first_block; /* of each group; n + 1 of them */
     _Atomic(struct record_index *) *index;
-    _Atomic(struct record_filter *) *filter; /* FILTER_CLASSES of each group */
+    _Atomic(struct record_filter *) *filter; /* FILTER_CLASSES of each group, whole: for merges */
+    _Atomic(struct record_pieces *) *pieces; /* of each of those, where its pieces lie */
+    uint64_t cache_file;                     /* of the pieces, in the cache */
     struct record_fields fields;
     struct record_content_place *contents;
     size_t n_contents;
@@ -41,7 +45,14 @@ struct record_part {
 /* Index of group g, loaded if need be. */
 int record_part_index(struct record_part *, struct page_unpacker *, size_t g, const struct record_index **,
                       struct err *);
-/* Filter of group g; *out is NULL when the group has none of this class. */
+/* Clear from `bits` every block of group g that cannot hold the hash; reads the rows that it asks for. */
+int record_part_probe(struct record_part *, struct page_unpacker *, size_t g, enum filter_class, uint64_t hash,
+                      uint64_t bits[FILTER_GROUP / 64], struct err *);
+/* The bytes of filter_finish as pages. */
+void record_filter_put(struct page_packer *, struct buf *out, struct str bytes);
+void record_filters_init(struct record_part *); /* when its top is known */
+void record_filters_release(struct record_part *);
+/* Filter of group g, whole; *out is NULL when the group has none of this class. It stays with the part. */
 int record_part_filter(struct record_part *, struct page_unpacker *, size_t g, enum filter_class,
                        const struct filter **out, struct err *);
 /* The group that block i is in. */

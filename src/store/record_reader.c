@@ -1,7 +1,7 @@
 /* record_reader.c - opening a record part, and what it knows without reading a row.
  *
  * Opening reads the header, the footer, the top page, the fields and the places of the content pages. Indexes
- * and filters of groups are read when first needed and stay.
+ * of groups are read when first needed and stay; filters: record_filter.c.
  *
  * Always true:
  *   1. header, top page and footer match the footer's hash before any of them is believed; every other page
@@ -122,7 +122,7 @@ int record_part_open(const char *path, const struct record_layout *layout, struc
     if (rc == OK) rc = read_tail(p, u, &raw, e);
     if (rc == OK) {
         p->index = mem_array(p->top.n, sizeof *p->index);
-        p->filter = mem_array(p->top.n * FILTER_CLASSES, sizeof *p->filter);
+        record_filters_init(p);
         *out = p;
     } else {
         err_where(e, "part %s", path);
@@ -140,21 +140,12 @@ static void index_free(struct record_index *x)
     mem_free(x);
 }
 
-static void filter_free(struct record_filter *f)
-{
-    if (f == NULL) return;
-    buf_release(&f->bytes);
-    mem_free(f);
-}
-
 void record_part_close(struct record_part *p)
 {
     if (p == NULL) return;
     for (size_t i = 0; p->index && i < p->top.n; i++) index_free(atomic_load(&p->index[i]));
-    for (size_t i = 0; p->filter && i < p->top.n * FILTER_CLASSES; i++)
-        filter_free(atomic_load(&p->filter[i]));
+    record_filters_release(p);
     mem_free((void *)p->index);
-    mem_free((void *)p->filter);
     mem_free(p->top.group);
     mem_free(p->first_block);
     mem_free(p->contents);
@@ -229,63 +220,6 @@ int record_part_index(struct record_part *p, struct page_unpacker *u, size_t g,
         }
     }
     *out = x;
-    return OK;
-}
-
-/* A filter is stored in pieces, a page each. */
-static int pieces_read(const struct record_part *p, struct page_unpacker *u, uint64_t at, uint64_t bytes,
-                       struct buf *out, struct err *e)
-{
-    struct buf piece = BUF_INIT(RECORD_FILTER_PIECE);
-    char *stored = mem_alloc(bytes);
-    struct str in = str_make(stored, bytes);
-    int rc = file_read_at(p->fd, stored, bytes, at, e);
-    while (rc == OK && in.n > 0) {
-        rc = page_get_at(u, &in, at + bytes - in.n, PAGE_RECORD_FILTER, &piece, e);
-        if (rc == OK) buf_str(out, buf_view(&piece));
-    }
-    if (rc == OK && out->full) rc = err_set(e, ERR_LIMIT, "filter: too large");
-    mem_free(stored);
-    buf_release(&piece);
-    return rc;
-}
-
-static int filter_load(const struct record_part *p, struct page_unpacker *u, size_t g, enum filter_class c,
-                       struct record_filter **out, struct err *e)
-{
-    struct record_filter *f = mem_alloc_zero(sizeof *f);
-    const struct record_group *group = &p->top.group[g];
-    f->bytes = (struct buf)BUF_INIT(2 * PAGE_RAW_MAX);
-    int rc = pieces_read(p, u, group->filter_at[c], group->filter_bytes[c], &f->bytes, e);
-    if (rc == OK) rc = filter_open(&f->filter, buf_view(&f->bytes), e);
-    if (rc == OK && f->filter.n_blocks != group->blocks)
-        rc = err_set(e, ERR_CORRUPT, "filter of %u blocks where there are %llu", f->filter.n_blocks,
-                     (unsigned long long)group->blocks);
-    if (rc < 0) {
-        err_where(e, "part %s: filter of group %zu", p->path, g);
-        filter_free(f);
-        return rc;
-    }
-    *out = f;
-    return OK;
-}
-
-int record_part_filter(struct record_part *p, struct page_unpacker *u, size_t g, enum filter_class c,
-                       const struct filter **out, struct err *e)
-{
-    *out = NULL;
-    if (p->top.group[g].filter_bytes[c] == 0) return OK;
-    _Atomic(struct record_filter *) *place = &p->filter[g * FILTER_CLASSES + (size_t)c];
-    struct record_filter *f = atomic_load_explicit(place, memory_order_acquire), *none = NULL;
-    if (f == NULL) {
-        int rc = filter_load(p, u, g, c, &f, e);
-        if (rc < 0) return rc;
-        if (!atomic_compare_exchange_strong(place, &none, f)) {
-            filter_free(f);
-            f = none;
-        }
-    }
-    *out = &f->filter;
     return OK;
 }
 

@@ -91,9 +91,7 @@ static void put_filter(struct record_writer *w, enum filter_class c, struct reco
     struct buf raw = BUF_INIT(SIZE_MAX / 4);
     filter_finish(w->filter[c], &raw);
     g->filter_at[c] = here(w);
-    for (size_t at = 0; at < raw.n; at += RECORD_FILTER_PIECE)
-        page_put(w->packer, &w->out, PAGE_RECORD_FILTER,
-                 str_make(raw.p + at, MIN(raw.n - at, (size_t)RECORD_FILTER_PIECE)));
+    record_filter_put(w->packer, &w->out, buf_view(&raw));
     g->filter_bytes[c] = here(w) - g->filter_at[c];
     buf_release(&raw);
 }
