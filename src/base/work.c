@@ -1,4 +1,4 @@
-/* work.c - a ring of jobs, one lock, threads that sleep when there is nothing to do.
+/* work.c - a ring of jobs, one lock, threads that start when they are needed and sleep when they are not.
  *
  * Always true:
  *   1. Queued jobs are at most queue_max; a job that was accepted runs, even when work_stop was
@@ -32,6 +32,7 @@ struct work_pool {
     pthread_cond_t more; /* a job was queued, or stopping was set */
     struct job *ring;    /* queue_max slots */
     size_t first, n;
+    size_t n_started, n_idle; /* threads so far; those that wait for a job */
     bool stopping;
 };
 
@@ -40,7 +41,9 @@ struct work_pool {
 static bool take_job(struct work_pool *p, struct job *out)
 {
     pthread_mutex_lock(&p->mu);
+    p->n_idle++;
     while (p->n == 0 && !p->stopping) pthread_cond_wait(&p->more, &p->mu);
+    p->n_idle--;
     bool any = p->n > 0;
     if (any) {
         *out = p->ring[p->first];
@@ -78,13 +81,6 @@ struct work_pool *work_start_nice(const char *name, size_t threads, size_t queue
     p->threads = mem_array(threads, sizeof *p->threads);
     pthread_mutex_init(&p->mu, NULL);
     pthread_cond_init(&p->more, NULL);
-    for (size_t i = 0; i < threads; i++) {
-        char thread_name[16];
-        /* Threads are made at start: having none is like having no memory. */
-        check(pthread_create(&p->threads[i], NULL, thread_main, p) == 0);
-        snprintf(thread_name, sizeof thread_name, "%s%u", p->name, (unsigned)(i % 1000));
-        pthread_setname_np(p->threads[i], thread_name);
-    }
     return p;
 }
 
@@ -96,13 +92,23 @@ void work_stop(struct work_pool *p)
     p->stopping = true;
     pthread_cond_broadcast(&p->more);
     pthread_mutex_unlock(&p->mu);
-    for (size_t i = 0; i < p->n_threads; i++) pthread_join(p->threads[i], NULL);
+    for (size_t i = 0; i < p->n_started; i++) pthread_join(p->threads[i], NULL); /* none starts any more */
 
     pthread_cond_destroy(&p->more);
     pthread_mutex_destroy(&p->mu);
     mem_free(p->threads);
     mem_free(p->ring);
     mem_free(p);
+}
+
+/* A thread's stack is memory even while it sleeps, so there are only as many as were ever needed at once. */
+static void start_thread(struct work_pool *p)
+{
+    char name[16];
+    size_t i = p->n_started++;
+    check(pthread_create(&p->threads[i], NULL, thread_main, p) == 0); /* like having no memory */
+    snprintf(name, sizeof name, "%s%u", p->name, (unsigned)(i % 1000));
+    pthread_setname_np(p->threads[i], name);
 }
 
 bool work_post(struct work_pool *p, void (*run)(void *), void *arg)
@@ -112,6 +118,7 @@ bool work_post(struct work_pool *p, void (*run)(void *), void *arg)
     if (room) {
         p->ring[(p->first + p->n) % p->queue_max] = (struct job){ run, arg };
         p->n++;
+        if (p->n > p->n_idle && p->n_started < p->n_threads) start_thread(p);
         pthread_cond_signal(&p->more);
     }
     pthread_mutex_unlock(&p->mu);

@@ -1,4 +1,5 @@
-/* work.h - a fixed pool of threads with a bounded queue.
+/* work.h - a pool of threads with a bounded queue; a thread starts when a job finds none idle, up to a
+ * number.
  *
  * Threads: every function from any thread. A job must not wait for another job of the same pool, except by
  * work_parallel, whose caller takes part in the work itself and so cannot deadlock. */
