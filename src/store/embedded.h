@@ -17,7 +17,6 @@ struct embedded_conf {
     int64_t sync_interval_ms;   /* of ACK_MEMORY writes; 0 = 1000 */
     uint64_t max_series;        /* active series; 0 = 10 M */
     uint64_t max_series_per_metric, max_values_per_label, max_series_bytes; /* 0 = no limit: registry.h */
-    uint64_t max_series_per_metric, max_values_per_label, max_series_bytes; /* 0 = no limit: registry.h */
     uint64_t min_free_bytes;    /* writes are refused below; 0 = 64 MiB */
     bool read_only;             /* fsck, query --data: no lock, no writes */
     uint64_t wal_segment_bytes; /* of the log, reserved in advance; less on a small disk; 0 = 64 MiB */
