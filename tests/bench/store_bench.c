@@ -1,7 +1,7 @@
 /* store_bench.c - the embedded store by itself: what a sample costs on its way in, a scan on its way out,
  * memory and disk.
  *
- *     store_bench [series [steps [dir]]]     default 10140 960: the shape of 4 hours of 20 hosts at 15 s
+ *     store_bench [series [steps [dir [key file]]]]     default 10140 960: the shape of 4 hours of 20 hosts at 15 s
  *
  * Values are synthetic (counters, integer walks, a tenth of them noisy), so bytes per sample here say little:
  * the parts' own bench has the honest figures. CPU is process CPU; the machine may be shared, so wall times
@@ -253,7 +253,7 @@ static void scans(struct store *s, struct work_pool *pool)
 
 int main(int argc, char **argv)
 {
-    const char *dir = argc > 3 ? argv[3] : "/tmp/vedette-store-bench";
+    const char *dir = argc > 3 ? argv[3] : "/tmp/vedette-store-bench", *key = argc > 4 ? argv[4] : NULL;
     char command[600];
     if (argc > 1) n_series = (size_t)atol(argv[1]);
     if (argc > 2) n_steps = (size_t)atol(argv[2]);
@@ -267,7 +267,7 @@ int main(int argc, char **argv)
     t0_ms = clock_now_ms() - (int64_t)n_steps * STEP_MS;
     make_series(&names);
     long before = rss_kb();
-    check(embedded_open(&(struct embedded_conf){ .dir = dir }, &s, &e) == OK);
+    check(embedded_open(&(struct embedded_conf){ .dir = dir, .key_file = key }, &s, &e) == OK);
     printf("%zu series x %zu steps; RSS before the store %ld KB, opened %ld KB\n", n_series, n_steps, before,
            rss_kb());
 
@@ -293,7 +293,7 @@ int main(int argc, char **argv)
     acks(s);
     store_close(s);
     t = clock_mono_ns();
-    check(embedded_open(&(struct embedded_conf){ .dir = dir }, &s, &e) == OK);
+    check(embedded_open(&(struct embedded_conf){ .dir = dir, .key_file = key }, &s, &e) == OK);
     printf("opened again in %.1f ms\n", (double)(clock_mono_ns() - t) / 1e6);
     store_close(s);
     work_stop(pool);
