@@ -111,10 +111,12 @@ static void join_rows(struct summarizing *z, const struct tier_rows *rows, int64
     const struct summary_grid *g = z->grid;
     int64_t last_ms = summary_grid_end(g);
     for (size_t i = 0; i < rows->n; i++) {
-        struct summary s;
+        struct summary s, *to;
         if (rows->end_ms[i] <= g->start_ms || rows->end_ms[i] > last_ms) continue;
-        tier_get(rows, i, width_ms, &s);
-        summary_join(&z->at[(rows->end_ms[i] - g->start_ms - 1) / g->width_ms], &s);
+        to = &z->at[(rows->end_ms[i] - g->start_ms - 1) / g->width_ms];
+        bool is_first = to->n == 0 && to->odd == 0 && !to->ends_stale;
+        tier_get(rows, i, width_ms, is_first ? to : &s);
+        if (!is_first) summary_join(to, &s);
     }
 }
 

@@ -15,7 +15,7 @@
 #define DAY_MS          86400000ll
 #define RUN             16
 #define LEVELS          3
-#define RUNS_WORTH      32 /* buckets of a window from which on runs are made */
+#define RUNS_WORTH      RUN /* buckets of a window from which on runs are made */
 
 /* ---- the functions ---- */
 
@@ -311,13 +311,17 @@ void summaries_series(struct window_run *r, const struct summary_plan *p, const 
     make_levels(p, at, r->series, &levels);
     for (size_t i = 0; i < p->steps; i++) {
         int64_t end = ceil_to(step_end(job, i), p->grid.width_ms), hi = end / p->grid.width_ms;
-        struct summary s = { 0 };
-        join_buckets(&levels, hi - (int64_t)p->per_window, hi, &s);
-        r->samples += s.n;
-        if (job->ev->samples_at) job->ev->samples_at[i] += s.n;
-        if (s.n == 0) continue;
-        any_lost |= s.lost != 0;
-        struct span w = { job, &s, end - p->range_ms, end };
+        struct summary joined = { 0 };
+        const struct summary *s = &joined;
+        if (p->per_window == 1)
+            s = &at[hi - 1 - levels.base[0]];
+        else
+            join_buckets(&levels, hi - (int64_t)p->per_window, hi, &joined);
+        r->samples += s->n;
+        if (job->ev->samples_at) job->ev->samples_at[i] += s->n;
+        if (s->n == 0) continue;
+        any_lost |= s->lost != 0;
+        struct span w = { job, s, end - p->range_ms, end };
         double v;
         if (p->fn->value(&w, &v)) r->v[i] = v;
     }
