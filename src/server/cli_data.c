@@ -73,7 +73,8 @@ static int snapshot_offline(const char *dir, const char *key, const char *target
 
 int cli_snapshot(int argc, char **argv)
 {
-    static const char usage[] = "vedette snapshot --data DIR [--encryption-key-file FILE] TARGET   |   vedette snapshot --server URL";
+    static const char usage[] = "vedette snapshot --data DIR [--encryption-key-file FILE] TARGET   |"
+                                "   vedette snapshot --server URL";
     if (cli_switch(&argc, argv, "--help")) return printf("usage: %s\n", usage), 0;
     const char *dir = cli_flag(&argc, argv, "--data"), *server = cli_flag(&argc, argv, "--server"),
                *key = cli_flag(&argc, argv, KEY_FLAG);
@@ -99,5 +100,6 @@ int cli_rotate_key(int argc, char **argv)
     struct err e = ERR_INIT;
     if (embedded_rotate_key(dir ? dir : "data", key, next, &e) < 0)
         return fprintf(stderr, "vedette rotate-key: %s\n", e.text), 1;
-    return printf("the key is now that of %s; snapshots and backups made before still have the other\n", next), 0;
+    printf("the key is now that of %s; snapshots and backups made before still have the other\n", next);
+    return 0;
 }

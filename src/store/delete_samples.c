@@ -5,8 +5,8 @@
  *        those rows, go in the same manifest edit, and the merge thread makes them again
  *     3. summaries whose rows have expired are written anew without the buckets that overlap the time
  *
- * A crash half-way leaves some parts old and some new; asked again, the rest is done. The labels of a series stay
- * in the day's index until the day goes.
+ * A crash half-way leaves some parts old and some new; asked again, the rest is done. The labels of a series
+ * stay in the day's index until the day goes.
  *
  * Threads: any; merges wait meanwhile (merge_mu). */
 #include <stdio.h>
@@ -107,9 +107,10 @@ static int replace(struct cutting *c, struct store_file *f, struct store_file *f
         struct store_file *tier = tier_of_day(c->version, f->id.day, tier_kinds[k].kind);
         if (tier != NULL) drop[change.n_drop++] = tier;
     }
-    changes_note(&c->s->changes, MAX(c->from_ms, (int64_t)f->id.day * DAY_MS)); /* before and after: changes.h */
+    int64_t oldest_ms = MAX(c->from_ms, (int64_t)f->id.day * DAY_MS);
+    changes_note(&c->s->changes, oldest_ms); /* before and after: changes.h */
     int rc = catalog_apply(c->s->catalog, &change, e);
-    changes_note(&c->s->changes, MAX(c->from_ms, (int64_t)f->id.day * DAY_MS));
+    changes_note(&c->s->changes, oldest_ms);
     if (rc < 0 && fresh != NULL) { /* its name may be in a record that failed half-way: see compact.c */
         atomic_store(&fresh->is_doomed, catalog_settle(c->s->catalog, NULL) == OK);
         store_file_unref(fresh);

@@ -9,7 +9,7 @@
  *
  * In a store with a cipher pages are sealed: bit 0x80 of wrap, stored_len is CIPHER_OVERHEAD more, and the
  * checksum covers what is sealed, so that damage is found without the key. A page's place is bound into its
- * seal (seal.h), so it can be sealed only when that is known: page_put leaves room, page_seal fills it, right
+ * seal (seal.h), so it can be sealed only when that is known: page_put leaves room, page_seal fills it right
  * before the bytes are written. Bytes: docs/format-part.md. */
 #pragma once
 #include <stddef.h>
@@ -21,7 +21,7 @@
 
 #define PAGE_HEAD_BYTES 16
 #define PAGE_RAW_MAX    (64u << 20) /* no page of ours is larger */
-#define PAGE_OVERHEAD   (PAGE_HEAD_BYTES + CIPHER_OVERHEAD) /* what a page takes beyond its raw bytes, at most */
+#define PAGE_OVERHEAD   (PAGE_HEAD_BYTES + CIPHER_OVERHEAD) /* at most, beyond the raw bytes */
 
 /* On disk: never renumber. */
 enum page_kind {

@@ -94,8 +94,9 @@ int record_file_write(const char *path, struct str file, struct err *e)
 static int record_open(struct sealing *s, bool is_sealed, struct str *payload, struct err *e)
 {
     if (is_sealed != (s->user != NULL))
-        return err_set(e, ERR_CORRUPT, is_sealed ? "it is sealed, and the key is not here"
-                                                 : "it is not sealed, in a store that is");
+        return err_set(e, ERR_CORRUPT, "%s",
+                       is_sealed ? "it is sealed, and the key is not here"
+                                 : "it is not sealed, in a store that is");
     if (!is_sealed) return OK;
     struct cipher_place place = next_place(s);
     buf_clear(&s->scratch);
@@ -104,8 +105,8 @@ static int record_open(struct sealing *s, bool is_sealed, struct str *payload, s
     return rc;
 }
 
-static int read_records(struct bytes *in, struct sealing *s, int (*visit)(void *ctx, struct str payload, struct err *),
-                        void *ctx, struct err *e)
+static int read_records(struct bytes *in, struct sealing *s,
+                        int (*visit)(void *ctx, struct str payload, struct err *), void *ctx, struct err *e)
 {
     for (size_t n = 0; bytes_left(in) > 0; n++) {
         uint32_t length = bytes_u32(in), crc = bytes_u32(in);
