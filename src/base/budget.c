@@ -40,7 +40,7 @@ static const struct use {
     [BUDGET_QUERIES] = { "queries", 64, true }, [BUDGET_REQUESTS] = { "requests", 16, true },
 };
 static const unsigned percents[] = {
-    [BUDGET_EASY] = 0, [BUDGET_TIGHT] = 80, [BUDGET_NO_INGEST] = 85, [BUDGET_NO_QUERIES] = 92
+    [BUDGET_EASY] = 0, [BUDGET_TIGHT] = 70, [BUDGET_NO_INGEST] = 78, [BUDGET_NO_QUERIES] = 85
 };
 
 /* Global: there is one memory, and everyone who takes of it must find the account. */

@@ -5,9 +5,11 @@
  * Resident memory (/proc/self/statm, looked at every 25 ms, every 5 ms when it is tight) is the truth, and late; what
  * is taken by name is known at once, but is not all there is. Together they are neither late nor blind.
  *
- *     of the limit   80 %: caches are emptied, what was freed goes back to the system
- *                    85 %: telemetry is refused for a moment (ERR_BUSY: 429)
- *                    92 %: queries that want more are refused (ERR_LIMIT: 422) and new bodies are not read (503)
+ *     of the limit   70 %: caches are emptied, what was freed goes back to the system
+ *                    78 %: telemetry is refused for a moment (ERR_BUSY: 429)
+ *                    85 %: queries that want more are refused (ERR_LIMIT: 422) and new bodies are not read (503)
+ *
+ * The rest is for what was begun: between two looks six heavy queries and two senders take some 12 % of 200 MiB.
  *
  * Shares of the limit are what the parts of the server are told to stay within; they are fixed at the start and leave a
  * fifth to nobody. One account a process: there is one memory. Without a limit everything is allowed, and counted.

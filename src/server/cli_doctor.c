@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/budget.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "net/http_client.h"
@@ -76,6 +77,20 @@ static void look_at_disk(struct findings *f, const struct options *o)
             "%.0f MiB",
             (double)wal_segment_room((uint64_t)bytes, 0) / 0x1p20,
             (double)wal_segment_room(UINT64_MAX, 0) / 0x1p20, (double)o->min_free_bytes / 0x1p20);
+}
+
+static void look_at_memory(struct findings *f, const struct options *o)
+{
+    struct err e = ERR_INIT;
+    bool is_group;
+    uint64_t limit, machine = budget_machine_bytes(&is_group);
+    if (budget_parse(str_of(o->memory_limit), &limit, &e) < 0) return say(f, '-', "--memory-limit: %s", e.text);
+    if (limit == 0)
+        return say(f, '+', "memory limit: none; %.1f GiB are there%s", (double)machine / 0x1p30,
+                   is_group ? " by the control group" : "");
+    say(f, limit > machine ? '!' : '+', "memory limit: %.0f MiB of %.0f MiB%s%s", (double)limit / 0x1p20,
+        (double)machine / 0x1p20, is_group ? " that the control group allows" : "",
+        limit > machine ? ": more than there is" : "");
 }
 
 static void look_at_limits(struct findings *f)
@@ -150,6 +165,7 @@ int cli_doctor(int argc, char **argv)
     } else {
         look_at_config(&f, &o);
         look_at_disk(&f, &o);
+        look_at_memory(&f, &o);
         look_at_limits(&f);
         look_at_clock(&f);
         look_at_port(&f, "port", o.listen);

@@ -45,6 +45,7 @@ const struct http_route prometheus_routes[] = {
     { "GET", "/api/v1/status/runtimeinfo", handle_status_runtimeinfo },
     { "GET", "/api/v1/status/buildinfo", handle_status_buildinfo },
     { "GET", "/api/v1/status/tsdb", handle_status_tsdb },
+    { "GET", "/api/v1/status/cardinality", handle_status_cardinality },
     { "GET", "/api/v1/status/walreplay", handle_status_walreplay },
 
     POST_PUT("/api/v1/admin/tsdb/snapshot", handle_admin_snapshot),

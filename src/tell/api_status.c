@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "base/budget.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -173,7 +174,29 @@ static int put_tsdb(struct buf *out, struct store *s, struct call *call, size_t 
     return rc;
 }
 
-static void run_tsdb(struct http_exchange *x, const struct prometheus_api *api)
+/* ---- cardinality: who grows, and what the memory limit says about it ---- */
+
+static void put_memory(struct buf *out)
+{
+    buf_printf(out, ",\"memory\":{\"limitBytes\":%llu,\"usedBytes\":%llu,\"level\":%d}}",
+               (unsigned long long)budget_limit(), (unsigned long long)budget_used(), (int)budget_level());
+}
+
+static int put_cardinality(struct buf *out, struct store *s, struct call *call, size_t limit, struct err *e)
+{
+    struct store_status status;
+    store_status(s, &status);
+    buf_printf(out, "{\"series\":%llu", (unsigned long long)status.series_active);
+    int rc = put_top(out, s, call, "seriesByMetric", "series_by_metric", limit, e);
+    if (rc == OK) rc = put_top(out, s, call, "valuesByLabel", "values_by_label", limit, e);
+    if (rc == OK) rc = put_top(out, s, call, "seriesByPair", "series_by_pair", limit, e);
+    put_memory(out);
+    return rc;
+}
+
+typedef int top_printer(struct buf *, struct store *, struct call *, size_t limit, struct err *);
+
+static void run_top(struct http_exchange *x, const struct prometheus_api *api, top_printer *put)
 {
     struct buf out = BUF_INIT(ANSWER_MAX_BYTES);
     struct str text = http_param(x, "limit");
@@ -191,7 +214,7 @@ static void run_tsdb(struct http_exchange *x, const struct prometheus_api *api)
     }
     api_call_init(&c, x, api);
     respond_begin(&out);
-    if (put_tsdb(&out, api->store, &c.call, (size_t)limit, &e) < 0) {
+    if (put(&out, api->store, &c.call, (size_t)limit, &e) < 0) {
         buf_release(&out);
         respond_err(x, &e);
     } else {
@@ -200,9 +223,24 @@ static void run_tsdb(struct http_exchange *x, const struct prometheus_api *api)
     api_call_release(&c);
 }
 
+static void run_tsdb(struct http_exchange *x, const struct prometheus_api *api)
+{
+    run_top(x, api, put_tsdb);
+}
+
 void handle_status_tsdb(struct http_exchange *x, void *ctx)
 {
     api_post(x, ctx, run_tsdb);
+}
+
+static void run_cardinality(struct http_exchange *x, const struct prometheus_api *api)
+{
+    run_top(x, api, put_cardinality);
+}
+
+void handle_status_cardinality(struct http_exchange *x, void *ctx)
+{
+    api_post(x, ctx, run_cardinality);
 }
 
 /* Replay is over before we listen. */

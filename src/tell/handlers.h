@@ -18,7 +18,7 @@ http_handler handle_targets, handle_targets_metadata, handle_scrape_pools, handl
 http_handler handle_rules, handle_alerts, handle_gone;
 /* api_status.c */
 http_handler handle_status_config, handle_status_flags, handle_status_runtimeinfo, handle_status_buildinfo,
-    handle_status_tsdb, handle_status_walreplay;
+    handle_status_tsdb, handle_status_cardinality, handle_status_walreplay;
 /* health.c */
 http_handler handle_health, handle_ready, handle_healthy, handle_reload;
 /* api_admin.c */

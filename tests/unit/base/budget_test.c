@@ -78,13 +78,13 @@ TEST(telemetry_is_refused_before_queries_are)
     EXPECT(own > 0 && own < 1024 * MIB);
     EXPECT(budget_admit_ingest(0, &e) == OK && budget_admit_query(0, &e) == OK);
 
-    budget_take(BUDGET_QUERIES, 8192 * MIB / 100 * 88 - own); /* known at once, before any look */
+    budget_take(BUDGET_QUERIES, 8192 * MIB / 100 * 80 - own); /* known at once, before any look */
     EXPECT(budget_admit_ingest(0, &e) == ERR_BUSY);
     EXPECT(strstr(e.text, "8589934592") != NULL && strstr(e.text, "--memory-limit") != NULL);
     EXPECT(budget_admit_query(0, &e) == OK);
-    EXPECT(budget_admit_query(8192 * MIB / 20, &e) == ERR_LIMIT); /* with so much more it would be too much */
+    EXPECT(budget_admit_query(8192 * MIB / 10, &e) == ERR_LIMIT); /* with so much more it would be too much */
     EXPECT(strstr(e.text, "8589934592") != NULL);
-    budget_give(BUDGET_QUERIES, 8192 * MIB / 100 * 88 - own);
+    budget_give(BUDGET_QUERIES, 8192 * MIB / 100 * 80 - own);
     budget_stop();
 }
 
@@ -122,7 +122,7 @@ TEST(caches_are_emptied_once_a_second_while_it_is_tight)
 
     budget_start(BUDGET_LEAST);
     budget_on_tight(note, &n);
-    volatile char *p = touched(90 * MIB);
+    volatile char *p = touched(75 * MIB);
     sleep_ms(500);
     EXPECT_INT(n, 1);
     budget_stop();
