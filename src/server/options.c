@@ -29,6 +29,8 @@ struct option {
 #define HOUR      3600000ull
 #define YEAR      (8766 * HOUR)
 
+#define ROLLUP_AUTO_MS (15 * 24 * (int64_t)HOUR)
+
 static const struct option table[] = {
     { "config", TEXT, AT(config), "", "FILE",
       "configuration file (YAML); Prometheus' own sections mean what they mean there" },
@@ -40,8 +42,7 @@ static const struct option table[] = {
       "OTLP over HTTP [port 4318 beside --listen]" },
     { "listen-grpc", TEXT, AT(listen_grpc), "", "HOST:PORT|none",
       "OTLP over gRPC [port 4317 beside --listen]" },
-    { "listen-syslog", TEXT, AT(listen_syslog), "none", "HOST:PORT|none",
-      "syslog (RFC 5424) over TCP" },
+    { "listen-syslog", TEXT, AT(listen_syslog), "none", "HOST:PORT|none", "syslog (RFC 5424) over TCP" },
     { "allow-insecure-listen", SWITCH, AT(allow_insecure_listen), "no", "",
       "listen on other than loopback addresses without authentication" },
     { "tls-cert-file", TEXT, AT(tls_cert_file), "", "FILE", "serve TLS with this certificate (PEM)" },
@@ -52,6 +53,12 @@ static const struct option table[] = {
       "how long logs are kept [as --retention]", 1000, 1000 * YEAR },
     { "retention-traces", DURATION, AT(retention_traces_ms), "", "TIME|forever",
       "how long traces are kept [as --retention]", 1000, 1000 * YEAR },
+    { "retention-rollups", DURATION, AT(retention_rollups_ms), "180d", "TIME|forever",
+      "how long summaries of samples are kept, when the samples themselves have gone", 1000, 1000 * YEAR },
+    { "rollup-1h", TEXT, AT(rollup_1h), "auto", "yes|no|auto",
+      "sum up closed days by hours; auto: when samples are kept for more than 15 days" },
+    { "rollup-5m", SWITCH, AT(rollup_5m), "no", "",
+      "and by 5 minutes: worth it when samples come every few seconds" },
     { "retention-size", BYTES, AT(retention_bytes), "0", "SIZE",
       "how many bytes are kept at most, of all together; 0 is no limit" },
     { "retention-size-metrics", BYTES, AT(retention_metrics_bytes), "0", "SIZE", "and of metrics" },
@@ -265,6 +272,13 @@ static const char *beside(struct options *all, const char *listen, const char *p
     return arena_printf(&all->arena, "%.*s:%s", host, listen, port).p;
 }
 
+static int rollup_check(const struct options *all, struct err *e)
+{
+    bool yes;
+    if (str_is(str_of(all->rollup_1h), "auto") || switch_value(str_of(all->rollup_1h), &yes)) return OK;
+    return err_set(e, ERR_PARSE, "rollup-1h is yes, no or auto, not \"%s\"", all->rollup_1h);
+}
+
 int options_load(struct options *all, int argc, char **argv, struct err *e)
 {
     *all = (struct options){ .arena = ARENA_INIT(64u << 20) };
@@ -287,7 +301,14 @@ int options_load(struct options *all, int argc, char **argv, struct err *e)
     if (all->retention_traces_ms == NOT_SAID) all->retention_traces_ms = all->retention_ms;
     if (rc == OK && all->listen_otlp[0] == 0) all->listen_otlp = beside(all, all->listen, "4318");
     if (rc == OK && all->listen_grpc[0] == 0) all->listen_grpc = beside(all, all->listen, "4317");
-    return rc;
+    return rc == OK ? rollup_check(all, e) : rc;
+}
+
+bool options_rollup_1h(const struct options *o)
+{
+    bool yes;
+    if (switch_value(str_of(o->rollup_1h), &yes)) return yes;
+    return o->retention_ms == 0 || o->retention_ms > ROLLUP_AUTO_MS;
 }
 
 void options_release(struct options *all)

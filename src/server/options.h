@@ -18,6 +18,9 @@ struct options {
     const char *tls_cert_file, *tls_key_file;
 
     int64_t retention_ms, retention_logs_ms, retention_traces_ms; /* 0 = for ever */
+    int64_t retention_rollups_ms;
+    const char *rollup_1h; /* yes, no or auto; options_load has checked it */
+    bool rollup_5m;
     uint64_t retention_bytes, retention_metrics_bytes, retention_logs_bytes, retention_traces_bytes;
     uint64_t max_series, max_series_per_metric, max_label_values, min_free_bytes;
     const char *memory_limit; /* budget_parse */
@@ -42,6 +45,7 @@ struct options {
 
 /* argv after the subcommand. ERR_FIND with an empty text: help was asked for and printed. */
 int options_load(struct options *, int argc, char **argv, struct err *);
+bool options_rollup_1h(const struct options *); /* are days summed up by hours? */
 void options_release(struct options *);
 
 /* Read the file again and check it; what may change at run time is the caller's to take from it. */

@@ -1,3 +1,4 @@
+#include "base/check.h"
 #include "server/options.h"
 
 #include <unistd.h>
@@ -102,6 +103,24 @@ TEST(otlp_listens_on_the_host_of_the_main_listener)
     EXPECT_STR(o.listen_otlp, "[::1]:4318");
     EXPECT_STR(o.listen_grpc, "none");
     options_release(&o);
+}
+
+TEST(hours_are_summed_up_when_samples_are_kept_for_long_or_when_asked)
+{
+    static const struct {
+        const char *retention, *rollup;
+        bool is_on;
+    } cases[] = { { "30d", "auto", true },   { "15d", "auto", false }, { "forever", "auto", true },
+                  { "forever", "no", false }, { "7d", "yes", true } };
+    struct options o;
+    struct err e;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        EXPECT_INT(LOAD(&o, &e, "--retention", cases[i].retention, "--rollup-1h", cases[i].rollup), OK);
+        EXPECT(options_rollup_1h(&o) == cases[i].is_on && !o.rollup_5m);
+        EXPECT_INT(o.retention_rollups_ms, 180ll * 24 * 3600 * 1000);
+        options_release(&o);
+    }
+    REFUSED("rollup-1h is yes, no or auto", "--rollup-1h", "sometimes");
 }
 
 TEST(bad_values_name_where_they_stand)
@@ -215,6 +234,7 @@ int main(void)
         CASE(the_environment_may_name_the_file),
         CASE(spellings_of_values),
         CASE(otlp_listens_on_the_host_of_the_main_listener),
+        CASE(hours_are_summed_up_when_samples_are_kept_for_long_or_when_asked),
         CASE(bad_values_name_where_they_stand),
         CASE(numbers_have_bounds),
         CASE(help_is_not_an_error),
