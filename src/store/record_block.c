@@ -48,6 +48,8 @@ static int head_column(struct record_block *b, struct bytes *in, uint32_t *numbe
         return err_set(e, ERR_CORRUPT, "head: column after %u is impossible", *number);
     *number += (uint32_t)step;
     bool is_dense = *number < COLUMN_ATTRS;
+    if (!is_dense && *number - COLUMN_ATTRS >= b->part->fields.columns)
+        return err_set(e, ERR_CORRUPT, "head: column %u is of no field", *number);
     if (n > b->rows || (is_dense && n != b->rows) || bytes >> 1 > b->place.bytes)
         return err_set(e, ERR_CORRUPT, "head: column %u of %llu values is impossible", *number,
                        (unsigned long long)n);
