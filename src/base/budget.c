@@ -1,8 +1,8 @@
 /* budget.c - see budget.h.
  *
  * Always true:
- *   1. `resident` and `taken_then` are of one look: what was taken since is the difference of now and then. Less than
- *      then counts as nothing, for what was given back may still be resident.
+ *   1. `resident` and `taken_then` are of one look: what was taken since is the difference of now and then.
+ * Less than then counts as nothing, for what was given back may still be resident.
  *   2. Nobody is refused without a limit.
  *   3. Refusing takes two loads and no lock: it is asked for each batch and each chunk of a query. */
 #include "base/budget.h"
@@ -30,14 +30,18 @@
 #define SHRINKERS_MAX   8
 #define PARTS           256
 
-/* In parts of the limit, of 256; a fifth is left for the threads' stacks, the allocator and what nobody counts. */
+/* In parts of the limit, of 256; a fifth is left for the threads' stacks, the allocator and what nobody
+ * counts. */
 static const struct use {
     const char *name;
     unsigned share;
     bool is_counted; /* by name; the others are told by the store and the caches themselves */
 } uses[BUDGET_USES] = {
-    [BUDGET_HEAD] = { "head", 32 },       [BUDGET_SERIES] = { "series", 64 },     [BUDGET_CACHES] = { "caches", 32 },
-    [BUDGET_QUERIES] = { "queries", 64, true }, [BUDGET_REQUESTS] = { "requests", 16, true },
+    [BUDGET_HEAD] = { "head", 32 },
+    [BUDGET_SERIES] = { "series", 64 },
+    [BUDGET_CACHES] = { "caches", 32 },
+    [BUDGET_QUERIES] = { "queries", 64, true },
+    [BUDGET_REQUESTS] = { "requests", 16, true },
 };
 static const unsigned percents[] = {
     [BUDGET_EASY] = 0, [BUDGET_TIGHT] = 70, [BUDGET_NO_INGEST] = 78, [BUDGET_NO_QUERIES] = 85
@@ -52,7 +56,7 @@ static struct {
         void *ctx;
     } shrinkers[SHRINKERS_MAX];
     size_t n_shrinkers; /* mu; they are only added while the thread runs */
-    bool is_running; /* the main thread's */
+    bool is_running;    /* the main thread's */
     pthread_t thread;
     pthread_mutex_t mu;
     pthread_cond_t wake;
@@ -72,7 +76,8 @@ static uint64_t number_in(const char *path)
     if (fd < 0) return n;
     ssize_t got = read(fd, text, sizeof text);
     close(fd);
-    if (got <= 0 || !str_to_u64(str_trim(str_make(text, (size_t)got)), &n)) return UINT64_MAX; /* "max", too */
+    if (got <= 0 || !str_to_u64(str_trim(str_make(text, (size_t)got)), &n))
+        return UINT64_MAX; /* "max", too */
     return n;
 }
 
@@ -160,8 +165,8 @@ int budget_parse(struct str text, uint64_t *limit, struct err *e)
                        STR_ARG(text));
     }
     if (*limit > 0 && *limit < BUDGET_LEAST)
-        return err_set(e, ERR_RANGE, "%llu bytes are too small a limit: at least %llu", (unsigned long long)*limit,
-                       (unsigned long long)BUDGET_LEAST);
+        return err_set(e, ERR_RANGE, "%llu bytes are too small a limit: at least %llu",
+                       (unsigned long long)*limit, (unsigned long long)BUDGET_LEAST);
     return OK;
 }
 
@@ -241,7 +246,8 @@ static void tell(enum budget_level level)
     snprintf(used, sizeof used, "%llu", (unsigned long long)budget_used());
     snprintf(limit, sizeof limit, "%llu", (unsigned long long)budget_limit());
     if (is)
-        log_warn("memory", "near the limit: telemetry is refused for a moment", "used", used, "limit", limit, NULL);
+        log_warn("memory", "near the limit: telemetry is refused for a moment", "used", used, "limit", limit,
+                 NULL);
     else
         log_info("memory", "enough again", "used", used, "limit", limit, NULL);
 }
@@ -256,7 +262,9 @@ static void *look_for_ever(void *unused)
         enum budget_level level = budget_level();
         if (level >= BUDGET_TIGHT) shrink();
         tell(level);
-        int pause_ms = budget_limit() == 0 ? LOOK_FREE_MS : level >= BUDGET_TIGHT ? LOOK_TIGHT_MS : LOOK_EASY_MS;
+        int pause_ms = budget_limit() == 0     ? LOOK_FREE_MS
+                       : level >= BUDGET_TIGHT ? LOOK_TIGHT_MS
+                                               : LOOK_EASY_MS;
         int64_t until = clock_mono_ns() + pause_ms * 1000000ll;
         struct timespec ts = { until / 1000000000, until % 1000000000 };
         pthread_mutex_lock(&all.mu);
@@ -301,23 +309,28 @@ static double ask_taken(void *ctx)
 static void stats_start(void)
 {
     char labels[48];
-    all.asked[0] = stat_ask(STAT_GAUGE, "vedette_memory_limit_bytes", "Memory limit; 0: none.", NULL, ask_limit, NULL);
-    all.asked[1] = stat_ask(STAT_GAUGE, "vedette_memory_used_bytes", "Memory by the account that the limit is kept by.",
-                            NULL, ask_used, NULL);
-    all.asked[2] = stat_ask(STAT_GAUGE, "vedette_memory_peak_bytes", "Most resident memory seen.", NULL, ask_peak, NULL);
+    all.asked[0] =
+        stat_ask(STAT_GAUGE, "vedette_memory_limit_bytes", "Memory limit; 0: none.", NULL, ask_limit, NULL);
+    all.asked[1] = stat_ask(STAT_GAUGE, "vedette_memory_used_bytes",
+                            "Memory by the account that the limit is kept by.", NULL, ask_used, NULL);
+    all.asked[2] =
+        stat_ask(STAT_GAUGE, "vedette_memory_peak_bytes", "Most resident memory seen.", NULL, ask_peak, NULL);
     all.asked[3] = stat_ask(STAT_GAUGE, "vedette_memory_level",
-                            "0 easy, 1 caches are emptied, 2 telemetry is refused, 3 queries, too.", NULL, ask_level,
-                            NULL);
+                            "0 easy, 1 caches are emptied, 2 telemetry is refused, 3 queries, too.", NULL,
+                            ask_level, NULL);
     for (int i = 0; i < BUDGET_USES; i++) {
         snprintf(labels, sizeof labels, "use=\"%s\"", uses[i].name);
-        all.asked[4 + i] = stat_ask(STAT_GAUGE, "vedette_memory_share_bytes", "Share of the limit; 0: no limit.",
-                                    labels, ask_share, (void *)&uses[i]);
+        all.asked[4 + i] = stat_ask(STAT_GAUGE, "vedette_memory_share_bytes",
+                                    "Share of the limit; 0: no limit.", labels, ask_share, (void *)&uses[i]);
         if (uses[i].is_counted)
-            all.asked[4 + BUDGET_USES + i] = stat_ask(STAT_GAUGE, "vedette_memory_taken_bytes", "Memory taken by name.",
-                                                      labels, ask_taken, (void *)&all.taken[i]);
+            all.asked[4 + BUDGET_USES + i] =
+                stat_ask(STAT_GAUGE, "vedette_memory_taken_bytes", "Memory taken by name.", labels, ask_taken,
+                         (void *)&all.taken[i]);
     }
-    all.refused_ingest = stat_counter("vedette_memory_refused_total", "Refusals for want of memory.", "use=\"ingest\"");
-    all.refused_queries = stat_counter("vedette_memory_refused_total", "Refusals for want of memory.", "use=\"queries\"");
+    all.refused_ingest =
+        stat_counter("vedette_memory_refused_total", "Refusals for want of memory.", "use=\"ingest\"");
+    all.refused_queries =
+        stat_counter("vedette_memory_refused_total", "Refusals for want of memory.", "use=\"queries\"");
     all.shrinks = stat_counter("vedette_memory_shrinks_total", "Times that caches were emptied.", NULL);
 }
 
@@ -411,7 +424,8 @@ int budget_admit_ingest(size_t bytes, struct err *e)
 {
     if (budget_limit() == 0 || level_of(budget_used() + bytes) < BUDGET_NO_INGEST) return OK;
     stat_add(all.refused_ingest, 1);
-    return err_set(e, ERR_BUSY, "memory is near its limit of %llu bytes (--memory-limit): try again in a moment",
+    return err_set(e, ERR_BUSY,
+                   "memory is near its limit of %llu bytes (--memory-limit): try again in a moment",
                    (unsigned long long)budget_limit());
 }
 
@@ -419,8 +433,9 @@ int budget_admit_query(size_t bytes, struct err *e)
 {
     if (budget_limit() == 0 || level_of(budget_used() + bytes) < BUDGET_NO_QUERIES) return OK;
     stat_add(all.refused_queries, 1);
-    return err_set(e, ERR_LIMIT,
-                   "the query would take memory beyond the limit of %llu bytes (--memory-limit): try again in a "
-                   "moment, or ask for less",
-                   (unsigned long long)budget_limit());
+    return err_set(
+        e, ERR_LIMIT,
+        "the query would take memory beyond the limit of %llu bytes (--memory-limit): try again in a "
+        "moment, or ask for less",
+        (unsigned long long)budget_limit());
 }

@@ -2,17 +2,21 @@
  *
  *     used = resident memory as of the last look + what was taken by name since
  *
- * Resident memory (/proc/self/statm, looked at every 25 ms, every 5 ms when it is tight) is the truth, and late; what
- * is taken by name is known at once, but is not all there is. Together they are neither late nor blind.
+ * Resident memory (/proc/self/statm, looked at every 25 ms, every 5 ms when it is tight) is the truth, and
+ * late; what is taken by name is known at once, but is not all there is. Together they are neither late nor
+ * blind.
  *
  *     of the limit   70 %: caches are emptied, what was freed goes back to the system
  *                    78 %: telemetry is refused for a moment (ERR_BUSY: 429)
- *                    85 %: queries that want more are refused (ERR_LIMIT: 422) and new bodies are not read (503)
+ *                    85 %: queries that want more are refused (ERR_LIMIT: 422) and new bodies are not read
+ * (503)
  *
- * The rest is for what was begun: between two looks six heavy queries and two senders take some 12 % of 200 MiB.
+ * The rest is for what was begun: between two looks six heavy queries and two senders take some 12 % of 200
+ * MiB.
  *
- * Shares of the limit are what the parts of the server are told to stay within; they are fixed at the start and leave a
- * fifth to nobody. One account a process: there is one memory. Without a limit everything is allowed, and counted.
+ * Shares of the limit are what the parts of the server are told to stay within; they are fixed at the start
+ * and leave a fifth to nobody. One account a process: there is one memory. Without a limit everything is
+ * allowed, and counted.
  *
  * Threads: all functions from any; budget_start and budget_stop from the main thread. */
 #pragma once
@@ -36,11 +40,11 @@ enum budget_level { BUDGET_EASY, BUDGET_TIGHT, BUDGET_NO_INGEST, BUDGET_NO_QUERI
 
 #define BUDGET_LEAST ((uint64_t)96 << 20) /* a limit below is no server */
 
-/* Bytes ("512MiB"), a share of the machine ("60%"), "auto" (80 % of the machine when a control group says how much that
- * is, else none), "none". */
+/* Bytes ("512MiB"), a share of the machine ("60%"), "auto" (80 % of the machine when a control group says how
+ * much that is, else none), "none". */
 int budget_parse(struct str text, uint64_t *limit_bytes, struct err *);
-/* What this process may have: the least of its control groups (v1 and v2) and of the machine's memory. is_group: a
- * group says so. */
+/* What this process may have: the least of its control groups (v1 and v2) and of the machine's memory.
+ * is_group: a group says so. */
 uint64_t budget_machine_bytes(bool *is_group);
 
 /* 0: no limit. Starts the thread that looks. */
@@ -49,9 +53,9 @@ void budget_stop(void);
 /* Called by that thread when memory is tight, once a second at most: let go of what can be made again. */
 void budget_on_tight(void (*shrink)(void *ctx), void *ctx); /* at most 8 */
 
-uint64_t budget_limit(void);                                   /* 0: none */
-uint64_t budget_share(enum budget_use);                        /* UINT64_MAX: no limit */
-uint64_t budget_at_most(enum budget_use, uint64_t bytes);      /* the lesser of both */
+uint64_t budget_limit(void);                              /* 0: none */
+uint64_t budget_share(enum budget_use);                   /* UINT64_MAX: no limit */
+uint64_t budget_at_most(enum budget_use, uint64_t bytes); /* the lesser of both */
 
 void budget_take(enum budget_use, size_t bytes); /* counted, never refused: ask first */
 void budget_give(enum budget_use, size_t bytes);

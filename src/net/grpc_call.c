@@ -131,7 +131,8 @@ static bool inflight_take(struct grpc_call *c, size_t n)
 {
     uint64_t most = budget_at_most(BUDGET_REQUESTS, INFLIGHT_MAX);
     budget_take(BUDGET_REQUESTS, n);
-    if (atomic_fetch_add(&c->core->inflight, n) + n <= most && budget_admit_ingest(0, NULL) == OK) return true;
+    if (atomic_fetch_add(&c->core->inflight, n) + n <= most && budget_admit_ingest(0, NULL) == OK)
+        return true;
     atomic_fetch_sub(&c->core->inflight, n);
     budget_give(BUDGET_REQUESTS, n);
     grpc_call_refuse(c, GRPC_UNAVAILABLE, "too many messages in flight", BUSY_RETRY_MS);

@@ -119,8 +119,8 @@ static void arena_give(struct arena *a)
  * next to nothing and would else take all of limit.memory_bytes. Real telemetry, unpacked, with its columns
  * and the slack of their growing, takes up to some 100 times its packed size; small requests take little
  * anyway. */
-#define MEMORY_FREE  (32u << 20)
-#define MEMORY_RATIO 128
+#define MEMORY_FREE   (32u << 20)
+#define MEMORY_RATIO  128
 #define MEMORY_LIKELY 8 /* of most senders */
 
 static size_t memory_for(const struct ingest *in, size_t packed)

@@ -1,7 +1,7 @@
 /* cli_backup.c - `vedette backup` and `vedette restore`: a snapshot, and what is new of it copied elsewhere.
  *
- * The snapshot is hard links beside the data, made by the server that runs on it or, when none does, by us; it is
- * removed when the copy is done, whatever came of it. */
+ * The snapshot is hard links beside the data, made by the server that runs on it or, when none does, by us;
+ * it is removed when the copy is done, whatever came of it. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,7 +78,8 @@ static int remove_tree(const char *dir, struct err *e)
 static int snapshot_path(char out[PATH_BYTES], const char *dir, struct str name, struct err *e)
 {
     if (name.n == 0 || memchr(name.p, '/', name.n) != NULL || name.p[0] == '.')
-        return err_set(e, ERR_PARSE, "the server answered with an odd name of a snapshot: \"%.*s\"", STR_ARG(name));
+        return err_set(e, ERR_PARSE, "the server answered with an odd name of a snapshot: \"%.*s\"",
+                       STR_ARG(name));
     int n = snprintf(out, PATH_BYTES, "%s/snapshots/%.*s", dir, STR_ARG(name));
     return n < PATH_BYTES ? OK : err_set(e, ERR_LIMIT, "%s: the path is too long", dir);
 }
@@ -88,8 +89,10 @@ static void name_in_data(struct json_reader *r, struct str *name)
     struct str key;
     if (json_object(r))
         while (json_key(r, &key)) {
-            if (str_is(key, "name")) json_string(r, name);
-            else json_skip(r);
+            if (str_is(key, "name"))
+                json_string(r, name);
+            else
+                json_skip(r);
         }
 }
 
@@ -100,13 +103,15 @@ static int snapshot_name(const struct http_fetched *got, struct arena *a, struct
     struct str text = buf_view(&got->body), key;
     *name = (struct str){ "", 0 };
     if (got->status != 200)
-        return err_set(e, ERR_RANGE, "the server answered %ld: %.*s", got->status, (int)(text.n < 300 ? text.n : 300),
-                       text.p ? text.p : "");
+        return err_set(e, ERR_RANGE, "the server answered %ld: %.*s", got->status,
+                       (int)(text.n < 300 ? text.n : 300), text.p ? text.p : "");
     json_open(&r, text, a);
     if (json_object(&r))
         while (json_key(&r, &key)) {
-            if (str_is(key, "data")) name_in_data(&r, name);
-            else json_skip(&r);
+            if (str_is(key, "data"))
+                name_in_data(&r, name);
+            else
+                json_skip(&r);
         }
     return json_close(&r, e);
 }
@@ -125,7 +130,8 @@ static int snapshot_of_server(const char *server, const char *dir, char out[PATH
     if (rc == OK) rc = snapshot_name(&got, &arena, &name, e);
     if (rc == OK) rc = snapshot_path(out, dir, name, e);
     if (rc == OK && !file_exists(out))
-        rc = err_set(e, ERR_FIND, "%s: the server's snapshot is not there; --data must be its data directory", out);
+        rc = err_set(e, ERR_FIND, "%s: the server's snapshot is not there; --data must be its data directory",
+                     out);
     if (rc < 0) err_where(e, "%s", server);
     buf_release(&got.body);
     arena_release(&arena);
@@ -165,15 +171,16 @@ static int do_backup(const char *dir, const char *server, const char *key, const
     struct shown shown = { .what = target };
     struct backup_watch watch = { .progress = show, .ctx = &shown };
     struct err e = ERR_INIT, gone = ERR_INIT;
-    int rc = server ? snapshot_of_server(server, dir, snapshot, &e) : snapshot_of_files(dir, key, snapshot, &e);
+    int rc =
+        server ? snapshot_of_server(server, dir, snapshot, &e) : snapshot_of_files(dir, key, snapshot, &e);
     if (rc < 0) return fail("backup", &e);
     rc = backup_make(snapshot, target, clock_now_ms(), &watch, &report, &e);
     shown_end(&shown);
     if (remove_tree(snapshot, &gone) < 0)
         fprintf(stderr, "vedette backup: the snapshot is left and may be removed: %s\n", gone.text);
     if (rc < 0) return fail("backup", &e);
-    printf("%s: %" PRIu64 " files, %" PRIu64 " bytes; new: %" PRIu64 " files, %" PRIu64 " bytes\n", report.name,
-           report.files, report.bytes, report.new_files, report.new_bytes);
+    printf("%s: %" PRIu64 " files, %" PRIu64 " bytes; new: %" PRIu64 " files, %" PRIu64 " bytes\n",
+           report.name, report.files, report.bytes, report.new_files, report.new_bytes);
     return 0;
 }
 
@@ -197,8 +204,8 @@ static int do_check(const char *target)
     struct err e = ERR_INIT;
     int rc = backup_check(target, &watch, &report, &e);
     shown_end(&shown);
-    printf("%" PRIu64 " objects, %" PRIu64 " bytes checked, %" PRIu64 " damaged\n", report.files, report.bytes,
-           report.damaged);
+    printf("%" PRIu64 " objects, %" PRIu64 " bytes checked, %" PRIu64 " damaged\n", report.files,
+           report.bytes, report.damaged);
     return rc < 0 ? fail("backup", &e) : 0;
 }
 
@@ -237,7 +244,8 @@ int cli_backup(int argc, char **argv)
 
 int cli_restore(int argc, char **argv)
 {
-    static const char usage[] = "vedette restore [--at TIME] TARGET DIR   (TIME: 2026-11-21T09:00:00Z; default: newest)";
+    static const char usage[] =
+        "vedette restore [--at TIME] TARGET DIR   (TIME: 2026-11-21T09:00:00Z; default: newest)";
     if (cli_switch(&argc, argv, "--help")) return printf("usage: %s\n", usage), 0;
     const char *at = cli_flag(&argc, argv, "--at");
     int bad = cli_no_more_flags(argc, argv, usage);
@@ -246,7 +254,9 @@ int cli_restore(int argc, char **argv)
 
     int64_t at_ns = INT64_MAX;
     if (at != NULL && !time_from_text(str_of(at), &at_ns))
-        return fprintf(stderr, "vedette restore: --at wants a time like 2026-11-21T09:00:00Z, not \"%s\"\n", at), 2;
+        return fprintf(stderr, "vedette restore: --at wants a time like 2026-11-21T09:00:00Z, not \"%s\"\n",
+                       at),
+               2;
     struct backup_report report;
     struct shown shown = { .what = argv[1] };
     struct backup_watch watch = { .progress = show, .ctx = &shown };
@@ -254,7 +264,7 @@ int cli_restore(int argc, char **argv)
     int rc = backup_restore(argv[0], at ? at_ns / 1000000 : INT64_MAX, argv[1], &watch, &report, &e);
     shown_end(&shown);
     if (rc < 0) return fail("restore", &e);
-    printf("%s: %" PRIu64 " files, %" PRIu64 " bytes in %s; `vedette fsck --data %s` looks inside\n", report.name,
-           report.files, report.bytes, argv[1], argv[1]);
+    printf("%s: %" PRIu64 " files, %" PRIu64 " bytes in %s; `vedette fsck --data %s` looks inside\n",
+           report.name, report.files, report.bytes, argv[1], argv[1]);
     return 0;
 }

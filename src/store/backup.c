@@ -3,8 +3,8 @@
  * Always true:
  *   1. An object under objects/ is whole and synced: it is written in tmp/ and renamed.
  *   2. A list under backups/ names objects that were there, synced, before the list was.
- *   3. A file is taken for unchanged, and not read, when an earlier list has its path, length and time of change. Parts
- *      are never changed under their name, and a snapshot's links keep that time.
+ *   3. A file is taken for unchanged, and not read, when an earlier list has its path, length and time of
+ * change. Parts are never changed under their name, and a snapshot's links keep that time.
  *
  * Threads: one; the target's lock keeps other processes out while it is written. */
 #include "store/backup.h"
@@ -43,7 +43,8 @@ struct names {
 static int take_name(const char *name, bool is_dir, void *ctx)
 {
     struct names *names = ctx;
-    if (is_dir || strlen(name) >= BACKUP_NAME_MAX || strchr(name, '.') != NULL) return OK; /* .tmp: cut short */
+    if (is_dir || strlen(name) >= BACKUP_NAME_MAX || strchr(name, '.') != NULL)
+        return OK; /* .tmp: cut short */
     names->at = mem_grow(names->at, names->n, &names->cap, sizeof names->at[0]);
     snprintf(names->at[names->n++], BACKUP_NAME_MAX, "%s", name);
     return OK;
@@ -66,7 +67,8 @@ static int list_read(const char *target, const char *name, struct backup_list *l
     return rc == OK ? backup_list_read(path, l, e) : rc;
 }
 
-int backup_each(const char *target, void (*visit)(void *ctx, const struct backup_info *), void *ctx, struct err *e)
+int backup_each(const char *target, void (*visit)(void *ctx, const struct backup_info *), void *ctx,
+                struct err *e)
 {
     struct names names = { 0 };
     int rc = names_read(target, &names, e);
@@ -166,10 +168,10 @@ static int walk_one(const char *name, bool is_dir, void *ctx)
     if (rc < 0) return rc;
     if (stat(path, &st) < 0) return err_errno(w->e, ERR_IO, "%s", path);
     if (!S_ISREG(st.st_mode)) return err_set(w->e, ERR_RANGE, "%s: is not a regular file", path);
-    backup_list_add(w->found, &(struct backup_file){ .path = str_of(below),
-                                                     .bytes = (uint64_t)st.st_size,
-                                                     .mtime_ns = st.st_mtim.tv_sec * 1000000000ll +
-                                                                 st.st_mtim.tv_nsec });
+    backup_list_add(
+        w->found, &(struct backup_file){ .path = str_of(below),
+                                         .bytes = (uint64_t)st.st_size,
+                                         .mtime_ns = st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec });
     return OK;
 }
 
@@ -205,7 +207,8 @@ static int lock_and_tidy(const char *target, int *lock, struct err *e)
     return rc;
 }
 
-static int object_path(char out[PATH_MAX_BYTES], const char *target, const struct backup_file *f, struct err *e)
+static int object_path(char out[PATH_MAX_BYTES], const char *target, const struct backup_file *f,
+                       struct err *e)
 {
     char name[BACKUP_OBJECT_MAX];
     backup_object_name(name, f);
@@ -217,7 +220,8 @@ static bool object_is_there(const char *target, const struct backup_file *f)
 {
     char path[PATH_MAX_BYTES];
     struct stat st;
-    return object_path(path, target, f, NULL) == OK && stat(path, &st) == 0 && (uint64_t)st.st_size == f->bytes;
+    return object_path(path, target, f, NULL) == OK && stat(path, &st) == 0 &&
+           (uint64_t)st.st_size == f->bytes;
 }
 
 static int keep_object(struct work *w, const char *tmp, const struct backup_file *f, struct err *e)
@@ -248,8 +252,8 @@ static int put_file(struct work *w, const char *from, struct backup_file *f, str
     return keep_object(w, tmp, f, e);
 }
 
-static int put_all(struct work *w, const char *from, struct backup_list *fresh, const struct backup_list *before,
-                   struct err *e)
+static int put_all(struct work *w, const char *from, struct backup_list *fresh,
+                   const struct backup_list *before, struct err *e)
 {
     int rc = OK;
     for (size_t i = 0; i < fresh->n && rc == OK; i++) {
@@ -482,7 +486,8 @@ static void check_object(struct work *w, const struct backup_file *f)
     finding(w, e.text);
 }
 
-int backup_check(const char *target, const struct backup_watch *watch, struct backup_report *report, struct err *e)
+int backup_check(const char *target, const struct backup_watch *watch, struct backup_report *report,
+                 struct err *e)
 {
     struct work w;
     struct names names = { 0 };
@@ -524,8 +529,10 @@ static bool object_is_needed(const struct needed *s, const char *shelf, const ch
         backup_object_name(want, &s->files[mid]);
         int order = strncmp(have, want, 35); /* "4f/" and the hash: lengths do not sort as text */
         if (order == 0) return true;         /* equal hash of another length: kept, for it costs little */
-        if (order < 0) high = mid;
-        else low = mid + 1;
+        if (order < 0)
+            high = mid;
+        else
+            low = mid + 1;
     }
     return false;
 }
@@ -554,7 +561,8 @@ static int sweep_shelf(const char *name, bool is_dir, void *ctx)
 }
 
 /* Every list that stays must be readable: an object is not thrown away for want of knowing. */
-static int forget(const char *target, const struct names *names, uint64_t keep, struct needed *need, struct err *e)
+static int forget(const char *target, const struct names *names, uint64_t keep, struct needed *need,
+                  struct err *e)
 {
     char path[PATH_MAX_BYTES];
     size_t n_old = names->n > keep ? names->n - (size_t)keep : 0;

@@ -4,11 +4,12 @@
  *     TARGET/backups/20261121T091500Z  one backup: the names of its files, and which object each is
  *     TARGET/lock, TARGET/tmp/         one writer at a time; what it has not finished
  *
- * Nothing here knows what the files are: a backup is of a directory that does not change (a snapshot of the store). So
- * what is encrypted stays so, and tables that come later are backed up, too. Empty directories are left out.
+ * Nothing here knows what the files are: a backup is of a directory that does not change (a snapshot of the
+ * store). So what is encrypted stays so, and tables that come later are backed up, too. Empty directories are
+ * left out.
  *
- * A backup appears when all of its objects are on disk, by one rename. Whatever is cut short leaves the earlier ones
- * as they were, and is cleaned up by the next. The hash finds damage, not forgery. */
+ * A backup appears when all of its objects are on disk, by one rename. Whatever is cut short leaves the
+ * earlier ones as they were, and is cleaned up by the next. The hash finds damage, not forgery. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,9 +19,9 @@
 #define BACKUP_NAME_MAX 32
 
 struct backup_report {
-    uint64_t files, bytes;           /* of the backup */
-    uint64_t new_files, new_bytes;   /* copied now; the others were there */
-    uint64_t damaged;                /* of a check: objects missing or not what they should be */
+    uint64_t files, bytes;         /* of the backup */
+    uint64_t new_files, new_bytes; /* copied now; the others were there */
+    uint64_t damaged;              /* of a check: objects missing or not what they should be */
     char name[BACKUP_NAME_MAX];
 };
 
@@ -33,7 +34,8 @@ struct backup_watch { /* may be all zeros */
 /* from: a directory nobody writes to. ERR_BUSY: another backup is being made there. */
 int backup_make(const char *from, const char *target, int64_t now_ms, const struct backup_watch *,
                 struct backup_report *, struct err *);
-/* The newest backup made at or before at_ms, as the directory `to`, which must not exist; each byte checked. */
+/* The newest backup made at or before at_ms, as the directory `to`, which must not exist; each byte checked.
+ */
 int backup_restore(const char *target, int64_t at_ms, const char *to, const struct backup_watch *,
                    struct backup_report *, struct err *);
 /* Every object of every backup read and compared. ERR_CORRUPT: some are damaged, see the report. */
@@ -47,4 +49,5 @@ struct backup_info {
     uint64_t files, bytes;
 };
 /* Oldest first. */
-int backup_each(const char *target, void (*visit)(void *ctx, const struct backup_info *), void *ctx, struct err *);
+int backup_each(const char *target, void (*visit)(void *ctx, const struct backup_info *), void *ctx,
+                struct err *);

@@ -1,5 +1,5 @@
-/* backup_list.c - see backup_list.h. What is read is checked by its hash and then distrusted all the same: a path may
- * not lead out of the directory that is restored. */
+/* backup_list.c - see backup_list.h. What is read is checked by its hash and then distrusted all the same: a
+ * path may not lead out of the directory that is restored. */
 #include "store/backup_list.h"
 
 #include <inttypes.h>
@@ -48,8 +48,8 @@ const struct backup_file *backup_list_find(const struct backup_list *l, struct s
 
 void backup_object_name(char out[BACKUP_OBJECT_MAX], const struct backup_file *f)
 {
-    snprintf(out, BACKUP_OBJECT_MAX, "%02x/%016" PRIx64 "%016" PRIx64 "-%" PRIu64, (unsigned)(f->hash.hi >> 56),
-             f->hash.hi, f->hash.lo, f->bytes);
+    snprintf(out, BACKUP_OBJECT_MAX, "%02x/%016" PRIx64 "%016" PRIx64 "-%" PRIu64,
+             (unsigned)(f->hash.hi >> 56), f->hash.hi, f->hash.lo, f->bytes);
 }
 
 /* ---- reading ---- */
@@ -58,7 +58,9 @@ static bool hex_u64(const char *p, uint64_t *out)
 {
     *out = 0;
     for (int i = 0; i < 16; i++) {
-        int digit = p[i] >= '0' && p[i] <= '9' ? p[i] - '0' : p[i] >= 'a' && p[i] <= 'f' ? p[i] - 'a' + 10 : -1;
+        int digit = p[i] >= '0' && p[i] <= '9'   ? p[i] - '0'
+                    : p[i] >= 'a' && p[i] <= 'f' ? p[i] - 'a' + 10
+                                                 : -1;
         if (digit < 0) return false;
         *out = *out << 4 | (unsigned)digit;
     }
@@ -98,7 +100,8 @@ static bool read_lines(struct backup_list *l, struct str text)
     struct str rest, line = str_cut(text, '\n', &rest);
     if (!str_is(line, "vedette-backup 1")) return false;
     line = str_cut(rest, '\n', &rest);
-    if (!str_starts(line, "time ") || !str_to_i64(str_make(line.p + 5, line.n - 5), &l->time_ms)) return false;
+    if (!str_starts(line, "time ") || !str_to_i64(str_make(line.p + 5, line.n - 5), &l->time_ms))
+        return false;
     while (rest.n > 0) {
         line = str_cut(rest, '\n', &rest);
         if (!read_line(l, line)) return false;
@@ -138,8 +141,8 @@ int backup_list_write(const char *path, const struct backup_list *l, struct err 
     buf_printf(&out, "time %" PRId64 "\n", l->time_ms);
     for (size_t i = 0; i < l->n; i++) {
         const struct backup_file *f = &l->files[i];
-        buf_printf(&out, "%016" PRIx64 "%016" PRIx64 " %" PRIu64 " %" PRId64 " %.*s\n", f->hash.hi, f->hash.lo, f->bytes,
-                   f->mtime_ns, STR_ARG(f->path));
+        buf_printf(&out, "%016" PRIx64 "%016" PRIx64 " %" PRIu64 " %" PRId64 " %.*s\n", f->hash.hi,
+                   f->hash.lo, f->bytes, f->mtime_ns, STR_ARG(f->path));
     }
     struct hash128 all = hash128(out.p, out.n);
     buf_printf(&out, "end %016" PRIx64 "%016" PRIx64 "\n", all.hi, all.lo);

@@ -43,9 +43,9 @@ struct registry {
     pthread_rwlock_t lock;
     uint64_t max_series;
     struct registry_limits limits;
-    enum reject refusal;   /* the writer's */
-    uint64_t bytes;        /* the writer's: as of the last look */
-    uint32_t bytes_in;     /* new series until the next */
+    enum reject refusal; /* the writer's */
+    uint64_t bytes;      /* the writer's: as of the last look */
+    uint32_t bytes_in;   /* new series until the next */
     uint32_t next_series_no, next_metric_no;
     struct series_table t;
     struct spelling_table spellings;

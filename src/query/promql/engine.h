@@ -99,5 +99,5 @@ void query_result_release(struct query_result *);
  * operators and limits, no view, no caches. conf.text is only quoted in notes. The tree is borrowed. */
 int engine_run_tree(struct engine *, const struct query_conf *, const struct node *root,
                     struct query_result *, struct err *);
-void engine_shrink(struct engine *);          /* lets go of kept answers; any thread */
+void engine_shrink(struct engine *);         /* lets go of kept answers; any thread */
 size_t engine_memory(const struct engine *); /* what queries and answers take now */

@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "unit/test.h"
 
-#define T1 1795165200123ll /* 2026-11-20T09:00:00.123Z */
+#define T1   1795165200123ll /* 2026-11-20T09:00:00.123Z */
 #define HOUR 3600000ll
 
 static char root[64], from[128], target[128], to[128];
@@ -34,8 +34,8 @@ static int set_up(void **state)
     snprintf(target, sizeof target, "%s/deep/target", root);
     snprintf(to, sizeof to, "%s/to", root);
     shell("mkdir -p %s/metrics/day-1 %s/logs", from, from);
-    shell("head -c 3000000 /dev/urandom > %s/metrics/day-1/a; printf one > %s/MANIFEST; : > %s/logs/empty", from, from,
-          from);
+    shell("head -c 3000000 /dev/urandom > %s/metrics/day-1/a; printf one > %s/MANIFEST; : > %s/logs/empty",
+          from, from, from);
     return 0;
 }
 
@@ -132,7 +132,8 @@ TEST(damage_is_found_and_not_restored)
     struct backup_report r;
     struct err e = ERR_INIT;
     make(T1);
-    shell("f=$(find %s/objects -size +1M); printf X | dd of=$f bs=1 seek=1234567 conv=notrunc 2>/dev/null", target);
+    shell("f=$(find %s/objects -size +1M); printf X | dd of=$f bs=1 seek=1234567 conv=notrunc 2>/dev/null",
+          target);
     EXPECT_INT(damaged(), 1);
     EXPECT(backup_restore(target, INT64_MAX, to, &quiet, &r, &e) == ERR_CORRUPT);
     EXPECT(!file_exists(to)); /* only as .partial */
@@ -213,6 +214,7 @@ TEST(whatever_call_fails_earlier_backups_stay_whole)
 #define IN_DIR(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 TESTS(IN_DIR(a_backup_restores_to_the_same_bytes), IN_DIR(the_next_backup_copies_only_what_is_new),
       IN_DIR(each_backup_can_be_restored_by_its_time), IN_DIR(equal_files_are_kept_once),
-      IN_DIR(a_file_that_changed_under_its_name_and_length_is_copied_again), IN_DIR(damage_is_found_and_not_restored),
-      IN_DIR(an_object_that_is_gone_or_short_is_copied_again), IN_DIR(a_damaged_list_is_told_and_not_trusted),
-      IN_DIR(pruning_keeps_what_the_newest_need), IN_DIR(whatever_call_fails_earlier_backups_stay_whole))
+      IN_DIR(a_file_that_changed_under_its_name_and_length_is_copied_again),
+      IN_DIR(damage_is_found_and_not_restored), IN_DIR(an_object_that_is_gone_or_short_is_copied_again),
+      IN_DIR(a_damaged_list_is_told_and_not_trusted), IN_DIR(pruning_keeps_what_the_newest_need),
+      IN_DIR(whatever_call_fails_earlier_backups_stay_whole))
