@@ -110,8 +110,11 @@ TEST(hours_are_summed_up_when_samples_are_kept_for_long_or_when_asked)
     static const struct {
         const char *retention, *rollup;
         bool is_on;
-    } cases[] = { { "30d", "auto", true },   { "15d", "auto", false }, { "forever", "auto", true },
-                  { "forever", "no", false }, { "7d", "yes", true } };
+    } cases[] = { { "30d", "auto", true },
+                  { "15d", "auto", false },
+                  { "forever", "auto", true },
+                  { "forever", "no", false },
+                  { "7d", "yes", true } };
     struct options o;
     struct err e;
     for (size_t i = 0; i < COUNT(cases); i++) {
