@@ -264,7 +264,10 @@ static bool real_arrived(void *ctx)
     double samples = 0;
     for (size_t i = 0; i < COUNT(doors); i++) samples += stat_value(doors[i]->samples);
     samples += stat_value(stat_gauge("vedette_pushgateway_groups", "Groups of pushed metrics.", NULL));
-    return samples > 0 || s->scrape.manager != NULL;
+    struct store_status status;
+    store_status(s->store, &status);
+    bool has_records = status.table[TABLE_LOGS].ingested + status.table[TABLE_SPANS].ingested > 0;
+    return samples > 0 || has_records || s->scrape.manager != NULL;
 }
 
 static void open_self(struct server *s)
