@@ -15,6 +15,7 @@
 
 #include "base/check.h"
 #include "base/float.h"
+#include "base/mem.h"
 
 void json_open(struct json_reader *r, struct str text, struct arena *a)
 {
@@ -389,10 +390,84 @@ static bool skip_scalar(struct json_reader *r)
     }
 }
 
+/* ---- skipping what is nested beyond what readers may enter: a bit a level instead of recursion ---- */
+
+struct levels {
+    uint8_t *is_object; /* bits, outermost first */
+    size_t n, cap;      /* cap: bytes */
+};
+
+static bool top_is_object(const struct levels *l)
+{
+    return l->is_object[(l->n - 1) / 8] >> (l->n - 1) % 8 & 1;
+}
+
+static bool level_down(struct json_reader *r, struct levels *l, bool is_object)
+{
+    if (l->n == JSON_SKIP_DEPTH_MAX) return fail(r, "nested too deeply");
+    l->is_object = mem_grow(l->is_object, l->n / 8, &l->cap, 1);
+    uint8_t bit = (uint8_t)(1u << l->n % 8), *byte = &l->is_object[l->n / 8];
+    *byte = (uint8_t)(is_object ? *byte | bit : *byte & ~bit);
+    l->n++;
+    r->p++;
+    return true;
+}
+
+static bool skip_key(struct json_reader *r)
+{
+    struct str key;
+    skip_space(r);
+    if (!at_char(r, '"')) return fail(r, "expected a key");
+    if (!json_string(r, &key)) return false;
+    skip_space(r);
+    if (!at_char(r, ':')) return fail(r, "expected :");
+    r->p++;
+    return true;
+}
+
+/* Closing brackets and the comma before the next value; true when there is a next one. */
+static bool skip_ends(struct json_reader *r, struct levels *l)
+{
+    while (l->n > 0) {
+        bool is_object = top_is_object(l);
+        skip_space(r);
+        if (at_char(r, ',')) {
+            r->p++;
+            return is_object ? skip_key(r) : true;
+        }
+        if (!at_char(r, is_object ? '}' : ']'))
+            return fail(r, is_object ? "expected , or }" : "expected , or ]");
+        r->p++;
+        l->n--;
+    }
+    return false;
+}
+
+/* One value, or the opening of one that has another within. */
+static bool skip_piece(struct json_reader *r, struct levels *l)
+{
+    enum json_kind kind = json_peek(r);
+    if (kind != JSON_OBJECT && kind != JSON_ARRAY) return skip_scalar(r) && skip_ends(r, l);
+    bool is_object = kind == JSON_OBJECT;
+    if (!level_down(r, l, is_object)) return false;
+    skip_space(r);
+    if (at_char(r, is_object ? '}' : ']')) return skip_ends(r, l);
+    return is_object ? skip_key(r) : true;
+}
+
+static bool skip_deep(struct json_reader *r)
+{
+    struct levels l = { 0 };
+    while (skip_piece(r, &l)) continue;
+    mem_free(l.is_object);
+    return !r->failed;
+}
+
 /* Depth is bounded by enter(), so this recursion is too. */
 bool json_skip(struct json_reader *r)
 {
     struct str key;
+    if (r->depth == JSON_DEPTH_MAX) return !r->failed && skip_deep(r);
     switch (json_peek(r)) {
     case JSON_OBJECT:
         json_object(r);

@@ -24,7 +24,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define JSON_DEPTH_MAX 64
+#define JSON_DEPTH_MAX      64
+#define JSON_SKIP_DEPTH_MAX (1u << 20)
 
 enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT, JSON_NOTHING };
 
@@ -56,9 +57,9 @@ bool json_null(struct json_reader *);
 bool json_double(struct json_reader *, double *out);          /* a number, not a string */
 bool json_number_text(struct json_reader *, struct str *out); /* the digits as they stand */
 bool json_i64(struct json_reader *, int64_t *out);            /* an integral number within range */
-bool json_skip(struct json_reader *);                         /* one whole value */
-bool json_raw(struct json_reader *, struct str *out);         /* one whole value as it stands in the text */
-void json_fail(struct json_reader *, const char *why);        /* the decoder's own objection, at this place */
+bool json_skip(struct json_reader *); /* one whole value, however deeply nested up to JSON_SKIP_DEPTH_MAX */
+bool json_raw(struct json_reader *, struct str *out);  /* one whole value as it stands in the text */
+void json_fail(struct json_reader *, const char *why); /* the decoder's own objection, at this place */
 
 /* Writing: commas are put by the writer. Strings are escaped; invalid UTF-8 becomes U+FFFD. */
 struct json_writer {

@@ -32,10 +32,17 @@ static bool copy_scalar(struct json_reader *r, struct json_writer *w)
     }
 }
 
-/* The reader bounds the depth. One value is written, after an error too: the writer expects it. */
+/* The reader bounds the depth: what lies deeper is null. One value is written, after an error too: the writer
+ * expects it. */
 void json_copy(struct json_reader *r, struct json_writer *w)
 {
     struct str key;
+    enum json_kind kind = json_peek(r);
+    if (r->depth == JSON_DEPTH_MAX && (kind == JSON_OBJECT || kind == JSON_ARRAY)) {
+        json_skip(r);
+        json_put_null(w);
+        return;
+    }
     switch (json_peek(r)) {
     case JSON_OBJECT:
         json_begin_object(w);

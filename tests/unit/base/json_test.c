@@ -64,15 +64,51 @@ TEST(json_survives_every_cut_of_a_good_text)
     EXPECT_STR(verdict(str_of(text)), "");
 }
 
-TEST(json_depth_is_bounded)
+/* `levels` arrays around a text. */
+static const char *wrapped(size_t levels, const char *inner, char *to)
 {
-    char text[2 * JSON_DEPTH_MAX + 3];
-    memset(text, '[', JSON_DEPTH_MAX);
-    memset(text + JSON_DEPTH_MAX, ']', JSON_DEPTH_MAX);
-    EXPECT_STR(verdict(str_make(text, 2 * JSON_DEPTH_MAX)), "");
-    memset(text, '[', JSON_DEPTH_MAX + 1);
-    memset(text + JSON_DEPTH_MAX + 1, ']', JSON_DEPTH_MAX + 1);
-    EXPECT(strstr(verdict(str_make(text, 2 * JSON_DEPTH_MAX + 2)), "nested too deeply") != NULL);
+    size_t n = strlen(inner);
+    memset(to, '[', levels);
+    memcpy(to + levels, inner, n);
+    memset(to + levels + n, ']', levels);
+    to[2 * levels + n] = 0;
+    return to;
+}
+
+TEST(json_readers_enter_so_deep_and_skip_what_is_deeper)
+{
+    static char text[4 * JSON_SKIP_DEPTH_MAX];
+    struct arena a = ARENA_INIT(1 << 20);
+    struct json_reader r;
+    json_open(&r, str_of(wrapped(JSON_DEPTH_MAX + 1, "", text)), &a);
+    for (int i = 0; i < JSON_DEPTH_MAX; i++) EXPECT(json_array(&r) && json_next(&r));
+    EXPECT(!json_array(&r));
+    EXPECT(strstr(r.why, "nested too deeply") != NULL);
+
+    EXPECT_STR(verdict(str_of(wrapped(JSON_DEPTH_MAX + 1, "", text))), "");
+    EXPECT_STR(verdict(str_of(wrapped(JSON_SKIP_DEPTH_MAX, "{}", text))), "");
+    EXPECT(strstr(verdict(str_of(wrapped(JSON_SKIP_DEPTH_MAX + JSON_DEPTH_MAX + 1, "", text))),
+                  "nested too deeply") != NULL);
+    arena_release(&a);
+}
+
+TEST(json_skips_deep_values_by_the_same_grammar)
+{
+    /* clang-format off */
+    static const char *const good[] = {
+        "", "null", "-1.5e+10", "\"a\\n\"", "[]", "[ ]", "{}", "{ }", "[1,2]", "1,2",
+        "{\"a\":{\"b\":[null]}, \"c\" : [ {} , [] ] }", "[[],{}],{\"\":[{\"\":1}]}",
+    };
+    static const char *const bad[] = {
+        "nul", "01", ",", "1,", ",1", "1 2", "[", "[1", "[1,]", "[1}", "{", "{\"a\"", "{\"a\":", "{\"a\":1",
+        "{\"a\":1,}", "{a:1}", "{\"a\" 1}", "{1:1}", "{\"a\":1]", "{,}", "]", "}", ":", "[]{}", "{\"a\":1 \"b\":2}",
+    };
+    /* clang-format on */
+    char text[1024];
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        EXPECT_STR(verdict(str_of(wrapped(JSON_DEPTH_MAX + 9, good[i], text))), "");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        EXPECT(*verdict(str_of(wrapped(JSON_DEPTH_MAX + 9, bad[i], text))) != 0);
 }
 
 TEST(json_errors_name_line_and_column)
@@ -245,7 +281,8 @@ TEST(json_repairs_half_a_surrogate_pair_only_when_told_to)
 
 TESTS(CASE(json_repairs_half_a_surrogate_pair_only_when_told_to), CASE(json_takes_every_kind_of_value),
       CASE(json_refuses_what_rfc_8259_does_not_know), CASE(json_survives_every_cut_of_a_good_text),
-      CASE(json_depth_is_bounded), CASE(json_errors_name_line_and_column),
+      CASE(json_readers_enter_so_deep_and_skip_what_is_deeper),
+      CASE(json_skips_deep_values_by_the_same_grammar), CASE(json_errors_name_line_and_column),
       CASE(json_strings_without_escapes_are_not_copied), CASE(json_reads_straight_down),
       CASE(json_errors_are_sticky), CASE(json_close_notices_what_was_not_read),
       CASE(json_integers_are_exact_or_refused), CASE(json_writer_puts_the_commas),
