@@ -2,6 +2,8 @@
  * most rows without coming here, and are tested against this. */
 #include "model/predicate.h"
 
+#include <stdlib.h>
+
 #include "base/check.h"
 
 #define DEPTH_MAX 64
@@ -93,8 +95,30 @@ static bool contains(struct str text, struct str word, bool fold)
 
 /* ---- leaves and trees ---- */
 
+static bool is_nan(struct value v)
+{
+    return v.type == VALUE_DOUBLE && v.d != v.d;
+}
+
+/* Texts before numbers; what equals nothing is in no set. */
+static int set_order(const void *x, const void *y)
+{
+    const struct value *a = x, *b = y;
+    if (is_text(*a) != is_text(*b)) return is_text(*a) ? -1 : 1;
+    enum cmp c = cmp_values(*a, *b);
+    return (c == CMP_GREATER) - (c == CMP_LESS);
+}
+
+static bool can_be_in(struct value v)
+{
+    return is_text(v) || (is_number(v) && !is_nan(v));
+}
+
 static bool is_in(const struct predicate *p, struct value v)
 {
+    if (p->is_sorted)
+        return p->n_values > 0 && can_be_in(v) &&
+               bsearch(&v, p->values, p->n_values, sizeof v, set_order) != NULL;
     for (size_t i = 0; i < p->n_values; i++)
         if (cmp_values(v, p->values[i]) == CMP_EQUAL) return true;
     return false;
@@ -142,6 +166,39 @@ bool predicate_matches(const struct predicate *p, const struct record *r, enum t
     case PRED_NOT: return !predicate_matches(p->child[0], r, t);
     default: return value_matches(p, record_value(r, t, p->field));
     }
+}
+
+/* ---- prepared ---- */
+
+static void sort_set(struct arena *a, struct predicate *p)
+{
+    struct value *v = arena_array(a, p->n_values, sizeof *v);
+    size_t n = 0, kept = 0;
+    for (size_t i = 0; i < p->n_values; i++)
+        if (can_be_in(p->values[i])) v[n++] = p->values[i];
+    if (n > 1) qsort(v, n, sizeof *v, set_order);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || set_order(&v[kept - 1], &v[i]) != 0) v[kept++] = v[i];
+    p->values = v;
+    p->n_values = kept;
+    p->is_sorted = true;
+}
+
+const struct predicate *predicate_prepare(struct arena *a, const struct predicate *p)
+{
+    if (p == NULL || (p->op == PRED_IN && p->is_sorted)) return p;
+    if (p->op != PRED_IN && p->op != PRED_AND && p->op != PRED_OR && p->op != PRED_NOT) return p;
+
+    struct predicate *own = arena_alloc(a, sizeof *own);
+    *own = *p;
+    if (p->op == PRED_IN) {
+        sort_set(a, own);
+        return own;
+    }
+    const struct predicate **child = arena_array(a, p->n_children, sizeof *child);
+    for (size_t i = 0; i < p->n_children; i++) child[i] = predicate_prepare(a, p->child[i]);
+    own->child = child;
+    return own;
 }
 
 /* ---- is the tree well formed, and small enough to walk? ---- */

@@ -126,6 +126,45 @@ static bool has_word(const char *in, const char *word, bool fold)
     return value_matches(&p, text(in));
 }
 
+/* Against asking each value of the set by itself, which the oracle has judged. */
+TEST(a_prepared_set_holds_what_the_set_holds)
+{
+    struct dice d = { 7 };
+    for (int round = 0; round < 300; round++) {
+        struct arena a = ARENA_INIT(SIZE_MAX);
+        struct value v[40];
+        size_t n = roll_below(&d, COUNT(v) + 1);
+        for (size_t i = 0; i < n; i++) v[i] = sample_value(&d, &a);
+        if (n > 3) v[0] = v[3], v[1] = value_double(0.0 / 0.0), v[2] = (struct value){ VALUE_NONE };
+        const struct field x = field_attr(FIELD_ATTR, STR("x"));
+        const struct predicate *set = predicate_in(&a, x, v, n), *prepared = predicate_prepare(&a, set);
+        for (int k = 0; k < 60; k++) {
+            struct value it = n > 0 && k < 40 ? v[roll_below(&d, n)] : sample_value(&d, &a);
+            if (it.type == VALUE_INT && k % 3 == 0) it = value_double((double)it.i);
+            if (it.type == VALUE_STR && k % 3 == 0) it.type = VALUE_BYTES;
+            EXPECT(value_matches(prepared, it) == value_matches(set, it));
+        }
+        arena_release(&a);
+    }
+}
+
+TEST(preparing_leaves_the_tree_as_it_is)
+{
+    struct arena a = ARENA_INIT(SIZE_MAX);
+    const struct value v[] = { text("b"), text("a"), value_int(2), text("b") };
+    const struct field x = field_attr(FIELD_ATTR, STR("x"));
+    const struct predicate *in = predicate_in(&a, x, v, COUNT(v)),
+                           *tree = predicate_not(&a, predicate_and(&a, in, predicate_exists(&a, x)));
+    const struct predicate *prepared = predicate_prepare(&a, tree);
+    EXPECT(in->values == v && !in->is_sorted && in->n_values == 4);
+    EXPECT(prepared != tree && tree->child[0]->child[0] == in);
+    EXPECT(prepared->child[0]->child[0]->n_values == 3); /* "b" once */
+    EXPECT(predicate_prepare(&a, prepared->child[0]->child[0]) == prepared->child[0]->child[0]);
+    EXPECT(predicate_prepare(&a, NULL) == NULL);
+    EXPECT(predicate_prepare(&a, predicate_in(&a, x, NULL, 0))->n_values == 0);
+    arena_release(&a);
+}
+
 TEST(contains_looks_for_bytes_and_folds_ascii_only)
 {
     EXPECT(has_word("connection refused", "refused", false) && has_word("abc", "", false));
@@ -212,6 +251,7 @@ TEST(trees_that_make_no_sense_are_refused)
 }
 
 TESTS(CASE(values_compare_exactly_and_as_the_oracle_says), CASE(integers_beyond_2_to_53_are_not_rounded),
-      CASE(in_is_equal_to_one_of_them), CASE(contains_looks_for_bytes_and_folds_ascii_only),
+      CASE(in_is_equal_to_one_of_them), CASE(a_prepared_set_holds_what_the_set_holds),
+      CASE(preparing_leaves_the_tree_as_it_is), CASE(contains_looks_for_bytes_and_folds_ascii_only),
       CASE(regular_expressions_are_for_text), CASE(trees_are_plain_logic),
       CASE(depth_and_size_of_trees_are_bounded), CASE(trees_that_make_no_sense_are_refused))
