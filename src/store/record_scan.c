@@ -1,9 +1,14 @@
 /* record_scan.c - logs or spans of a view that match, in the order asked for.
  *
- * As it lies: piece by piece, matched and delivered. By time: keys begin with a bucket of time, so pieces are
- * taken a window of buckets at a time, newest or oldest first; within a window the rows that match are noted,
- * sorted by time, and only then fetched, each block once. With a limit no more rows than that are ever
- * fetched, and no window is opened that is not needed. */
+ * As it lies: piece by piece, matched and delivered. By time: a window of time after the other, newest or
+ * oldest first; within a window the rows that match are noted, sorted by time, and only then fetched, each
+ * block once. With a limit no more rows than that are ever fetched, and no window is opened that is not
+ * needed.
+ *
+ * Who asks for the newest mostly wants few of them, and says so by a limit or by stopping. Rows of a bucket
+ * (keys begin with it) are not in order of time, so a bucket would have to be matched whole for them.
+ * Therefore the first windows are slices, each wider than the last, and rows outside cost a comparison of
+ * times. Who reads on wants all: then windows are whole buckets, and a block is read once. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +21,9 @@
 #define SLICE_RECORDS 1024u  /* whole ones: each may be a prompt */
 #define FETCH_ROWS    65536u /* of a window, fetched at once */
 #define PIECES_FEW    8      /* a window with fewer of them may be wider */
+#define SLICES        3      /* narrow windows, before those of whole buckets */
+#define SLICE_LEAST   1024u  /* rows hoped for in the first; each is so many times as wide as the last: */
+#define SLICE_GROWTH  8
 
 struct found {
     int64_t time_ns;
@@ -146,40 +154,60 @@ static int scan_any(struct scanning *s, struct err *e)
 
 /* ---- by time: windows ---- */
 
-struct window { /* buckets, inclusive */
-    uint64_t first, last;
+struct window { /* closed */
+    int64_t from_ns, to_ns;
 };
 
-/* Newest first: the last bucket of any piece that is not beyond `upto`, and so many before it as `width`. */
-static bool window_before(const struct record_sources *x, uint64_t upto, uint64_t width, struct window *w)
+static int64_t minus(int64_t ns, int64_t width)
+{
+    return ns < INT64_MIN + width ? INT64_MIN : ns - width;
+}
+
+static int64_t plus(int64_t ns, int64_t width)
+{
+    return ns > INT64_MAX - width ? INT64_MAX : ns + width;
+}
+
+/* Newest first: from the last time of any piece that is not beyond `edge`, `width` back. */
+static bool window_before(const struct record_sources *x, int64_t edge, int64_t width, struct window *w)
 {
     bool any = false;
-    w->last = 0;
+    w->to_ns = INT64_MIN;
     for (size_t i = 0; i < x->n_pieces; i++) {
-        if (x->pieces[i].first_bucket > upto) continue;
-        w->last = MAX(w->last, MIN(x->pieces[i].last_bucket, upto));
+        if (x->pieces[i].min_ns > edge) continue;
+        w->to_ns = MAX(w->to_ns, MIN(x->pieces[i].max_ns, edge));
         any = true;
     }
-    w->first = w->last - MIN(w->last, width - 1);
+    w->from_ns = minus(w->to_ns, width - 1);
     return any;
 }
 
-static bool window_after(const struct record_sources *x, uint64_t from, uint64_t width, struct window *w)
+static bool window_after(const struct record_sources *x, int64_t edge, int64_t width, struct window *w)
 {
     bool any = false;
-    w->first = UINT64_MAX;
+    w->from_ns = INT64_MAX;
     for (size_t i = 0; i < x->n_pieces; i++) {
-        if (x->pieces[i].last_bucket < from) continue;
-        w->first = MIN(w->first, MAX(x->pieces[i].first_bucket, from));
+        if (x->pieces[i].max_ns < edge) continue;
+        w->from_ns = MIN(w->from_ns, MAX(x->pieces[i].min_ns, edge));
         any = true;
     }
-    w->last = w->first > UINT64_MAX - width ? UINT64_MAX : w->first + (width - 1);
+    w->to_ns = plus(w->from_ns, width - 1);
     return any;
+}
+
+/* Its far end moves to where a bucket ends: a block lies in one bucket, and is then read in one window. */
+static void whole_buckets(const struct record_sources *x, bool desc, struct window *w)
+{
+    int64_t bucket_ns = x->layout->bucket_ns;
+    if (desc)
+        w->from_ns = w->from_ns < bucket_ns ? INT64_MIN : w->from_ns - w->from_ns % bucket_ns;
+    else
+        w->to_ns = plus(MAX(w->to_ns, 0) - MAX(w->to_ns, 0) % bucket_ns, bucket_ns - 1);
 }
 
 static bool is_in(const struct record_piece *p, const struct window *w)
 {
-    return p->first_bucket <= w->last && p->last_bucket >= w->first;
+    return p->min_ns <= w->to_ns && p->max_ns >= w->from_ns;
 }
 
 static size_t pieces_in(const struct record_sources *x, const struct window *w)
@@ -230,23 +258,12 @@ static int note_piece(struct scanning *s, uint32_t piece, int64_t from_ns, int64
     return rc;
 }
 
-static int64_t bucket_ns(const struct record_sources *x, uint64_t bucket)
-{
-    int64_t ns;
-    bool over = __builtin_mul_overflow(bucket, (uint64_t)x->layout->bucket_ns, &ns);
-    return over ? INT64_MAX : ns;
-}
-
 static int note_window(struct scanning *s, const struct window *w, struct err *e)
 {
-    int64_t from_ns = bucket_ns(&s->x, w->first);
-    int64_t end_ns = w->last == UINT64_MAX ? INT64_MAX : bucket_ns(&s->x, w->last + 1);
-    int64_t to_ns = end_ns == INT64_MAX ? INT64_MAX : end_ns - 1;
     int rc = OK;
     s->n_found = 0;
-    if (w->first == 0) from_ns = INT64_MIN;
     for (uint32_t i = 0; rc == OK && i < s->x.n_pieces; i++)
-        if (is_in(&s->x.pieces[i], w)) rc = note_piece(s, i, from_ns, to_ns, e);
+        if (is_in(&s->x.pieces[i], w)) rc = note_piece(s, i, w->from_ns, w->to_ns, e);
     sort_found(s);
     return rc;
 }
@@ -347,21 +364,47 @@ static int scan_window(struct scanning *s, const struct window *w, struct err *e
     return rc;
 }
 
+/* So wide that about `rows` rows lie in it, if time is as full as it is around the edge. */
+static int64_t slice_ns(const struct record_sources *x, bool desc, double rows)
+{
+    struct window edge;
+    double a_ns = 0;
+    bool any = desc ? window_before(x, INT64_MAX, 1, &edge) : window_after(x, INT64_MIN, 1, &edge);
+    for (size_t i = 0; any && i < x->n_pieces; i++) {
+        const struct record_piece *p = &x->pieces[i];
+        if (is_in(p, &edge)) a_ns += (double)p->rows / ((double)p->max_ns - (double)p->min_ns + 1);
+    }
+    double ns = a_ns > 0 ? rows / a_ns : 0;
+    return ns < 1 ? 1 : ns < 0x1p61 ? (int64_t)ns : INT64_C(1) << 61;
+}
+
+/* Windows of few pieces may be wider. */
+static int64_t next_width(const struct scanning *s, const struct window *w, int64_t width)
+{
+    if (pieces_in(&s->x, w) < PIECES_FEW) return width > INT64_MAX / 2 ? INT64_MAX : 2 * width;
+    return MAX(width / 2, s->x.layout->bucket_ns);
+}
+
 static int scan_by_time(struct scanning *s, struct err *e)
 {
     bool desc = s->x.scan->order == ORDER_TIME_DESC;
-    uint64_t edge = desc ? UINT64_MAX : 0, width = s->x.n_pieces <= PIECES_FEW ? UINT64_MAX : 1;
+    size_t hope = s->x.scan->limit == 0 ? SLICE_LEAST
+                                        : MIN(MAX(2 * rows_left(s), (size_t)SLICE_LEAST), (size_t)FETCH_ROWS);
+    int64_t edge = desc ? INT64_MAX : INT64_MIN, width = slice_ns(&s->x, desc, (double)hope), n = 0;
     struct window w;
     int rc = OK;
     while (rc == OK && rows_left(s) > 0 &&
            (desc ? window_before(&s->x, edge, width, &w) : window_after(&s->x, edge, width, &w))) {
+        if (++n > SLICES) whole_buckets(&s->x, desc, &w);
         rc = scan_window(s, &w, e);
-        if (desc ? w.first == 0 : w.last == UINT64_MAX) break;
-        edge = desc ? w.first - 1 : w.last + 1;
-        if (pieces_in(&s->x, &w) < PIECES_FEW)
-            width *= 2;
-        else if (width > 1)
-            width /= 2;
+        if (desc ? w.from_ns == INT64_MIN : w.to_ns == INT64_MAX) break;
+        edge = desc ? w.from_ns - 1 : w.to_ns + 1;
+        if (n < SLICES)
+            width = MIN(width, INT64_MAX / SLICE_GROWTH) * SLICE_GROWTH;
+        else if (n == SLICES)
+            width = s->x.n_pieces <= PIECES_FEW ? INT64_MAX : s->x.layout->bucket_ns;
+        else
+            width = next_width(s, &w, width);
     }
     return rc;
 }

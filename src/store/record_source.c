@@ -1,26 +1,92 @@
 /* record_source.c - see record_source.h. */
 #include "store/record_source.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "store/record_attrs.h"
+#include "store/record_verdict.h"
 
 #define CHECK_ROWS 1024 /* of a head, between looks at the clock */
 
 /* ---- what the condition says of the key's id ---- */
 
-/* The one id that any match must have, or NULL. */
-static const struct value *wanted_id(const struct predicate *p, enum intrinsic id)
+/* A condition that any match must meet and that lists ids, or NULL. */
+static const struct predicate *lists_ids(const struct predicate *p, enum intrinsic id)
 {
     if (p == NULL) return NULL;
     if (p->op == PRED_AND) {
-        const struct value *v = NULL;
-        for (size_t i = 0; v == NULL && i < p->n_children; i++) v = wanted_id(p->child[i], id);
-        return v;
+        const struct predicate *found = NULL;
+        for (size_t i = 0; found == NULL && i < p->n_children; i++) found = lists_ids(p->child[i], id);
+        return found;
     }
-    bool is_id = p->op == PRED_EQ && p->field.scope == FIELD_INTRINSIC && p->field.intrinsic == id;
-    return is_id && p->value.type == VALUE_BYTES && p->value.text.n == 16 ? &p->value : NULL;
+    bool is_list = p->op == PRED_EQ || (p->op == PRED_IN && p->is_sorted);
+    return is_list && p->field.scope == FIELD_INTRINSIC && p->field.intrinsic == id ? p : NULL;
+}
+
+static uint64_t big_endian(const char *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return be64toh(v);
+}
+
+/* Values that are no ids equal none. The order of bytes is the order of the index. */
+static void list_wanted(struct record_sources *x)
+{
+    const struct predicate *p =
+        lists_ids(x->scan->where, x->scan->table == TABLE_SPANS ? IN_TRACE_ID : IN_ORIGIN);
+    if (p == NULL) return;
+    const struct value *v = p->op == PRED_EQ ? &p->value : p->values;
+    size_t n = p->op == PRED_EQ ? 1 : p->n_values;
+    struct record_id *id = arena_array(&x->arena, n + 1, sizeof *id);
+    for (size_t i = 0; i < n; i++)
+        if (value_is_text(v[i].type) && v[i].text.n == 16)
+            id[x->n_wanted++] = (struct record_id){ big_endian(v[i].text.p), big_endian(v[i].text.p + 8) };
+    x->wanted = id;
+}
+
+static bool is_below(const struct record_id *id, const struct record_row *row)
+{
+    return id->high != row->id_high ? id->high < row->id_high : id->low < row->id_low;
+}
+
+/* The first of the wanted ids that is not below the row's. */
+static size_t wanted_from(const struct record_sources *x, const struct record_row *row)
+{
+    size_t low = 0, high = x->n_wanted;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (is_below(&x->wanted[mid], row))
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+/* The first row from i on that has a wanted id; by leaps, since rows of a bucket are in order of their ids.
+ */
+static size_t next_wanted(const struct record_sources *x, const struct record_index *index, size_t i,
+                          size_t end)
+{
+    static const uint8_t lowest[16] = { 0 };
+    while (x->wanted != NULL && i < end) {
+        const struct record_row *row = &index->at[i];
+        size_t k = wanted_from(x, row);
+        if (k == x->n_wanted) {
+            i = record_index_find(index, (uint64_t)row->bucket + 1, lowest);
+            continue;
+        }
+        struct record_row want = { .id_high = x->wanted[k].high, .id_low = x->wanted[k].low };
+        if (want.id_high == row->id_high && want.id_low == row->id_low) return i;
+        uint8_t id[16];
+        record_row_id(&want, id);
+        i = record_index_find(index, row->bucket, id);
+    }
+    return MIN(i, end);
 }
 
 /* ---- pieces ---- */
@@ -46,7 +112,13 @@ static int add_block(struct record_sources *x, uint32_t source, uint32_t block, 
     s->at = block;
     record_block_range(s->block, &first, &last, &min_ns, &max_ns);
     if (min_ns <= x->to_ns && max_ns >= x->from_ns)
-        add_piece(x, (struct record_piece){ source, block, 0, 0, first.bucket, last.bucket });
+        add_piece(x, (struct record_piece){ .source = source,
+                                            .block = block,
+                                            .first_bucket = first.bucket,
+                                            .last_bucket = last.bucket,
+                                            .min_ns = min_ns,
+                                            .max_ns = max_ns,
+                                            .rows = record_block_rows(s->block) });
     return OK;
 }
 
@@ -64,43 +136,35 @@ static int add_blocks(struct record_sources *x, uint32_t source, struct err *e)
     return rc;
 }
 
-static void add_stretch(struct record_sources *x, uint32_t source, size_t first, size_t end)
+static int64_t bucket_begin(const struct record_sources *x, uint64_t bucket)
 {
-    const struct record_index *index = x->at[source].index;
-    for (size_t stop; first < end; first = stop) {
-        stop = MIN(end, first + PIECE_ROWS);
-        add_piece(x, (struct record_piece){ source, 0, first, stop, index->at[first].bucket,
-                                            index->at[stop - 1].bucket });
-    }
+    return bucket == 0 ? INT64_MIN : (int64_t)bucket * x->layout->bucket_ns;
 }
 
-/* Of each bucket the rows of one id. */
-static void add_runs(struct record_sources *x, uint32_t source, const uint8_t *id, size_t first, size_t end)
+static void add_stretch(struct record_sources *x, uint32_t source, size_t first, size_t end)
 {
-    static const uint8_t lowest[16] = { 0 };
-    const struct record_index *index = x->at[source].index;
-    while (first < end) {
-        uint64_t bucket = index->at[first].bucket;
-        size_t begin = record_index_find(index, bucket, id), stop = begin;
-        while (stop < end && index->at[stop].bucket == bucket && record_row_has_id(&index->at[stop], id))
-            stop++;
-        add_stretch(x, source, begin, stop);
-        first = record_index_find(index, bucket + 1, lowest);
-    }
+    const struct record_source *s = &x->at[source];
+    uint64_t first_bucket = s->index->at[first].bucket, last_bucket = s->index->at[end - 1].bucket;
+    add_piece(x, (struct record_piece){ .source = source,
+                                        .first = first,
+                                        .end = end,
+                                        .first_bucket = first_bucket,
+                                        .last_bucket = last_bucket,
+                                        .min_ns = MAX(bucket_begin(x, first_bucket), s->min_ns),
+                                        .max_ns = MIN(bucket_begin(x, last_bucket + 1) - 1, s->max_ns),
+                                        .rows = end - first });
 }
 
 static void add_rows(struct record_sources *x, uint32_t source)
 {
     static const uint8_t lowest[16] = { 0 };
     const struct record_index *index = x->at[source].index;
-    const struct value *id =
-        wanted_id(x->scan->where, x->scan->table == TABLE_SPANS ? IN_TRACE_ID : IN_ORIGIN);
-    size_t first = record_index_find(index, bucket_of(x, x->from_ns), lowest);
     size_t end = record_index_find(index, bucket_of(x, x->to_ns) + 1, lowest);
-    if (id != NULL)
-        add_runs(x, source, (const uint8_t *)id->text.p, first, end);
-    else
-        add_stretch(x, source, first, end);
+    size_t i = next_wanted(x, index, record_index_find(index, bucket_of(x, x->from_ns), lowest), end);
+    for (size_t stop; i < end; i = next_wanted(x, index, stop, end)) {
+        stop = MIN(end, i + PIECE_ROWS);
+        add_stretch(x, source, i, stop);
+    }
 }
 
 /* ---- sources ---- */
@@ -129,6 +193,12 @@ static void add_head(struct record_sources *x, const struct head_pin *pin)
     struct record_source *s = add_source(x);
     s->index = index;
     s->n_chunks = n_chunks;
+    s->verdicts = record_verdicts_new(&x->arena, x->scan, n_chunks);
+    s->min_ns = INT64_MAX, s->max_ns = INT64_MIN;
+    for (size_t i = 0; i < n_chunks; i++) {
+        s->min_ns = MIN(s->min_ns, index->chunks[i]->min_ns);
+        s->max_ns = MAX(s->max_ns, index->chunks[i]->max_ns);
+    }
     s->first_bucket = index->n > 0 ? index->at[0].bucket : 1;
     s->last_bucket = index->n > 0 ? index->at[index->n - 1].bucket : 0;
 }
@@ -157,7 +227,8 @@ int record_sources_open(struct record_sources *x, struct view *v, struct call *c
 {
     const struct arena *theirs = call->arena;
     size_t left = theirs == NULL ? SIZE_MAX : theirs->budget - MIN(theirs->budget, theirs->used);
-    *x = (struct record_sources){ .scan = scan,
+    *x = (struct record_sources){ .scan = &x->prepared,
+                                  .prepared = *scan,
                                   .layout = record_layout(scan->table),
                                   .call = call,
                                   .from_ns = MAX(scan->from_ns, ns_of_ms(v->from_ms)),
@@ -167,6 +238,8 @@ int record_sources_open(struct record_sources *x, struct view *v, struct call *c
     if (ns_of_ms(v->to_ms) <= INT64_MAX - 999999) x->to_ns = MIN(scan->to_ns, ns_of_ms(v->to_ms) + 999999);
     if (x->from_ns > x->to_ns) return call_check(call, e);
 
+    x->prepared.where = predicate_prepare(&x->arena, scan->where);
+    list_wanted(x);
     list_sources(x, v);
     int rc = record_sources_check(x, e);
     for (uint32_t i = 0; rc == OK && i < x->n; i++) {
@@ -220,19 +293,27 @@ static int match_block(struct record_sources *x, const struct record_piece *p, i
     return rc;
 }
 
+static bool row_matches(struct record_sources *x, struct record_source *s, const struct record_row *row)
+{
+    const struct record_reader *chunk = &s->index->chunks[row->chunk]->reader;
+    struct record r;
+    enum verdict v = record_verdict(s->verdicts, row->chunk, chunk, row->row);
+    if (v != VERDICT_OPEN) return v == VERDICT_ALL;
+    record_index_get(s->index, row, &x->scratch, &r);
+    return predicate_matches(x->scan->where, &r, x->scan->table);
+}
+
 static int match_rows(struct record_sources *x, const struct record_piece *p, int64_t from_ns, int64_t to_ns,
                       uint32_t *rows, size_t *n, struct err *e)
 {
-    const struct record_source *s = &x->at[p->source];
+    struct record_source *s = &x->at[p->source];
     int rc = OK;
     *n = 0;
-    for (size_t i = p->first; rc == OK && i < p->end; i++) {
+    for (size_t i = next_wanted(x, s->index, p->first, p->end); rc == OK && i < p->end;
+         i = next_wanted(x, s->index, i + 1, p->end)) {
         const struct record_row *row = &s->index->at[i];
-        struct record r;
         if (row->chunk >= s->n_chunks || row->time_ns < from_ns || row->time_ns > to_ns) continue;
-        if (x->scan->where != NULL) record_index_get(s->index, row, &x->scratch, &r);
-        if (x->scan->where == NULL || predicate_matches(x->scan->where, &r, x->scan->table))
-            rows[(*n)++] = (uint32_t)(i - p->first);
+        if (x->scan->where == NULL || row_matches(x, s, row)) rows[(*n)++] = (uint32_t)(i - p->first);
         if (i % CHECK_ROWS == 0) {
             arena_reset(&x->scratch);
             rc = record_sources_check(x, e);

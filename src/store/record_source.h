@@ -16,6 +16,8 @@ struct record_source {
 
     struct record_index *index; /* or a head: a reference */
     size_t n_chunks;            /* of it those that the view sees */
+    int64_t min_ns, max_ns;     /* of these */
+    struct record_verdicts *verdicts;
 
     uint64_t first_bucket, last_bucket;
 };
@@ -25,10 +27,19 @@ struct record_piece {
     uint32_t block;    /* of a part */
     size_t first, end; /* rows of the index */
     uint64_t first_bucket, last_bucket;
+    int64_t min_ns, max_ns; /* of a head: bounds, and perhaps wide ones */
+    size_t rows;
+};
+
+struct record_id { /* as in struct record_row */
+    uint64_t high, low;
 };
 
 struct record_sources {
-    const struct record_scan *scan;
+    const struct record_scan *scan; /* &prepared */
+    struct record_scan prepared;    /* the caller's, its condition prepared */
+    const struct record_id *wanted; /* any match has one of these ids, in order; NULL: any id may match */
+    size_t n_wanted;
     const struct record_layout *layout;
     struct call *call;
     int64_t from_ns, to_ns; /* closed; what of the scan's range the view has */
