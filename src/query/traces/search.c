@@ -7,9 +7,9 @@
 
 #include "base/check.h"
 
-#define CANDIDATES_MAX 1500 /* traces looked at for one page; then it ends early, with a cursor */
+#define CANDIDATES_MAX 3000 /* traces looked at for one page; then it ends early, with a cursor */
 #define ROUND_MIN      32
-#define ROUND_MAX      256
+#define ROUND_MAX      1024
 #define SERVICES_MAX   200     /* kept of one trace */
 #define STOP           (-1000) /* a sink has what it wants */
 
