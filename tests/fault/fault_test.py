@@ -35,6 +35,9 @@ def program(name, *args):
     run = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=7200)
     text = run.stdout.decode("utf-8", "replace")
     print(text, end="", flush=True)
+    if run.returncode != 0:  # a log that keeps little keeps these: what to run again, and what it found
+        found = [line for line in text.splitlines() if line.startswith("# WRONG")]
+        print("not ok %s: %s: %s" % (name, " ".join(argv[1:]), " | ".join(found[:5]) or "no finding was printed"), flush=True)
     if "ok " + name not in text:
         print("not ok %s: exit status %d" % (name, run.returncode), flush=True)
     lab.failed += run.returncode != 0

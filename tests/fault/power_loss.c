@@ -9,6 +9,7 @@
  * (common/work.h): it must start by itself, hold what had been acknowledged by then, take a write, and be
  * found whole by fsck after that. Every other run begins in such an image of the run before. */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,8 +36,11 @@ enum {
     TRACE_MAX = 256 << 20,
     STATE_SNAPSHOT = 1000, /* of a mark: a snapshot of all batches below this one is complete */
     STATE_KILLED,          /* of a mark: the process was killed here */
-    WRITE_AFTER_MS = 50,   /* rows that nobody waits for are in the page cache after that (store/commit.c) */
-    SLACK_MS = 1000,       /* what a busy machine may add to both */
+    STATE_LATE,            /* of a mark: a thread that wanted to sleep shortly slept so many ms too long */
+    NAP_MS = 10,
+    LATE_MS = 50,        /* worth a mark */
+    WRITE_AFTER_MS = 50, /* rows that nobody waits for are in the page cache after that (store/commit.c) */
+    SLACK_MS = 1000,     /* what a busy machine may add to both */
 };
 
 enum figure {
@@ -50,7 +54,8 @@ enum figure {
     KILLS,
     SNAPSHOTS,
     FAULTS,
-    CHAINED
+    CHAINED,
+    LATEST_MS
 };
 
 struct run {
@@ -124,6 +129,19 @@ static void one_step(struct run *r, struct store *s, struct rnd *rnd, uint32_t b
     }
 }
 
+/* The store's committer is a thread that sleeps for a time, too: how much longer it may have slept on a busy
+ * machine is seen by one that does nothing else. */
+static void *watch_lateness(void *arg)
+{
+    for (int64_t before = clock_mono_ns(), now;; before = now) {
+        nanosleep(&(struct timespec){ 0, NAP_MS * 1000000 }, NULL);
+        now = clock_mono_ns();
+        struct work_mark mark = { (uint32_t)((now - before) / 1000000), STATE_LATE };
+        if (mark.batch > NAP_MS + LATE_MS) file_trace_mark(&mark, sizeof mark);
+    }
+    return arg;
+}
+
 static void live(struct run *r, unsigned life, uint32_t first, bool must_die)
 {
     struct rnd rnd = random_of(r->seed, 77 + life);
@@ -136,6 +154,7 @@ static void live(struct run *r, unsigned life, uint32_t first, bool must_die)
     snprintf(data, sizeof data, "%s/data", r->root);
     conf = work_conf(data);
     if (file_trace_start(r->root, r->trace_path, TRACE_MAX, &e) < 0) _exit(4);
+    check(pthread_create(&(pthread_t){ 0 }, NULL, watch_lateness, NULL) == 0);
     /* Mostly between a write and its sync: the page cache has what the disk has not. */
     if (must_die)
         file_trace_die_after(1 + random_below(&rnd, 6 * n), random_below(&rnd, 3) ? TRACE_WRITE : 0);
@@ -204,13 +223,27 @@ struct moment { /* what had been acknowledged when the power went */
     struct work work;
     size_t next;
     uint32_t snapshot; /* the latest complete one; 0: none */
-    int64_t now_ns;
+    int64_t now_ns, late_ms;
 };
+
+/* What was taken before this must have been written, or synced, `interval` later: with time for a busy
+ * machine, which may keep the committer waiting at each of its few steps. */
+static int64_t must_be_done_ns(const struct moment *m, int64_t interval_ms)
+{
+    return m->now_ns - (interval_ms + SLACK_MS + 4 * m->late_ms) * 1000000ll;
+}
+
+/* The log is in order of writing: what one thread wrote before a batch that is durable now is so, too. */
+static void promise_earlier(struct moment *m, uint32_t durable)
+{
+    for (uint32_t b = 0; b < durable; b++)
+        if (atomic_load(&m->work.state[b]) == WORK_TAKEN) atomic_store(&m->work.state[b], WORK_DURABLE);
+}
 
 /* A kill takes what had not even been written: rows acknowledged in memory within the last moments. */
 static void forgive(struct moment *m)
 {
-    int64_t since = m->now_ns - (WRITE_AFTER_MS + SLACK_MS) * 1000000ll;
+    int64_t since = must_be_done_ns(m, WRITE_AFTER_MS);
     for (uint32_t b = 0; b < WORK_BATCHES; b++)
         if (atomic_load(&m->work.state[b]) == WORK_TAKEN && atomic_load(&m->work.taken_ns[b]) >= since)
             atomic_store(&m->work.state[b], WORK_FAILED);
@@ -234,7 +267,13 @@ static void go_to(struct moment *m, struct disk *d, const struct run *r, size_t 
             forgive(m);
             continue;
         }
+        if (mark.state == STATE_LATE) {
+            m->late_ms = MAX(m->late_ms, mark.batch);
+            crew_most(LATEST_MS, mark.batch);
+            continue;
+        }
         atomic_store(&m->work.state[mark.batch], mark.state);
+        if (mark.state == WORK_DURABLE && !r->has_faults) promise_earlier(m, mark.batch);
         if (mark.state == WORK_TAKEN) atomic_store(&m->work.taken_ns[mark.batch], rec->mono_ns);
     }
 }
@@ -264,7 +303,7 @@ static void look_at_store(const struct run *r, struct moment *m, size_t i, const
     struct store *s;
     struct err e = ERR_INIT;
     struct work_verdict v;
-    int64_t before_ns = r->has_faults ? 0 : m->now_ns - (WORK_INTERVAL_MS + SLACK_MS) * 1000000ll;
+    int64_t before_ns = r->has_faults ? 0 : must_be_done_ns(m, WORK_INTERVAL_MS);
     if (embedded_open(&conf, &s, &e) < 0) return say_wrong(r, i, loss, "it does not start", e.text);
     bool ok = judge(&m->work, s, before_ns, &v);
     if (!ok) say_wrong(r, i, loss, "after the start", v.wrong);
@@ -462,11 +501,11 @@ static void report(uint64_t seed, size_t images, double seconds)
            "batches "
            "never acknowledged were there in part; %llu snapshots judged; oldest row lost of an ACK_MEMORY "
            "batch: "
-           "%llu ms before the cut, at an interval of %d ms\n",
+           "%llu ms before the cut, at an interval of %d ms; latest waking of a thread %llu ms\n",
            (unsigned long long)crew_figure(LOST), (unsigned long long)crew_figure(ROWS),
            (unsigned long long)crew_figure(PROMISED), (unsigned long long)crew_figure(PARTIAL),
            (unsigned long long)crew_figure(SNAPSHOTS), (unsigned long long)crew_figure(OLDEST_LOST_MS),
-           WORK_INTERVAL_MS);
+           WORK_INTERVAL_MS, (unsigned long long)crew_figure(LATEST_MS));
 }
 
 int main(int argc, char **argv)
