@@ -296,6 +296,7 @@ static int run(struct engine *s, struct err *e)
         if (!job->days[i].is_built) rc = build_day(s, &job->days[i], e);
     if (rc == OK) rc = table_dirs_sync(s->dir, e);
     if (rc == OK) rc = extras_save(s, e);
+    if (rc == OK && s->wal != NULL) rc = wal_sync(s->wal, e); /* ids of batches, behind the cut, first */
     if (rc == OK) rc = install(s, floor, e);
     if (rc < 0) return rc;
 
