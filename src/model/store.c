@@ -2,11 +2,8 @@
 #include "model/store.h"
 
 #include "base/budget.h"
-#include "base/budget.h"
 #include "base/check.h"
 #include "base/clock.h"
-
-#define CALL_SMALL ((size_t)1 << 20) /* who has less is not stopped for others' sake */
 
 #define CALL_SMALL ((size_t)1 << 20) /* who has less is not stopped for others' sake */
 
@@ -17,7 +14,6 @@ int call_check(const struct call *c, struct err *e)
     if (c->arena != NULL && arena_over(c->arena))
         return err_set(e, ERR_LIMIT, "the query needs more than its memory limit of %zu bytes",
                        c->arena->budget);
-    if (c->arena != NULL && c->arena->used > CALL_SMALL && budget_admit_query(0, e) < 0) return ERR_LIMIT;
     if (c->arena != NULL && c->arena->used > CALL_SMALL && budget_admit_query(0, e) < 0) return ERR_LIMIT;
     if (c->deadline_ns != 0 && clock_mono_ns() >= c->deadline_ns)
         return err_set(e, ERR_TIMEOUT, "the query took longer than its time limit");

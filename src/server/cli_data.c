@@ -29,8 +29,7 @@ int cli_fsck(int argc, char **argv)
     int rc = key ? embedded_unlock(dir, key, &e) : OK;
     if (rc == OK) rc = embedded_fsck(dir, print_line, NULL, &report, &e);
     embedded_lock(dir);
-    if (rc < 0)
-        return fprintf(stderr, "vedette fsck: %s\n", e.text), 1;
+    if (rc < 0) return fprintf(stderr, "vedette fsck: %s\n", e.text), 1;
     printf("%llu files, %llu bytes, %llu parts, %llu rows checked, %llu damaged\n",
            (unsigned long long)report.files, (unsigned long long)report.bytes,
            (unsigned long long)report.parts, (unsigned long long)report.rows,

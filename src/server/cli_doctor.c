@@ -84,7 +84,8 @@ static void look_at_memory(struct findings *f, const struct options *o)
     struct err e = ERR_INIT;
     bool is_group;
     uint64_t limit, machine = budget_machine_bytes(&is_group);
-    if (budget_parse(str_of(o->memory_limit), &limit, &e) < 0) return say(f, '-', "--memory-limit: %s", e.text);
+    if (budget_parse(str_of(o->memory_limit), &limit, &e) < 0)
+        return say(f, '-', "--memory-limit: %s", e.text);
     if (limit == 0)
         return say(f, '+', "memory limit: none; %.1f GiB are there%s", (double)machine / 0x1p30,
                    is_group ? " by the control group" : "");

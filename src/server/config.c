@@ -8,8 +8,8 @@
 #include "server/doors.h"
 #include "server/options.h"
 
-static const char *const used[] = { "global", "scrape_configs", "otlp", "redaction", "sampling",
-                                    "log_files", "span_metrics" };
+static const char *const used[] = { "global",   "scrape_configs", "otlp",        "redaction",
+                                    "sampling", "log_files",      "span_metrics" };
 static const char *const unused[] = { "rule_files", "alerting", "remote_write",       "remote_read",
                                       "storage",    "tracing",  "scrape_config_files" };
 

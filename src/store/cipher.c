@@ -1,8 +1,9 @@
 /* cipher.c - see cipher.h; AES, GCM, HKDF and random bytes are GnuTLS's.
  *
- *     head:        | "VDCIPHER" | version u32: 1 | salt 32 | data key, sealed 60 | crc32c u32 of the 104 before |
- *     wrapping:    HKDF-SHA-256(key file, salt, "vedette wrap"), 32 bytes; the head's first 44 are additional data
- *     place:       | what u8 | kind u8 | form u8 | zero u8 | length u32 | file u64 | at u64 |   additional data
+ *     head:        | "VDCIPHER" | version u32: 1 | salt 32 | data key, sealed 60 | crc32c u32 of the 104
+ * before | wrapping:    HKDF-SHA-256(key file, salt, "vedette wrap"), 32 bytes; the head's first 44 are
+ * additional data place:       | what u8 | kind u8 | form u8 | zero u8 | length u32 | file u64 | at u64 |
+ * additional data
  *
  * Nonces are numbers of 96 bits counted up from a random one that each struct cipher draws. Within one
  * opening none can come twice; two openings that seal 2^40 times each meet with a chance of 2^-55. (A random

@@ -3,9 +3,10 @@
  *
  *     sealed:    | nonce 12 | as many bytes as there were | tag 16 |
  *
- * A store has one data key, drawn when it is made. It lies in the store's head, wrapped by a key that comes of
- * the key file's 32 bytes and a salt (HKDF with SHA-256): another key file costs a new head, not a new store.
- * Without the head nothing can be read. Where something lies (struct cipher_place) is authenticated with it.
+ * A store has one data key, drawn when it is made. It lies in the store's head, wrapped by a key that comes
+ * of the key file's 32 bytes and a salt (HKDF with SHA-256): another key file costs a new head, not a new
+ * store. Without the head nothing can be read. Where something lies (struct cipher_place) is authenticated
+ * with it.
  *
  * Threads: a struct cipher serves any; each thread seals and unseals with a user of its own. Bytes:
  * docs/format-cipher.md. */
@@ -31,7 +32,8 @@ struct cipher;
 int cipher_create(const uint8_t key[CIPHER_KEY_BYTES], struct buf *head, struct cipher **, struct err *);
 /* ERR_CORRUPT: the head is damaged; ERR_RANGE: the key is not the one of this store. */
 int cipher_open(const uint8_t key[CIPHER_KEY_BYTES], struct str head, struct cipher **, struct err *);
-/* The same data key under another key file; appended to `fresh`, which takes the head's place. Errors as above.
+/* The same data key under another key file; appended to `fresh`, which takes the head's place. Errors as
+ * above.
  */
 int cipher_rotate(const uint8_t key[CIPHER_KEY_BYTES], const uint8_t next[CIPHER_KEY_BYTES], struct str head,
                   struct buf *fresh, struct err *);
@@ -47,7 +49,7 @@ struct cipher_place {
     enum cipher_what what;
     uint8_t kind; /* of page, of record file; else 0 */
     uint64_t file,
-        at; /* which file (a hash of its name within the store), where in it (offset, lsn, number) */
+        at;          /* which file (a hash of its name within the store), where in it (offset, lsn, number) */
     uint8_t form;    /* of page: how its body is compressed */
     uint32_t length; /* of page: unwrapped */
 };

@@ -74,7 +74,8 @@ static int directory_read(struct day_index *d, const struct footer *f, struct bu
     int rc = file_read_at(d->fd, to, f->directory_bytes, f->directory_at, e);
     struct str left = str_make(to, f->directory_bytes);
     while (rc == OK && left.n > 0) {
-        rc = page_get_at(unpacker, &left, f->directory_at + f->directory_bytes - left.n, INDEX_DIRECTORY, &page, e);
+        rc = page_get_at(unpacker, &left, f->directory_at + f->directory_bytes - left.n, INDEX_DIRECTORY,
+                         &page, e);
         if (rc == OK && out->n + page.n > f->directory_raw)
             rc = err_set(e, ERR_CORRUPT, "longer than the footer says");
         if (rc == OK) buf_str(out, buf_view(&page));

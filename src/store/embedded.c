@@ -268,9 +268,9 @@ static struct engine *engine_new(const struct embedded_conf *conf)
     pthread_rwlock_init(&s->days_lock, &rw);
     pthread_rwlockattr_destroy(&rw);
     s->registry = registry_new(s->conf.max_series);
-    registry_set_limits(s->registry, &(struct registry_limits){ s->conf.max_series_per_metric,
-                                                                s->conf.max_values_per_label,
-                                                                s->conf.max_series_bytes });
+    registry_set_limits(s->registry,
+                        &(struct registry_limits){ s->conf.max_series_per_metric,
+                                                   s->conf.max_values_per_label, s->conf.max_series_bytes });
     s->head = head_new();
     return s;
 }

@@ -49,8 +49,8 @@ int filter_open(struct filter *, struct str bytes, struct err *); /* ERR_CORRUPT
 /* Clear from `candidates` (bit i: block i of the group) every block that cannot hold the hash. */
 void filter_probe(const struct filter *, uint64_t hash, uint64_t candidates[FILTER_GROUP / 64]);
 
-/* The same where the rows lie elsewhere: fetch() lends the `n` bytes from `at` of them until its next call. It is
- * asked no further when no candidate is left. */
+/* The same where the rows lie elsewhere: fetch() lends the `n` bytes from `at` of them until its next call.
+ * It is asked no further when no candidate is left. */
 int filter_probe_by(const struct filter *, uint64_t hash, uint64_t candidates[FILTER_GROUP / 64],
                     int (*fetch)(void *ctx, size_t at, size_t n, const uint8_t **, struct err *), void *ctx,
                     struct err *);

@@ -67,8 +67,7 @@ static void check_pages(struct check *c, const char *path)
     if (fd >= 0 && size < (int64_t)(first + FOOT)) rc = err_set(&e, ERR_CORRUPT, "too short");
     uint64_t at = first, n = 0, end = rc == OK ? (uint64_t)size - FOOT : 0;
     while (rc == OK && at < end) {
-        if ((rc = page_at(fd, at, end, &page, &n, &e)) < 0)
-            err_where(&e, "at %llu", (unsigned long long)at);
+        if ((rc = page_at(fd, at, end, &page, &n, &e)) < 0) err_where(&e, "at %llu", (unsigned long long)at);
         at += n;
     }
     c->report->parts++;

@@ -28,7 +28,7 @@
 #define REWRITE_LEAST      (64u << 10)
 #define RECORD_HEAD        8
 #define SEALED             0x80000000u /* of length */
-#define ADD_BYTES          19 /* of one file in a record */
+#define ADD_BYTES          19          /* of one file in a record */
 
 enum op {
     OP_ADD = 1,      /* file, is_final u8 */

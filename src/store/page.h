@@ -20,7 +20,7 @@
 #include "store/seal.h"
 
 #define PAGE_HEAD_BYTES 16
-#define PAGE_RAW_MAX    (64u << 20) /* no page of ours is larger */
+#define PAGE_RAW_MAX    (64u << 20)                         /* no page of ours is larger */
 #define PAGE_OVERHEAD   (PAGE_HEAD_BYTES + CIPHER_OVERHEAD) /* at most, beyond the raw bytes */
 
 /* On disk: never renumber. */

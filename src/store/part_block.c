@@ -1,8 +1,8 @@
 /* part_block.c - a block of runs as bytes and back.
  *
  *     runs page:    | runs << 1 | has times page: varint | one entry per run |
- *     entry:        | flags u8 | field u8 of summaries | key | rows unless SAME_ROWS | times | value bytes |   all varints
- *     times page:   the vectors that are not evenly spaced, as integer columns, one after the other
+ *     entry:        | flags u8 | field u8 of summaries | key | rows unless SAME_ROWS | times | value bytes |
+ * all varints times page:   the vectors that are not evenly spaced, as integer columns, one after the other
  *     values page:  each run's column, one after the other
  *
  * Keys are metric << 32 | series: with SAME_METRIC the gap to the series before, else the gap to
@@ -171,9 +171,8 @@ void block_builder_add(struct block_builder *b, const struct run *r)
     bool even = fresh && evenly_spaced(r->time_ms, r->n);
     enum times times = fresh ? (even ? EVEN : NEW) : vector == b->last_vector ? AGAIN : EARLIER;
 
-    buf_u8(&b->runs,
-           (uint8_t)((int)MIN(r->kind, ROW_SUMMARY) | (same_metric ? SAME_METRIC : 0) |
-                     (same_rows ? SAME_ROWS : 0) | (int)times << TIMES_SHIFT));
+    buf_u8(&b->runs, (uint8_t)((int)MIN(r->kind, ROW_SUMMARY) | (same_metric ? SAME_METRIC : 0) |
+                               (same_rows ? SAME_ROWS : 0) | (int)times << TIMES_SHIFT));
     if (r->kind >= ROW_SUMMARY) buf_u8(&b->runs, (uint8_t)(r->kind - ROW_SUMMARY));
     put_key(b, r->key, same_metric);
     if (!same_rows) buf_varint(&b->runs, r->n);

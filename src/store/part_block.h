@@ -65,7 +65,8 @@ void block_view_init(struct block_view *);
 void block_view_release(struct block_view *);
 /* stored: the block's bytes, read from `at` of the unpacker's file, which must stay until the next open.
  * Decodes the directory and checks it. */
-int block_view_open(struct block_view *, struct page_unpacker *, struct str stored, uint64_t at, struct err *);
+int block_view_open(struct block_view *, struct page_unpacker *, struct str stored, uint64_t at,
+                    struct err *);
 /* The directory must say of the block what the index says. */
 int block_view_check(const struct block_view *, const struct part_place *, struct err *);
 /* Decode run i. Arrays live until the next read; histograms in the arena. */

@@ -80,7 +80,8 @@ static int block_check(struct verify *v, const struct part_place *place, struct 
         return err_set(e, ERR_CORRUPT, "%llu bytes are too many", (unsigned long long)place->bytes);
     int rc = file_read_at(v->part->fd, to, place->bytes, place->at, e);
     if (rc < 0) return rc;
-    if ((rc = block_view_open(&v->view, v->unpacker, str_make(to, place->bytes), place->at, e)) < 0) return rc;
+    if ((rc = block_view_open(&v->view, v->unpacker, str_make(to, place->bytes), place->at, e)) < 0)
+        return rc;
     if ((rc = block_view_check(&v->view, place, e)) < 0) return rc;
     return runs_check(v, e);
 }

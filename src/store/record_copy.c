@@ -88,7 +88,8 @@ static int copy_content(struct record_writer *w, const struct record_block *b, s
             int rc = file_read_at(p->fd, stored, n, p->contents[page].at, e);
             if (rc == OK) rc = page_check(&in, PAGE_RECORD_CONTENT, e);
             if (rc == OK)
-                rc = record_content_copy(&w->content, b->unpacker, str_make(stored, n), p->contents[page].at, e);
+                rc = record_content_copy(&w->content, b->unpacker, str_make(stored, n), p->contents[page].at,
+                                         e);
             mem_free(stored);
             if (rc < 0) return rc;
         }

@@ -48,9 +48,7 @@ struct sealing {
 
 static struct sealing sealing_of(const char *path)
 {
-    return (struct sealing){ .seal = seal_of(path),
-                             .user = seal_user(path),
-                             .scratch = BUF_INIT(FILE_MAX) };
+    return (struct sealing){ .seal = seal_of(path), .user = seal_user(path), .scratch = BUF_INIT(FILE_MAX) };
 }
 
 static void sealing_release(struct sealing *s)

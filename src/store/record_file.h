@@ -3,8 +3,8 @@
  *
  *     | magic 8 | record: length u32 | crc32c u32 over length and payload | payload | ... |    little-endian
  *
- * In a sealed store the top bit of length is set and the payload is sealed, CIPHER_OVERHEAD longer; its place is
- * the file and which record it is.
+ * In a sealed store the top bit of length is set and the payload is sealed, CIPHER_OVERHEAD longer; its place
+ * is the file and which record it is.
  *
  * Written through file_replace, so a crash leaves the old file or the new one. Damage costs the
  * records from the damaged one on, never the start. */

@@ -4,9 +4,9 @@
  *     directory:  | pieces varint | of each: its page's bytes varint | the filter behind its rows |
  *     piece:      as many whole rows as fit RECORD_FILTER_PIECE bytes
  *
- * A question needs ten or twenty rows of 64 bytes out of up to 16 MiB. So it reads the pieces with those rows,
- * one after the other until no block is left, by way of a cache of bounded size; only the directory stays with
- * the part. Merges and fsck want every row and load the whole.
+ * A question needs ten or twenty rows of 64 bytes out of up to 16 MiB. So it reads the pieces with those
+ * rows, one after the other until no block is left, by way of a cache of bounded size; only the directory
+ * stays with the part. Merges and fsck want every row and load the whole.
  *
  * The cache is global since its limit is one for all parts.
  *

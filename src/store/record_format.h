@@ -15,9 +15,9 @@
 #define RECORD_VERSION      2u
 #define RECORD_INLINE_MAX   64u /* shorter columns lie in the block's head page */
 #define RECORD_PAGE_MAX     PAGE_RAW_MAX
-#define RECORD_FILTER_PIECE (16u << 10)  /* bytes of a filter's rows in one page, at most */
-#define RECORD_FILTER_MAX   (16u << 20)  /* a group is closed before its filter outgrows this */
-#define RECORD_ROOM         128          /* decoders of numbers write whole miniblocks */
+#define RECORD_FILTER_PIECE (16u << 10) /* bytes of a filter's rows in one page, at most */
+#define RECORD_FILTER_MAX   (16u << 20) /* a group is closed before its filter outgrows this */
+#define RECORD_ROOM         128         /* decoders of numbers write whole miniblocks */
 
 /* Numbers of a block's columns; on disk: never renumber. 1..47 are those of enum intrinsic. */
 enum {

@@ -46,8 +46,8 @@ struct record_part {
 int record_part_index(struct record_part *, struct page_unpacker *, size_t g, const struct record_index **,
                       struct err *);
 /* Clear from `bits` every block of group g that cannot hold the hash; reads the rows that it asks for. */
-int record_part_probe(struct record_part *, struct page_unpacker *, size_t g, enum filter_class, uint64_t hash,
-                      uint64_t bits[FILTER_GROUP / 64], struct err *);
+int record_part_probe(struct record_part *, struct page_unpacker *, size_t g, enum filter_class,
+                      uint64_t hash, uint64_t bits[FILTER_GROUP / 64], struct err *);
 /* The bytes of filter_finish as pages. */
 void record_filter_put(struct page_packer *, struct buf *out, struct str bytes);
 void record_filters_init(struct record_part *); /* when its top is known */

@@ -1,7 +1,7 @@
 /* seal.c - see seal.h.
  *
- * Always true: a head is on disk before the first byte that is sealed with its key, and a store whose MANIFEST
- * or log exists never gets one.
+ * Always true: a head is on disk before the first byte that is sealed with its key, and a store whose
+ * MANIFEST or log exists never gets one.
  *
  * The list of known stores is global, since what reads a page knows its file and nothing of the engine; it is
  * as long as stores are open, and asked once a file. */
@@ -145,8 +145,8 @@ static int head_read(const char *dir, bool second, struct buf *file, struct str 
     int rc = file_slurp(path, file, e);
     if (rc < 0) return rc;
     size_t at = second ? HEAD_STEP : 0;
-    *head = file->n < at + CIPHER_HEAD_BYTES ? (struct str){ "", 0 }
-                                             : str_make(file->p + at, CIPHER_HEAD_BYTES);
+    *head =
+        file->n < at + CIPHER_HEAD_BYTES ? (struct str){ "", 0 } : str_make(file->p + at, CIPHER_HEAD_BYTES);
     return OK;
 }
 
@@ -194,10 +194,11 @@ static int make_head(const char *dir, const uint8_t key[CIPHER_KEY_BYTES], bool 
                      struct cipher **out, struct err *e)
 {
     if (has_data(dir))
-        return err_set(e, ERR_RANGE,
-                       "encryption: %s holds data that is not encrypted; a key is for a new store, into which "
-                       "this one can be exported",
-                       dir);
+        return err_set(
+            e, ERR_RANGE,
+            "encryption: %s holds data that is not encrypted; a key is for a new store, into which "
+            "this one can be exported",
+            dir);
     if (!may_create) return err_set(e, ERR_FIND, "encryption: %s holds no store", dir);
     struct buf head = BUF_INIT(CIPHER_HEAD_BYTES);
     int rc = cipher_create(key, &head, out, e);
@@ -215,10 +216,10 @@ int seal_open(const char *dir, const char *key_file, bool may_create, struct err
     struct cipher *c = NULL;
     bool is_sealed = seal_is_needed(dir);
     if (key_file == NULL)
-        return is_sealed ? err_set(e, ERR_RANGE,
-                                   "encryption: %s is encrypted and needs its key: --encryption-key-file FILE",
-                                   dir)
-                         : OK;
+        return is_sealed
+                   ? err_set(e, ERR_RANGE,
+                             "encryption: %s is encrypted and needs its key: --encryption-key-file FILE", dir)
+                   : OK;
     int rc = cipher_key_read(key_file, key, e);
     if (rc == OK) rc = is_sealed ? open_head(dir, key, &c, e) : make_head(dir, key, may_create, &c, e);
     cipher_key_forget(key);

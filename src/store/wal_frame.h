@@ -32,6 +32,6 @@ enum wal_found {
 enum wal_found wal_frame_next(struct str segment, size_t *at, uint64_t least, struct cipher_user *,
                               struct buf *scratch, uint64_t *lsn, struct str *raw, uint64_t *skipped);
 
-/* From *at on, frames whose checksums are right, opened or not: WAL_END, WAL_TORN, or WAL_HOLE at the first place
- * that is damaged, with *skipped bytes that are no frames. */
+/* From *at on, frames whose checksums are right, opened or not: WAL_END, WAL_TORN, or WAL_HOLE at the first
+ * place that is damaged, with *skipped bytes that are no frames. */
 enum wal_found wal_frame_check(struct str segment, size_t *at, uint64_t *skipped);

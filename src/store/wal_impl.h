@@ -53,7 +53,7 @@ struct wal {
     int fd;        /* -1: no segment is open */
     uint64_t room; /* of the open segment: what was reserved for it */
     uint64_t number, at, next_lsn;
-    uint64_t taken; /* wal_end calls seen by the committer */
+    uint64_t taken;           /* wal_end calls seen by the committer */
     struct cipher_user *user; /* NULL: frames are not sealed */
     struct buf unsynced;
     size_t written;      /* bytes of unsynced that are in the file */

@@ -49,7 +49,8 @@ static void refuse(struct writing *w, const struct batch_series *series, enum re
 /* The registry says ERR_LIMIT when it is full; everything else is about the labels themselves. */
 static enum reject reason_of(const struct writing *w, const struct batch_series *series, int rc)
 {
-    return rc == ERR_LIMIT ? registry_refusal(w->s->registry) : labels_reject(w->batch->spelling, series->raw);
+    return rc == ERR_LIMIT ? registry_refusal(w->s->registry)
+                           : labels_reject(w->batch->spelling, series->raw);
 }
 
 /* ---- series ---- */

@@ -58,9 +58,9 @@ void handle_admin_snapshot(struct http_exchange *x, void *ctx)
 static int delete_sets(struct http_exchange *x, const struct prometheus_api *api, struct arena *a,
                        struct match_sets *sets, struct err *e)
 {
-    struct store_delete what = {
-        .table = TABLE_METRICS, .who = STR("admin API"), .reason = STR("delete_series")
-    };
+    struct store_delete what = { .table = TABLE_METRICS,
+                                 .who = STR("admin API"),
+                                 .reason = STR("delete_series") };
     int rc;
     if ((rc = take_time(x, "start", API_TIME_MIN, &what.from_ms, e)) < 0) return rc;
     if ((rc = take_time(x, "end", API_TIME_MAX, &what.to_ms, e)) < 0) return rc;

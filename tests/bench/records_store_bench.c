@@ -155,8 +155,8 @@ static void needles(const char *dir)
         };
         int64_t t = clock_mono_ns();
         check(view_records(v, &call, &scan, count, &rows, NULL) == OK);
-        printf("  needle %d: %.2f ms, %zu rows, RSS %+ld KB\n", i + 1, (double)(clock_mono_ns() - t) / 1e6, rows,
-               rss_kb() - before);
+        printf("  needle %d: %.2f ms, %zu rows, RSS %+ld KB\n", i + 1, (double)(clock_mono_ns() - t) / 1e6,
+               rows, rss_kb() - before);
         arena_release(&a);
     }
     store_view_close(v);

@@ -1,7 +1,8 @@
 /* store_bench.c - the embedded store by itself: what a sample costs on its way in, a scan on its way out,
  * memory and disk.
  *
- *     store_bench [series [steps [dir [key file]]]]     default 10140 960: the shape of 4 hours of 20 hosts at 15 s
+ *     store_bench [series [steps [dir [key file]]]]     default 10140 960: the shape of 4 hours of 20 hosts
+ * at 15 s
  *
  * Values are synthetic (counters, integer walks, a tenth of them noisy), so bytes per sample here say little:
  * the parts' own bench has the honest figures. CPU is process CPU; the machine may be shared, so wall times

@@ -83,7 +83,7 @@ void window_note_text(struct window_run *, enum note_id, struct str text);
 
 /* Run the job over one series. r->v must be all ABSENT. */
 void window_series(struct window_run *);
-void window_check_name(struct window_run *); /* a note when rate is taken of what is no counter */
+void window_check_name(struct window_run *);     /* a note when rate is taken of what is no counter */
 void window_each(struct window_run *);           /* the plain loop over steps */
 double rows_a_window(const struct window_run *); /* on average, where there are rows */
 

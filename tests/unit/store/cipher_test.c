@@ -88,8 +88,8 @@ TEST(any_flipped_bit_any_cut_and_any_other_place_is_refused)
 }
 
 /* Made with another implementation (Python's cryptography package) after the format: key 0..31, salt
- * 100..131, data key 60..91 under nonce 10..21, nonce 200..211; a page of kind 33, form 2, 19 raw bytes, in file
- * 0x1122334455667788 at 4096. */
+ * 100..131, data key 60..91 under nonce 10..21, nonce 200..211; a page of kind 33, form 2, 19 raw bytes, in
+ * file 0x1122334455667788 at 4096. */
 static const uint8_t golden_head[] = {
     0x56, 0x44, 0x43, 0x49, 0x50, 0x48, 0x45, 0x52, 0x01, 0x00, 0x00, 0x00, 0x64, 0x65, 0x66, 0x67,
     0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f, 0x70, 0x71, 0x72, 0x73, 0x74, 0x75, 0x76, 0x77,

@@ -336,7 +336,8 @@ static void flip_one(const char *path, void *ctx)
 {
     struct flipping *x = ctx;
     struct stat st;
-    if (strstr(path, "/metrics/") == NULL && strstr(path, "/logs/") == NULL && strstr(path, "/spans/") == NULL)
+    if (strstr(path, "/metrics/") == NULL && strstr(path, "/logs/") == NULL &&
+        strstr(path, "/spans/") == NULL)
         return;
     EXPECT(stat(path, &st) == 0);
     for (long at = 70; at < st.st_size - 64; at += st.st_size / 7 + 1) {
@@ -386,7 +387,8 @@ TEST(a_sealed_page_is_bound_to_its_file_its_place_and_what_its_head_says)
     page_unpacker_seal(u, &a);
     struct str in = buf_view(&file);
     EXPECT(page_get_at(u, &in, 1000, PAGE_VALUES, &raw, NULL) == OK && raw.n == 50);
-    EXPECT(page_get_at(u, &in, 1000 + second, PAGE_VALUES, &raw, NULL) == OK && str_is(buf_view(&raw), "two"));
+    EXPECT(page_get_at(u, &in, 1000 + second, PAGE_VALUES, &raw, NULL) == OK &&
+           str_is(buf_view(&raw), "two"));
     in = buf_view(&file);
     EXPECT(page_check_any(&in, NULL) == OK && page_check(&in, PAGE_VALUES, NULL) == OK && in.n == 0);
     in = buf_view(&file);
