@@ -128,7 +128,7 @@ TEST(a_question_that_is_wrong_is_refused)
     EXPECT(strstr(got, "HTTP/1.1 400 ") == got);
     EXPECT(strstr(got, "severity: ") != NULL);
     free(got);
-    got = raw_ask(port, "GET /tail?query=%7B HTTP/1.1\r\nHost: a\r\n\r\n", 43, "}");
+    got = raw_ask(port, "GET /tail?query=%7B HTTP/1.1\r\nHost: a\r\n\r\n", 41, "}");
     EXPECT(strstr(got, "HTTP/1.1 400 ") == got);
     free(got);
 }
