@@ -124,7 +124,7 @@ TEST(what_the_hub_cannot_hold_is_counted_and_told)
 
 TEST(a_question_that_is_wrong_is_refused)
 {
-    char *got = raw_ask(port, "GET /tail?severity=loud HTTP/1.1\r\nHost: a\r\n\r\n", 48, "}");
+    char *got = raw_ask(port, "GET /tail?severity=loud HTTP/1.1\r\nHost: a\r\n\r\n", 45, "}");
     EXPECT(strstr(got, "HTTP/1.1 400 ") == got);
     EXPECT(strstr(got, "severity: ") != NULL);
     free(got);
