@@ -11,14 +11,6 @@
 
 /* ---- query and query_range ---- */
 
-static bool wants_categories(const struct http_exchange *x)
-{
-    struct str flags = http_header(x, "x-loki-response-encoding-flags");
-    while (flags.n > 0)
-        if (str_is(str_trim(str_cut(flags, ',', &flags)), "categorize-labels")) return true;
-    return false;
-}
-
 static int take_direction(struct http_exchange *x, bool *forward, struct err *e)
 {
     struct str s = http_param(x, "direction");
@@ -48,7 +40,7 @@ static void answer(struct http_exchange *x, const struct logs_api *api, const st
         loki_error(x, &e);
         return;
     }
-    loki_put_result(&out, &r, wants_categories(x), q->forward);
+    loki_put_result(&out, &r, loki_wants_categories(x), q->forward);
     logql_result_release(&r);
     loki_answer(x, &out);
 }

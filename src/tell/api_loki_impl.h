@@ -77,3 +77,6 @@ http_handler handle_loki_tail, handle_logs_tail;
 http_handler handle_logs, handle_logs_stats;
 /* api_logs_patterns.c */
 http_handler handle_logs_patterns;
+
+/* Has the client asked for labels of three kinds (X-Loki-Response-Encoding-Flags)? */
+bool loki_wants_categories(const struct http_exchange *);

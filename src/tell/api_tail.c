@@ -3,14 +3,6 @@
 #include "base/mem.h"
 #include "tell/api_loki_impl.h"
 
-static bool wants_categories(const struct http_exchange *x)
-{
-    struct str flags = http_header(x, "x-loki-response-encoding-flags");
-    while (flags.n > 0)
-        if (str_is(str_trim(str_cut(flags, ',', &flags)), "categorize-labels")) return true;
-    return false;
-}
-
 static int hub_check(const struct logs_api *api, struct err *e)
 {
     return api->hub ? OK : err_set(e, ERR_UNSUPPORTED, "live lines are turned off on this server");
@@ -65,7 +57,8 @@ static struct history *history_new(const struct logs_api *api, const struct logq
 static void follow(struct http_exchange *x, const struct logs_api *api, struct history *h,
                    struct logql_tail *query)
 {
-    struct log_tail_ask ask = { wants_categories(x) ? LOG_TAIL_CATEGORISED : LOG_TAIL_LOKI, query, NULL };
+    struct log_tail_ask ask = { loki_wants_categories(x) ? LOG_TAIL_CATEGORISED : LOG_TAIL_LOKI, query,
+                                NULL };
     struct http_stream *stream = http_stream_websocket(x); /* x is gone */
     if (stream == NULL) {
         logql_tail_free(query);

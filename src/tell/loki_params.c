@@ -255,3 +255,11 @@ void name_set_release(struct name_set *s)
 {
     map_release(&s->by_hash);
 }
+
+bool loki_wants_categories(const struct http_exchange *x)
+{
+    struct str flags = http_header(x, "x-loki-response-encoding-flags");
+    while (flags.n > 0)
+        if (str_is(str_trim(str_cut(flags, ',', &flags)), "categorize-labels")) return true;
+    return false;
+}
