@@ -245,7 +245,8 @@ static int import_fd(const struct import_settings *settings, const char *name, i
     uint8_t first[2] = { 0 };
     int64_t size = file_size(fd, e);
     if (size < 0) return (int)size;
-    if (size == 0) return err_set(e, ERR_PARSE, "the file is empty");
+    if (size == 0)
+        return import_metrics(settings->server, name, fd, 0, e); /* an exporter with nothing to say */
     int rc = file_read_at(fd, first, size < 2 ? 1 : 2, 0, e);
     bool done = false;
     if (rc == OK && may_be_records(first[0], first[1]) && (uint64_t)size <= RECORDS_MAX_BYTES)
