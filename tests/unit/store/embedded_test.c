@@ -408,7 +408,8 @@ static int check_rising(void *ctx, const struct series_rows *r)
 static void *read_much(void *arg)
 {
     struct crowd *c = arg;
-    while (!atomic_load(&c->stop)) {
+    /* Once at least: on a busy machine the writers may be done before this thread runs at all. */
+    do {
         struct arena a = ARENA_INIT(16 << 20);
         struct call call = { .arena = &a };
         struct store_view *v;
@@ -419,7 +420,7 @@ static void *read_much(void *arg)
         store_view_close(v);
         arena_release(&a);
         atomic_fetch_add(&c->scans, 1);
-    }
+    } while (!atomic_load(&c->stop));
     return NULL;
 }
 
