@@ -3,7 +3,7 @@
 BUILD  ?= build
 CC     ?= gcc
 CXX    ?= g++
-DIRS   ?= base model net decode store derive query receive tell server
+DIRS   ?= base state model net decode store derive query judge receive tell server
 WARN    = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wwrite-strings \
           -Wno-missing-field-initializers $(if $(WERROR),-Werror)
 HARDEN  = -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fPIE
