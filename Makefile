@@ -12,7 +12,7 @@ CPPFLAGS += -Isrc -Itests -I$(BUILD) -D_GNU_SOURCE
 CFLAGS  += -std=c17 $(OPT) $(WARN) $(HARDEN) $(SAN) -pthread
 CXXFLAGS += -std=c++17 $(OPT) -Wall -Wextra $(HARDEN) $(SAN) -fno-exceptions -fno-rtti -pthread
 LDFLAGS += -pie -Wl,-z,relro,-z,now $(SAN) -pthread
-LIBS     = -lmicrohttpd -lnghttp2 -lcurl -lgnutls -lzstd -llz4 -ldeflate -lz -lsnappy -lre2 -lyaml -lwslay -lresolv -lstdc++ -lm
+LIBS     = -lmicrohttpd -lnghttp2 -lcurl -lgnutls -lzstd -llz4 -ldeflate -lz -lsnappy -lre2 -lyaml -lwslay -lsqlite3 -lresolv -lstdc++ -lm
 
 SRC  := $(sort $(shell find $(addprefix src/,$(DIRS)) -name '*.c' 2>/dev/null))
 SRCX := $(sort $(shell find $(addprefix src/,$(DIRS)) -name '*.cc' 2>/dev/null))

@@ -7,9 +7,9 @@ cd "$(dirname "$0")/.."
 BUILD_PACKAGES="gcc g++ make libc6-dev
     libmicrohttpd-dev libnghttp2-dev libcurl4-gnutls-dev libgnutls28-dev
     libzstd-dev liblz4-dev libdeflate-dev zlib1g-dev libsnappy-dev
-    libre2-dev libyaml-dev libwslay-dev libxxhash-dev ca-certificates curl"
+    libre2-dev libyaml-dev libwslay-dev libxxhash-dev libsqlite3-dev ca-certificates curl"
 TEST_PACKAGES="libcmocka-dev clang-14 clang libclang-rt-14-dev clang-format-14 python3 openssl
-    prometheus prometheus-node-exporter victoria-metrics nghttp2-client wrk chromium
+    prometheus prometheus-alertmanager prometheus-node-exporter victoria-metrics nghttp2-client wrk chromium
     rsyslog rsyslog-elasticsearch"
 
 # Debian's node is new enough for what the tests run; another node on the PATH is just as good.
