@@ -1,9 +1,10 @@
 /* address.mjs - what is shown is written in the address, so that a link shows another person the same. Pure but for `here`.
  *
  *     ?range=1h              the last hour, moving        ?from=1795238000&to=1795241600    between two times, still
- *     &refresh=5s|off        &host=INSTANCE (overview)    &q=QUERY&tab=graph|table&step=15s (explore)
+ *     &refresh=5s|off        and the params of the page, as pages.mjs lists them
  *
  * Whatever is at its default is left out. */
+import { PAGES, pageOf } from './pages.mjs';
 
 export const RANGES = ['5m', '15m', '1h', '6h', '24h', '7d'];
 export const REFRESHES = ['off', '5s', '10s', '30s', '1m'];
@@ -30,49 +31,67 @@ export function duration(s) {
     return s >= 1 ? Math.round(s) + 's' : Math.round(s * 1000) + 'ms';
 }
 
-export const DEFAULTS = {
-    overview: { range: '15m', refresh: '5s' },
-    explore: { range: '1h', refresh: 'off' },
-};
+/* A path that ends in /:param holds that param: {page, params}; null: no page is there. */
+function match(path) {
+    for (const page of PAGES) {
+        const [fixed, param] = page.path.split('/:');
+        if (!param && path === page.path) return { page, params: {} };
+        if (param && path.startsWith(fixed + '/') && path.length > fixed.length + 1)
+            return { page, params: { [param]: decode(path.slice(fixed.length + 1)) } };
+    }
+    return null;
+}
+
+function decode(text) {
+    try {
+        return decodeURIComponent(text);
+    } catch {
+        return text; /* a stray percent sign is meant as it is */
+    }
+}
 
 export function read(path, search) {
     const p = new URLSearchParams(search);
-    const page = path === '/explore' ? 'explore' : 'overview';
+    const { page, params } = match(path) ?? { page: PAGES[0], params: {} };
     const from = Number(p.get('from') ?? NaN),
         to = Number(p.get('to') ?? NaN);
     const fixed = Number.isFinite(from) && Number.isFinite(to) && from < to && from >= 0;
-    const range = p.get('range') ?? '',
-        step = p.get('step') ?? '';
-    const known = seconds(range) > 0;
+    const range = p.get('range') ?? '';
+    const own = Object.keys(page.params).map((name) => [name, p.get(name) ?? page.params[name]]);
     return {
-        page,
-        range: known ? range : DEFAULTS[page].range,
+        ...Object.fromEntries(own),
+        ...params,
+        page: page.id,
+        range: seconds(range) > 0 ? range : page.range,
         from: fixed ? from : null,
         to: fixed ? to : null,
-        refresh: REFRESHES.includes(p.get('refresh')) ? p.get('refresh') : DEFAULTS[page].refresh,
-        host: p.get('host') ?? '',
-        q: p.get('q') ?? '',
-        tab: p.get('tab') === 'table' ? 'table' : 'graph',
-        step: seconds(step) > 0 ? step : '',
+        refresh: REFRESHES.includes(p.get('refresh')) ? p.get('refresh') : page.refresh,
     };
 }
 
 export function write(s) {
     const p = new URLSearchParams(),
-        at = DEFAULTS[s.page];
-    if (s.page === 'explore' && s.q) p.set('q', s.q);
-    if (s.page === 'explore' && s.tab !== 'graph') p.set('tab', s.tab);
-    if (s.page === 'explore' && s.step) p.set('step', s.step);
-    if (s.page === 'overview' && s.host) p.set('host', s.host);
+        page = pageOf(s.page),
+        [fixed, inPath] = page.path.split('/:');
+    for (const [name, usual] of Object.entries(page.params))
+        if (name !== inPath && (s[name] ?? usual) !== usual) p.set(name, s[name]);
     if (s.from !== null) {
         p.set('from', s.from);
         p.set('to', s.to);
-    } else if (s.range !== at.range) {
+    } else if (s.range !== page.range) {
         p.set('range', s.range);
     }
-    if (s.refresh !== at.refresh) p.set('refresh', s.refresh);
+    if (s.refresh !== page.refresh) p.set('refresh', s.refresh);
     const search = p.toString();
-    return (s.page === 'explore' ? '/explore' : '/') + (search ? '?' + search : '');
+    return fixed + (inPath ? '/' + encodeURIComponent(s[inPath] ?? '') : '') + (search ? '?' + search : '');
+}
+
+/* Where `patch` leads from `now`. The time goes along to another page, what only the old page knows does not. */
+export function next(now, patch) {
+    if (!patch.page || patch.page === now.page) return { ...now, ...patch };
+    const { range, from, to } = now,
+        page = pageOf(patch.page);
+    return { ...page.params, range, from, to, refresh: page.refresh, ...patch };
 }
 
 /* Start, end and step of a range query. A moving end lies on a multiple of `grain`, so that a refresh a moment later asks for

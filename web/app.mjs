@@ -1,10 +1,9 @@
 /* app.mjs - starts the page: the address in, the right page out, a clock that ticks while somebody looks. */
 import { html, render, useCallback, useEffect, useRef, useState } from './vendor/preact.mjs';
 import * as address from './address.mjs';
-import { Explore } from './explore.mjs';
 import { useKeys } from './keys.mjs';
-import { Overview } from './overview.mjs';
-import { Help, Guide, Said, Top } from './shell.mjs';
+import { PAGES, pageOf } from './pages.mjs';
+import { Help, Guide, Said, Side, Top } from './shell.mjs';
 
 /* The address as state. go(patch) makes an entry in the history, go(patch, true) corrects the present one. */
 function useAddress() {
@@ -15,13 +14,7 @@ function useAddress() {
         return () => removeEventListener('popstate', back);
     }, []);
     const go = useCallback((patch, instead = false) => {
-        const now = address.here(),
-            moved = patch.page && patch.page !== now.page;
-        const target = address.write({
-            ...now,
-            ...(moved ? { refresh: address.DEFAULTS[patch.page].refresh } : {}),
-            ...patch,
-        });
+        const target = address.write(address.next(address.here(), patch));
         if (target !== location.pathname + location.search)
             history[instead ? 'replaceState' : 'pushState'](null, '', target);
         setState(address.here());
@@ -56,7 +49,28 @@ function useNow(refresh) {
     return [now, renew];
 }
 
-const TITLES = { overview: 'Overview', explore: 'Explore' };
+/* The component of a page once its module is here; the page before it stays until then. */
+function usePage(id) {
+    const [loaded, setLoaded] = useState({});
+    useEffect(() => {
+        let current = true;
+        pageOf(id)
+            .load()
+            .then(
+                (module) => current && setLoaded({ id, Page: module.Page }),
+                () => current && setLoaded({ id, Page: Unreachable }),
+            );
+        return () => {
+            current = false;
+        };
+    }, [id]);
+    return loaded;
+}
+
+function Unreachable() {
+    return html`<p class="note bad" role="alert">This page could not be loaded: the server cannot be reached, or is newer
+        than the page. Reload to try again.</p>`;
+}
 
 function App() {
     const [state, go] = useAddress();
@@ -65,22 +79,26 @@ function App() {
     const [open, setOpen] = useState(''); /* 'help', 'guide' or nothing */
     const [said, say] = useState('');
     const focusQuery = useRef(false);
+    const loaded = usePage(state.page);
+    const shown = useRef(state); /* the address of the page on the screen, not of the one under way */
+    if (loaded.id === state.page) shown.current = state;
 
     useEffect(() => {
-        document.title = `${state.q && state.page === 'explore' ? state.q.slice(0, 60) : TITLES[state.page]} · Vedette`;
+        document.title = `${state.q?.slice(0, 60) || pageOf(state.page).title} · Vedette`;
     }, [state.page, state.q]);
 
     useKeys({
         t: () => document.querySelector('.times [role="radio"][tabindex="0"]')?.focus(),
         '/': () => {
-            const box = document.querySelector('.editor textarea');
+            const box = document.querySelector('main [data-search]');
             focusQuery.current = !box;
             if (box) box.focus();
             else go({ page: 'explore' });
         },
         '?': () => setOpen('help'),
-        'g o': () => go({ page: 'overview' }),
-        'g e': () => go({ page: 'explore' }),
+        ...Object.fromEntries(
+            PAGES.filter((p) => p.key).map((p) => ['g ' + p.key, () => go({ page: p.id })]),
+        ),
         r: renew,
         '.': () =>
             navigator.clipboard.writeText(location.href).then(
@@ -94,12 +112,13 @@ function App() {
         return () => clearTimeout(timer);
     }, [said]);
 
-    const page = { state, go, now, renew, setBusy, say, openGuide: () => setOpen('guide'), focusQuery };
+    const page = { state: shown.current, go, now, renew, setBusy, say, openGuide: () => setOpen('guide'), focusQuery };
     return html`
         <a class="skip" href="#main">Skip to the content</a>
+        <${Side} state=${state} go=${go} />
         <${Top} state=${state} go=${go} renew=${renew} busy=${busy} openHelp=${() => setOpen('help')} />
         <main id="main" tabindex="-1">
-            <${state.page === 'explore' ? Explore : Overview} ...${page} />
+            ${loaded.id && html`<${loaded.Page} key=${loaded.id} ...${page} />`}
         </main>
         <${Help} open=${open === 'help'} close=${() => setOpen('')} />
         <${Guide} open=${open === 'guide'} close=${() => setOpen('')} say=${say} />

@@ -35,8 +35,6 @@ export function useKeys(actions) {
 export const KEYS = [
     ['t', 'time range'],
     ['/', 'write a query'],
-    ['g o', 'overview'],
-    ['g e', 'explore'],
     ['r', 'refresh now'],
     ['.', 'copy a link to what is shown'],
     ['?', 'this help'],

@@ -1,25 +1,39 @@
-/* shell.mjs - what is around every page: the bar on top with time range and refresh, the help, the guide to sending data. */
+/* shell.mjs - what is around every page: the pages at the side, time range and refresh on top, the help, the guide to sending
+ * data. */
 import { html, useEffect, useRef, useState } from './vendor/preact.mjs';
-import { RANGES, REFRESHES, duration } from './address.mjs';
-import * as format from './format.mjs';
-import { GuideText } from './guide.mjs';
-import { Icon } from './icons.mjs';
+import { RANGES, REFRESHES, duration, next, write } from './address.mjs';
+import * as format from './lib/format.mjs';
+import { GuideText } from './parts/guide.mjs';
+import { Icon } from './parts/icons.mjs';
 import { KEYS } from './keys.mjs';
+import { PAGES, pageOf } from './pages.mjs';
 import { onTheme, switchTheme, theme } from './theme.mjs';
 
 function plainClick(e) {
     return e.button === 0 && !e.ctrlKey && !e.metaKey && !e.shiftKey && !e.altKey;
 }
 
-function PageLink({ page, state, go, children }) {
-    const keep = state.from !== null ? `?from=${state.from}&to=${state.to}` : '';
+function PageLink({ page, state, go }) {
+    const href = write(next(state, { page: page.id }));
     const follow = (e) => {
         if (!plainClick(e)) return;
         e.preventDefault();
-        go({ page });
+        go({ page: page.id });
     };
-    return html`<a href=${(page === 'explore' ? '/explore' : '/') + keep}
-        aria-current=${state.page === page ? 'page' : null} onClick=${follow}>${children}</a>`;
+    return html`<a href=${href} aria-current=${state.page === page.id ? 'page' : null} onClick=${follow}
+        title=${page.key ? `${page.title} (g ${page.key})` : page.title}><${Icon} name=${page.id} /><span>${page.title}</span></a>`;
+}
+
+export function Side({ state, go }) {
+    return html`<nav class="side" aria-label="Pages">
+        <a class="brand" href="/" aria-label="Vedette, overview" onClick=${(e) => {
+            if (plainClick(e)) {
+                e.preventDefault();
+                go({ page: 'overview' });
+            }
+        }}><${Icon} name="mark" /><span>Vedette</span></a>
+        ${PAGES.map((page) => html`<${PageLink} key=${page.id} page=${page} state=${state} go=${go} />`)}
+    </nav>`;
 }
 
 /* ---- time range ---- */
@@ -125,17 +139,7 @@ function ThemeButton() {
 
 export function Top({ state, go, renew, busy, openHelp }) {
     return html`<header class="top">
-        <a class="brand" href="/" aria-label="Vedette, overview" onClick=${(e) => {
-            if (plainClick(e)) {
-                e.preventDefault();
-                go({ page: 'overview' });
-            }
-        }}>
-            <${Icon} name="mark" />Vedette</a>
-        <nav class="pages" aria-label="Pages">
-            <${PageLink} page="overview" state=${state} go=${go}>Overview<//>
-            <${PageLink} page="explore" state=${state} go=${go}>Explore<//>
-        </nav>
+        <span class="where">${pageOf(state.page).title}</span>
         <span class="grow"></span>
         <div class="times">
             <${Ranges} state=${state} go=${go} />
@@ -168,7 +172,7 @@ function Dialog({ open, close, title, children }) {
 
 export function Help({ open, close }) {
     return html`<${Dialog} open=${open} close=${close} title="Keys">
-        <dl class="keys">${KEYS.map(
+        <dl class="keys">${[...KEYS, ...PAGES.map((p) => ['g ' + p.key, p.title.toLowerCase()])].map(
             ([keys, what]) => html`
             <dt key=${keys}>${keys.split(' ').map((k) => html`<kbd>${k}</kbd> `)}</dt><dd>${what}</dd>`,
         )}

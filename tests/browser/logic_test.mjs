@@ -1,9 +1,9 @@
 /* logic_test.mjs - what the pages reckon without a browser: units, addresses, the language at the caret. */
 import { claim, expect } from './lab.mjs';
 import * as address from '../../web/address.mjs';
-import * as format from '../../web/format.mjs';
-import * as matrix from '../../web/matrix.mjs';
-import * as promql from '../../web/promql.mjs';
+import * as format from '../../web/lib/format.mjs';
+import * as matrix from '../../web/lib/matrix.mjs';
+import * as promql from '../../web/lib/promql.mjs';
 
 let failed = 0;
 function test(name, story) {

@@ -1,5 +1,5 @@
 /* guide.mjs - how to send telemetry here: texts to copy, with this server's own address in them. */
-import { html } from './vendor/preact.mjs';
+import { html } from '../vendor/preact.mjs';
 import { Icon } from './icons.mjs';
 
 /* Every port answers everything over HTTP, so the address the browser has reached is sure to work. */

@@ -1,8 +1,8 @@
 /* result.mjs - answers of a query: a graph with its legend, a table of an instant, each kind of value as it deserves. */
-import { html, useMemo, useState } from './vendor/preact.mjs';
-import { Chart, colourClass } from './chart.mjs';
-import * as format from './format.mjs';
-import { common, grid, seriesText, sum } from './matrix.mjs';
+import { html, useMemo, useState } from '../../vendor/preact.mjs';
+import { Chart, colourClass } from '../../parts/chart.mjs';
+import * as format from '../../lib/format.mjs';
+import { common, grid, seriesText, sum } from '../../lib/matrix.mjs';
 
 const DRAWN_MAX = 60;
 const ROWS_MAX = 500;

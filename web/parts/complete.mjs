@@ -1,6 +1,6 @@
 /* complete.mjs - choices for the caret's place: names from the server, remembered for half a minute. */
-import * as api from './api.mjs';
-import { context, fit, learn, quoted } from './promql.mjs';
+import * as api from '../lib/api.mjs';
+import { context, fit, learn, quoted } from '../lib/promql.mjs';
 
 const KEEP_MS = 30000;
 const CHOICES_MAX = 60;

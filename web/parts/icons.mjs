@@ -1,5 +1,5 @@
 /* icons.mjs - the few pictures of the pages, as paths on a 16 by 16 field. */
-import { html } from './vendor/preact.mjs';
+import { html } from '../vendor/preact.mjs';
 
 const PATHS = {
     refresh: 'M13.5 3v3.5H10M13.2 6.5A5.5 5.5 0 1 0 13.5 9',
@@ -8,6 +8,7 @@ const PATHS = {
     moon: 'M13.3 9.6A5.7 5.7 0 0 1 6.4 2.7a5.7 5.7 0 1 0 6.9 6.9z',
     help: 'M6 6.2a2 2 0 1 1 2.9 1.8c-.6.3-.9.7-.9 1.4M8 11.6v.1M8 1.8a6.2 6.2 0 1 0 0 12.4A6.2 6.2 0 0 0 8 1.8',
     table: 'M2.5 3.5h11v9h-11zM2.5 6.5h11M2.5 9.5h11M7 3.5v9',
+    overview: 'M2.5 2.5h4.5v4.5h-4.5zM9 2.5h4.5v4.5h-4.5zM2.5 9h4.5v4.5h-4.5zM9 9h4.5v4.5h-4.5z',
     explore: 'M2.5 13.5v-11M2.5 13.5h11M5 10.5l2.5-3 2 1.5 3.5-5',
     copy: 'M5.5 5.5h7v8h-7zM3.5 10.5v-8h7',
 };

@@ -1,11 +1,11 @@
 /* explore.mjs - the page at /explore: one query, its graph or its table. The query that was run is in the address. */
-import { html, useEffect, useMemo, useRef, useState } from './vendor/preact.mjs';
-import * as address from './address.mjs';
-import * as api from './api.mjs';
-import { describe, metadata, metricNames } from './complete.mjs';
-import { Editor } from './editor.mjs';
-import * as format from './format.mjs';
-import { place, unitOf } from './promql.mjs';
+import { html, useEffect, useMemo, useRef, useState } from '../../vendor/preact.mjs';
+import * as address from '../../address.mjs';
+import * as api from '../../lib/api.mjs';
+import { describe, metadata, metricNames } from '../../parts/complete.mjs';
+import { Editor } from '../../parts/editor.mjs';
+import * as format from '../../lib/format.mjs';
+import { place, unitOf } from '../../lib/promql.mjs';
 import { Graph, Table } from './result.mjs';
 
 const PARSE_AFTER_MS = 350;
@@ -184,7 +184,7 @@ function Shown({ answer, zoom }) {
         zoom=${zoom} />`;
 }
 
-export function Explore({ state, go, now, renew, setBusy, focusQuery }) {
+export function Page({ state, go, now, renew, setBusy, focusQuery }) {
     const [text, setText] = useState(state.q);
     const wrong = useSyntax(text),
         about = useAbout(state.q),

@@ -1,8 +1,8 @@
 /* editor.mjs - the box a query is written in: a plain textarea that nobody sees through to, coloured text beneath it, choices
  * below the caret. Enter runs, Shift-Enter breaks the line, Tab or Enter takes a choice, Escape drops them. */
-import { html, useEffect, useLayoutEffect, useRef, useState } from './vendor/preact.mjs';
+import { html, useEffect, useLayoutEffect, useRef, useState } from '../vendor/preact.mjs';
 import { choices } from './complete.mjs';
-import { lex } from './promql.mjs';
+import { lex } from '../lib/promql.mjs';
 
 /* Tokens as spans; the part `wrong` = {from, to} is underlined, which may cut a token in two. */
 function Coloured({ text, wrong }) {
@@ -120,7 +120,7 @@ export function Editor({ text, setText, run, wrong, focusQuery }) {
 
     return html`<div class=${'editor' + (wrong ? ' wrong' : '')}>
         <pre ref=${pre} aria-hidden="true"><${Coloured} text=${text} wrong=${wrong} />${'\n'}</pre>
-        <textarea ref=${box} class="query" rows="1" spellcheck="false" autocomplete="off" autocapitalize="off"
+        <textarea ref=${box} class="query" data-search rows="1" spellcheck="false" autocomplete="off" autocapitalize="off"
             aria-label="PromQL query" placeholder="A query, such as  rate(node_cpu_seconds_total[5m])"
             role="combobox" aria-expanded=${menu !== null} aria-controls="choices" aria-autocomplete="list"
                 aria-activedescendant=${menu ? 'choice-' + menu.on : null}

@@ -1,11 +1,11 @@
 /* overview.mjs - the page at /: tiles, then sections of live charts, for what is there. panels.mjs says what they show. */
-import { html, useEffect, useMemo, useRef, useState } from './vendor/preact.mjs';
-import * as address from './address.mjs';
-import * as api from './api.mjs';
-import * as format from './format.mjs';
-import { GuideText } from './guide.mjs';
-import { grid, newest, total } from './matrix.mjs';
-import { Panel } from './panel.mjs';
+import { html, useEffect, useMemo, useRef, useState } from '../../vendor/preact.mjs';
+import * as address from '../../address.mjs';
+import * as api from '../../lib/api.mjs';
+import * as format from '../../lib/format.mjs';
+import { GuideText } from '../../parts/guide.mjs';
+import { grid, newest, total } from '../../lib/matrix.mjs';
+import { Panel } from '../../parts/panel.mjs';
 import { HOST, MODEL_CALLS, SECTIONS } from './panels.mjs';
 
 const LOOK_AROUND_S = 30; /* how often we look for new metrics, hosts and jobs while the range stays */
@@ -298,7 +298,7 @@ function Section({ section, panels, span, around, go }) {
     </section>`;
 }
 
-export function Overview({ state, go, now, openGuide, setBusy, say }) {
+export function Page({ state, go, now, openGuide, setBusy, say }) {
     const [around, trouble] = useAround(state, now);
     const least = around ? Math.min(15, ...around.sections.map((s) => s.interval)) : 15;
     const span = useMemo(

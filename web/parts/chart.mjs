@@ -2,10 +2,10 @@
  *
  * `data` is {times: [s...], series: [{label, colour: 0-9, values: [number|null...]}]}, every series as long as times. A new
  * data object redraws; a new set of labels, unit or theme builds the chart anew. */
-import uPlot from './vendor/uplot.mjs';
-import { html, Component } from './vendor/preact.mjs';
-import * as format from './format.mjs';
-import { onTheme } from './theme.mjs';
+import uPlot from '../vendor/uplot.mjs';
+import { html, Component } from '../vendor/preact.mjs';
+import * as format from '../lib/format.mjs';
+import { onTheme } from '../theme.mjs';
 
 const COLOURS = 10;
 const TIP_ROWS = 12;

@@ -1,9 +1,9 @@
 /* panel.mjs - one chart in its frame: title, legend with the newest values, a table instead of the chart, the way to Explore. */
-import { html, useState } from './vendor/preact.mjs';
+import { html, useState } from '../vendor/preact.mjs';
 import { Chart, colourClass } from './chart.mjs';
-import * as format from './format.mjs';
+import * as format from '../lib/format.mjs';
 import { Icon } from './icons.mjs';
-import { newest, sum } from './matrix.mjs';
+import { newest, sum } from '../lib/matrix.mjs';
 
 const HEIGHT = 190;
 const LEGEND_MAX = 8;

@@ -1,0 +1,34 @@
+/* pages.mjs - the table of pages: where each lives, what its address says besides the time, and how it is loaded.
+ *
+ * A page is a folder of pages/ whose module exports `Page`, a component with the props
+ *     {state, go, now, renew, setBusy, say, openGuide}
+ * state: the address as address.mjs reads it: page, range, from, to, refresh, and each of `params`, always a string;
+ * go(patch, instead): to another address; what is not in the patch stays, but params never go to another page;
+ * now: seconds since 1970, renewed every `refresh`; setBusy: the turning arrow while something is loaded.
+ *
+ * `path` may end in one /:param. The server must know each path too: src/tell/page.c. */
+
+export const PAGES = [
+    {
+        id: 'overview',
+        path: '/',
+        title: 'Overview',
+        key: 'o',
+        range: '15m',
+        refresh: '5s',
+        params: { host: '' },
+        load: () => import('./pages/overview/overview.mjs'),
+    },
+    {
+        id: 'explore',
+        path: '/explore',
+        title: 'Explore',
+        key: 'e',
+        range: '1h',
+        refresh: 'off',
+        params: { q: '', tab: 'graph', step: '' },
+        load: () => import('./pages/explore/explore.mjs'),
+    },
+];
+
+export const pageOf = (id) => PAGES.find((p) => p.id === id);
