@@ -1,6 +1,7 @@
 #include "decode/elastic_bulk.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/check.h"
 #include "decode/log_document.h"
@@ -83,7 +84,7 @@ static void refuse(struct bulk *b, struct elastic_item *item, enum reject reason
 static int source(struct bulk *b, struct str line, struct elastic_item *item)
 {
     struct record_sink *s = &b->sink;
-    const uint64_t accepted = s->report->accepted, dropped = s->report->dropped;
+    const uint64_t accepted = s->report->accepted, future = s->report->rejected[REJECT_future];
     struct json_reader r;
     struct log_document d;
     record_begin(s);
@@ -99,9 +100,11 @@ static int source(struct bulk *b, struct str line, struct elastic_item *item)
         return OK;
     }
     int rc = log_document_add(s, &d, item->index, b->err);
-    if (s->report->accepted == accepted && s->report->dropped == dropped) {
+    item->time_ns = s->record.time_ns;
+    if (s->report->accepted == accepted) {
         item->status = 400;
-        item->why = STR("too large, or with too many fields");
+        item->why = str_of(
+            reject_text(s->report->rejected[REJECT_future] > future ? REJECT_future : REJECT_record_size));
     }
     return rc;
 }
@@ -138,6 +141,25 @@ int elastic_bulk(struct str body, const struct record_options *options, struct e
         if (line.n > 0) rc = item_read(&b, line);
     record_sink_release(&b.sink);
     return rc;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct elastic_item *x = *(struct elastic_item *const *)a, *y = *(struct elastic_item *const *)b;
+    return (x->time_ns > y->time_ns) - (x->time_ns < y->time_ns);
+}
+
+void elastic_items_too_old(struct elastic_items *items, uint64_t n)
+{
+    struct elastic_item **kept = arena_array(items->arena, items->n + 1, sizeof(struct elastic_item *));
+    size_t n_kept = 0;
+    for (size_t i = 0; i < items->n; i++)
+        if (items->at[i].status < 300) kept[n_kept++] = &items->at[i];
+    qsort(kept, n_kept, sizeof(struct elastic_item *), by_time);
+    for (size_t i = 0; i < n_kept && i < n; i++) {
+        kept[i]->status = 400;
+        kept[i]->why = str_of(reject_text(REJECT_too_old));
+    }
 }
 
 /* ---- the answer ---- */

@@ -12,6 +12,7 @@
 
 struct elastic_item {
     struct str action, index, id; /* "create", ...; id empty: none given */
+    int64_t time_ns;              /* of the record */
     int status;                   /* 201, or 400 */
     struct str why;               /* of 400 */
 };
@@ -25,6 +26,9 @@ struct elastic_items {
 
 int elastic_bulk(struct str body, const struct record_options *, struct elastic_items *, struct records *out,
                  struct record_report *, struct err *);
+
+/* The store has refused n of what was read, as older than it keeps: those are the n oldest. */
+void elastic_items_too_old(struct elastic_items *, uint64_t n);
 
 /* {"took":N,"errors":B,"items":[...]} */
 void elastic_answer(const struct elastic_items *, int64_t took_ms, struct buf *);

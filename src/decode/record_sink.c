@@ -279,12 +279,21 @@ static struct str list_end(struct record_sink *s, struct buf *json, size_t n)
     return (struct str){ NULL, 0 };
 }
 
+static bool is_future(struct record_sink *s)
+{
+    const int64_t latest_ns = s->options->latest_ns;
+    if (LIKELY(latest_ns == 0 || s->record.time_ns <= latest_ns)) return false;
+    record_refuse(s, REJECT_future, "%s", reject_text(REJECT_future));
+    return true;
+}
+
 int record_add(struct record_sink *s, struct err *e)
 {
     const struct record_hooks *hooks = s->options->hooks;
     struct record *r = &s->record;
     struct err why = ERR_INIT;
 
+    if (is_future(s)) return OK;
     if (UNLIKELY(s->origin_due) && pack_origin(s, e) < 0) return ERR_LIMIT;
     if (s->out->table == TABLE_SPANS) {
         r->span.events = list_end(s, &s->events, s->n_events);

@@ -12,7 +12,8 @@
  *      gone. A value that cannot be kept (nested too deeply, not what its type says) is left out; the
  *      attribute vedette.refused says how many. Such records count as altered, too.
  *   3. Attributes without a name are left out.
- *   4. Hooks see the record last, before it is packed: redaction and sampling live there.
+ *   4. A record of the far future (record_options.latest_ns) is refused.
+ *   5. Hooks see the record last, before it is packed: redaction and sampling live there.
  *
  * The sink itself is for decoders: begin, fill `record` and `attrs`, then add or refuse. Texts may point into
  * the body, or into *at, which is forgotten at the next begin.
@@ -55,6 +56,8 @@ struct record_hooks {
 
 struct record_options {
     int64_t now_ns; /* for records that do not say when */
+    int64_t
+        latest_ns; /* records beyond it are refused: one bad clock would make days that never end; 0: none */
     const struct record_hooks *hooks;
 };
 

@@ -208,7 +208,6 @@ const struct record_options *ingest_options(struct ingest_request *q, enum table
 /* Records that did not say when are never taken for a repetition: the same line may be said twice. */
 void ingest_decoded(struct ingest_request *q, struct str body)
 {
-    policy_end(&q->run, &q->report);
     record_report_add(&q->refused, &q->report);
     if (body.n > 0 && !q->run.is_timeless) ingest_identify(q, body);
 }

@@ -1,6 +1,6 @@
 /* policy.h - what is done to every log record and span at the door, whatever the protocol that brought it:
- * redaction, the marks of sampling, the ceiling of time. Applied by the decoders' hooks, before a record is
- * packed, so that what is taken out never reaches the log or the disk.
+ * redaction and the marks of sampling by the decoders' hooks, before a record is packed, so that what is
+ * taken out never reaches the log or the disk; and the ceiling of time.
  *
  * A policy is made once and read only; a run is the account of one request. */
 #pragma once
@@ -16,14 +16,11 @@ struct policy {
 struct policy_run {
     const struct policy *policy; /* NULL: none */
     enum table table;
-    int64_t now_ns, latest_ns; /* records beyond latest_ns are refused */
-    uint64_t future;           /* that many were */
-    bool is_timeless;          /* a record did not say when: two equal bodies may be two events */
+    int64_t now_ns;
+    bool is_timeless; /* a record did not say when: two equal bodies may be two events */
     struct record_hooks hooks;
     struct record_options options;
 };
 
-/* For one request: afterwards run->options is what decoders want. */
+/* For one request: afterwards run->options is what decoders want. Records beyond latest_ns are refused. */
 void policy_begin(struct policy_run *, const struct policy *, enum table, int64_t now_ns, int64_t latest_ns);
-/* What the hooks refused, into the decoder's account. */
-void policy_end(const struct policy_run *, struct record_report *);

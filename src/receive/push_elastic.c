@@ -47,9 +47,10 @@ static void put_error(struct buf *out, int status, const char *reason)
 static void bulk_answer(struct ingest_request *q)
 {
     struct buf out = BUF_INIT(ANSWER_MAX);
-    const struct bulk *b = q->door;
+    struct bulk *b = q->door;
     int status = q->rc < 0 ? ingest_status(q->rc) : 200;
     say_product(q->x);
+    if (q->kept.rejected_total > 0) elastic_items_too_old(&b->items, q->kept.rejected_total);
     if (q->rc < 0)
         put_error(&out, status, q->err.text);
     else

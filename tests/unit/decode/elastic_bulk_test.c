@@ -73,5 +73,19 @@ TEST(a_line_that_is_no_action_ends_the_request)
                "parse: action in line 1: expected create, index, update or delete");
 }
 
-TESTS(CASE(actions_and_sources_in_turn), CASE(the_index_stands_in_for_a_service),
-      CASE(bad_items_answer_for_themselves), CASE(a_line_that_is_no_action_ends_the_request))
+TEST(what_the_store_found_too_old_are_the_oldest_items)
+{
+    decoded("{\"index\":{}}\n{\"@timestamp\":3000}\n{\"index\":{}}\n{\"@timestamp\":1000}\n"
+            "{\"index\":{}}\nnot json\n{\"index\":{}}\n{\"@timestamp\":2000}\n");
+    elastic_items_too_old(&items, 2);
+    EXPECT_INT(items.at[0].status, 201);
+    EXPECT_INT(items.at[1].status, 400);
+    EXPECT(!str_is(items.at[2].why, "older than the retention"));
+    EXPECT(str_is(items.at[3].why, "older than the retention"));
+    elastic_items_too_old(&items, 9);
+    EXPECT_INT(items.at[0].status, 400);
+}
+
+TESTS(CASE(what_the_store_found_too_old_are_the_oldest_items), CASE(actions_and_sources_in_turn),
+      CASE(the_index_stands_in_for_a_service), CASE(bad_items_answer_for_themselves),
+      CASE(a_line_that_is_no_action_ends_the_request))

@@ -193,8 +193,16 @@ TEST(times_far_ahead_are_refused_and_counted)
 {
     expect("POST", "/api/v1/logs", "",
            STR("{\"service\":\"a\",\"time\":1700000700}\n{\"service\":\"a\",\"time\":1700000500}"), 207,
-           "too far in the future");
+           "{\"line\":1,\"error\":\"line 1: time stamp too far in the future\",\"kept\":false}");
     EXPECT_INT(shelf.logs, 1);
+    expect("POST", "/elastic/_bulk", JSON,
+           STR("{\"create\":{}}\n{\"message\":\"x\",\"@timestamp\":1700000700000}\n"
+               "{\"create\":{}}\n{\"message\":\"x\"}\n"),
+           200,
+           "\"items\":[{\"create\":{\"_index\":\"\",\"status\":400,\"error\":{\"type\":"
+           "\"document_parsing_exception\",\"reason\":\"time stamp too far in the future\"}}},"
+           "{\"create\":{\"_index\":\"\",\"status\":201");
+    EXPECT_INT(shelf.logs, 2);
 }
 
 TEST(a_store_in_trouble_is_said)
