@@ -14,7 +14,7 @@
 #include "base/check.h"
 #include "base/json.h"
 #include "base/regex.h"
-#include "receive/scrape_read.h"
+#include "base/yaml_read.h"
 
 #define TEXT_MAX (1u << 20) /* of a replacement with its captures filled in */
 

@@ -1,7 +1,7 @@
 /* scrape_config_impl.h - what the files of scrape_config share. */
 #pragma once
 #include "receive/scrape_config.h"
-#include "receive/scrape_read.h"
+#include "base/yaml_read.h"
 
 void scrape_http_read(struct reader *, struct yaml *map, const struct scrape_conf *, struct scrape_http *out);
 void scrape_http_print(const struct scrape_http *, const char *indent, bool secrets, struct buf *out);

@@ -1,5 +1,5 @@
-/* scrape_read.c - see scrape_read.h. */
-#include "receive/scrape_read.h"
+/* yaml_read.c - see yaml_read.h. */
+#include "base/yaml_read.h"
 
 #include <stdarg.h>
 #include <stdio.h>

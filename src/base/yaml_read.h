@@ -1,9 +1,9 @@
-/* scrape_read.h - reading a configuration's YAML straight down: the first error sticks and later reads do
+/* yaml_read.h - reading a configuration's YAML straight down: the first error sticks and later reads do
  * nothing.
  *
- *     read_duration(r, map, "scrape_interval", &job->interval_ms);     absent: *out stays as it was, the
- * default read_flag(r, map, "honor_labels", &job->honor_labels); if (r->rc < 0) ... "prometheus.yml:12:
- * scrape_interval: expected a duration..."
+ *     read_duration(r, map, "scrape_interval", &job->interval_ms);    absent: *out stays as it was
+ *     read_flag(r, map, "honor_labels", &job->honor_labels);
+ *     if (r->rc < 0) ...             "prometheus.yml:12: scrape_interval: expected a duration..."
  *
  * Texts are copied into the arena, terminated: the tree may be freed. */
 #pragma once
