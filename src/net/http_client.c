@@ -7,7 +7,8 @@
  * Always true:
  *   1. Every transfer that http_client_fetch accepted gets its callback exactly once, on the client thread.
  *   2. At most max_transfers are accepted and not yet called back.
- *   3. An answer never holds more than its ceiling in memory, decompressed or not. */
+ *   3. An answer never holds more than its ceiling in memory, decompressed or not.
+ *   4. A guarded transfer never uses a connection that an unguarded one has made: it makes its own. */
 #include "net/http_client.h"
 
 #include <curl/curl.h>
@@ -18,19 +19,22 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "net/curl_guard.h"
 
-#define ANSWER_MAX       (64u << 20)
-#define TIMEOUT_MS       30000
-#define REDIRECTS_MAX    5
-#define IDLE_WAIT_MS     10000 /* curl_multi_poll wakes earlier for its own timers and for wakeups */
-#define KEPT_CONNECTIONS 256
+#define ANSWER_MAX        (64u << 20)
+#define TIMEOUT_MS        30000
+#define REDIRECTS_MAX     5
+#define IDLE_WAIT_MS      10000 /* curl_multi_poll wakes earlier for its own timers and for wakeups */
+#define KEPT_CONNECTIONS  256
+#define RETRY_AFTER_MAX_S (7 * 86400) /* who asks for more has made a mistake */
 
 struct transfer {
     struct transfer *next, *prev;
     CURL *easy;
-    struct curl_slist *headers, *connect_to;
+    struct curl_slist *headers, *proxy_headers, *connect_to;
     CURLU *url;
     bool over; /* the answer passed its ceiling */
+    struct curl_guard guard;
     struct http_fetched result;
     http_fetched_fn *done;
     void *ctx;
@@ -48,13 +52,6 @@ struct http_client {
 };
 
 /* ---- one transfer ---- */
-
-static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-
-static void curl_start(void)
-{
-    check(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
-}
 
 static size_t on_body(char *p, size_t size, size_t n, void *arg)
 {
@@ -78,6 +75,7 @@ static void transfer_free(struct transfer *t)
 {
     curl_easy_cleanup(t->easy);
     curl_slist_free_all(t->headers);
+    curl_slist_free_all(t->proxy_headers);
     curl_slist_free_all(t->connect_to);
     curl_url_cleanup(t->url);
     buf_release(&t->result.body);
@@ -162,14 +160,8 @@ static void set_server_name(struct transfer *t, const char *name)
 static void set_tls(struct transfer *t, const struct http_tls *tls)
 {
     if (tls == NULL) return;
-    if (tls->ca_file) curl_easy_setopt(t->easy, CURLOPT_CAINFO, tls->ca_file);
-    if (tls->cert_file) curl_easy_setopt(t->easy, CURLOPT_SSLCERT, tls->cert_file);
-    if (tls->key_file) curl_easy_setopt(t->easy, CURLOPT_SSLKEY, tls->key_file);
     if (tls->server_name) set_server_name(t, tls->server_name);
-    if (tls->insecure_skip_verify) {
-        curl_easy_setopt(t->easy, CURLOPT_SSL_VERIFYPEER, 0L);
-        curl_easy_setopt(t->easy, CURLOPT_SSL_VERIFYHOST, 0L);
-    }
+    curl_set_tls(t->easy, tls);
 }
 
 static int set_url(struct transfer *t, const struct http_fetch *f, struct err *e)
@@ -196,8 +188,32 @@ static void set_limits(struct transfer *t, const struct http_fetch *f)
     curl_easy_setopt(t->easy, CURLOPT_FOLLOWLOCATION, f->follow_redirects ? 1L : 0L);
     curl_easy_setopt(t->easy, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
     curl_easy_setopt(t->easy, CURLOPT_UNRESTRICTED_AUTH, 0L);
-    curl_easy_setopt(t->easy, CURLOPT_PROXY,
-                     f->proxy_url ? f->proxy_url : ""); /* "": not from the environment either */
+}
+
+static int set_proxy(struct transfer *t, const struct http_fetch *f, struct err *e)
+{
+    if (f->proxy_url != NULL || !f->proxy_from_environment)
+        curl_easy_setopt(t->easy, CURLOPT_PROXY,
+                         f->proxy_url ? f->proxy_url : ""); /* "": not from the environment either */
+    if (f->no_proxy != NULL) curl_easy_setopt(t->easy, CURLOPT_NOPROXY, f->no_proxy);
+    curl_easy_setopt(t->easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+    for (size_t i = 0; i < f->n_proxy_headers; i++) {
+        if (has_line_end(f->proxy_headers[i]))
+            return err_set(e, ERR_RANGE, "a proxy header holds a line end");
+        slist_add(&t->proxy_headers, f->proxy_headers[i]);
+    }
+    curl_easy_setopt(t->easy, CURLOPT_PROXYHEADER, t->proxy_headers);
+    return OK;
+}
+
+static int set_guard(struct transfer *t, const struct http_fetch *f, struct err *e)
+{
+    char *host = NULL;
+    if (f->outbound == NULL) return OK;
+    check(curl_url_get(t->url, CURLUPART_HOST, &host, 0) == CURLUE_OK);
+    int rc = curl_guard_set(&t->guard, t->easy, f->outbound, host, e);
+    curl_free(host);
+    return rc;
 }
 
 static void set_results(struct transfer *t, const struct http_fetch *f)
@@ -219,7 +235,7 @@ static void set_results(struct transfer *t, const struct http_fetch *f)
 
 static int transfer_new(const struct http_fetch *f, struct transfer **out, struct err *e)
 {
-    pthread_once(&curl_once, curl_start);
+    curl_start();
     struct transfer *t = mem_alloc_zero(sizeof *t);
     t->easy = curl_easy_init();
     t->url = curl_url();
@@ -229,6 +245,8 @@ static int transfer_new(const struct http_fetch *f, struct transfer **out, struc
     if ((rc = set_url(t, f, e)) < 0) goto fail;
     if ((rc = set_method(t, f, e)) < 0) goto fail;
     set_limits(t, f);
+    if ((rc = set_proxy(t, f, e)) < 0) goto fail;
+    if ((rc = set_guard(t, f, e)) < 0) goto fail;
     set_results(t, f);
     set_tls(t, f->tls);
     if ((rc = set_headers(t, f, e)) < 0) goto fail;
@@ -245,7 +263,7 @@ static int code_of(const struct transfer *t, CURLcode rc)
     case CURLE_OK: return OK;
     case CURLE_OPERATION_TIMEDOUT: return ERR_TIMEOUT;
     case CURLE_TOO_MANY_REDIRECTS: return ERR_LIMIT;
-    default: return t->over ? ERR_LIMIT : ERR_IO;
+    default: return t->over ? ERR_LIMIT : t->guard.refused[0] ? ERR_RANGE : ERR_IO;
     }
 }
 
@@ -253,17 +271,21 @@ static void transfer_settle(struct transfer *t, CURLcode rc)
 {
     struct http_fetched *r = &t->result;
     const char *type = NULL;
-    curl_off_t micros = 0, bytes = 0;
+    curl_off_t micros = 0, bytes = 0, retry_after_s = 0;
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &r->status);
     curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type);
     curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &micros);
     curl_easy_getinfo(t->easy, CURLINFO_SIZE_DOWNLOAD_T, &bytes);
+    curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+    r->retry_after_ms = retry_after_s > 0 ? MIN(retry_after_s, RETRY_AFTER_MAX_S) * 1000 : 0;
     r->seconds = (double)micros / 1e6;
     r->wire_bytes = (size_t)bytes;
     snprintf(r->content_type, sizeof r->content_type, "%s", type ? type : "");
     r->rc = code_of(t, rc);
     if (t->over)
         snprintf(r->error, sizeof r->error, "answer larger than %zu bytes", r->body.max);
+    else if (r->rc == ERR_RANGE)
+        snprintf(r->error, sizeof r->error, "%s", t->guard.refused);
     else if (r->rc != OK && r->error[0] == 0)
         snprintf(r->error, sizeof r->error, "%s", curl_easy_strerror(rc));
 }
@@ -365,7 +387,7 @@ static void *client_thread(void *arg)
 
 struct http_client *http_client_start(size_t max_transfers, struct err *e)
 {
-    pthread_once(&curl_once, curl_start);
+    curl_start();
     struct http_client *c = mem_alloc_zero(sizeof *c);
     c->max_transfers = max_transfers;
     c->multi = curl_multi_init();

@@ -1,7 +1,8 @@
 /* http_client.h - outbound HTTP on libcurl's multi interface: one thread, many transfers, connections reused.
  *
  * Only http and https. No redirects unless asked (credentials never follow to another host). Ceilings on
- * answer size and time. */
+ * answer size and time. A request with an `outbound` reaches only what that allows, wherever it is sent on
+ * to. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,10 +12,12 @@
 #include "base/str.h"
 
 struct http_client;
+struct outbound;
 
 struct http_tls {
     const char *ca_file, *cert_file, *key_file, *server_name; /* NULL = system default */
     bool insecure_skip_verify;
+    int min_version, max_version; /* 10 to 13 for TLS 1.0 to 1.3; 0 = the library's default */
 };
 
 struct http_fetch {
@@ -25,7 +28,12 @@ struct http_fetch {
     const char *user, *password; /* basic auth */
     const char *bearer;
     const struct http_tls *tls;
-    const char *proxy_url;
+    const char *proxy_url, *no_proxy; /* no_proxy: hosts, domains and networks, with commas */
+    bool proxy_from_environment;
+    const char *const *proxy_headers; /* sent to the proxy when it is asked for a tunnel, n_proxy_headers */
+    size_t n_proxy_headers;
+    const struct outbound *outbound; /* borrowed until the callback; NULL: any address, for targets that an
+                                        administrator chose */
     bool follow_redirects;
     bool accept_gzip; /* decompress the answer (ceiling applies to the result) */
     unsigned timeout_ms;
@@ -33,7 +41,8 @@ struct http_fetch {
 };
 
 struct http_fetched {
-    int rc; /* OK when an HTTP answer came, whatever its status; ERR_IO, ERR_TIMEOUT, ERR_LIMIT, ERR_CANCEL */
+    int rc; /* OK when an HTTP answer came, whatever its status; ERR_IO, ERR_TIMEOUT, ERR_LIMIT, ERR_CANCEL,
+               ERR_RANGE: outbound refused every address */
     long status;
     struct buf body; /* yours to take (swap it out), else freed after the callback */
     char content_type[256];
@@ -41,6 +50,7 @@ struct http_fetched {
     char error[256];
     double seconds;
     size_t wire_bytes;
+    int64_t retry_after_ms; /* Retry-After, as seconds or as a date; 0: not given */
 };
 
 typedef void http_fetched_fn(struct http_fetched *, void *ctx); /* on the client's thread: be short */
