@@ -17,6 +17,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/turns.h"
 
 struct job {
     void (*run)(void *);
@@ -27,6 +28,8 @@ struct work_pool {
     char name[12]; /* a thread's name has 15 bytes; its number needs some */
     size_t n_threads, queue_max;
     int niceness;
+    struct turns *turns; /* NULL: none are taken; set before the first job */
+    bool is_new;
     pthread_t *threads;
     pthread_mutex_t mu;
     pthread_cond_t more; /* a job was queued, or stopping was set */
@@ -59,7 +62,11 @@ static void *thread_main(void *arg)
     struct work_pool *p = arg;
     struct job j;
     if (p->niceness > 0) setpriority(PRIO_PROCESS, 0, p->niceness); /* of this thread, on Linux */
-    while (take_job(p, &j)) j.run(j.arg);
+    while (take_job(p, &j)) {
+        turns_begin(p->turns, p->is_new);
+        j.run(j.arg);
+        turns_end();
+    }
     return NULL;
 }
 
@@ -82,6 +89,12 @@ struct work_pool *work_start_nice(const char *name, size_t threads, size_t queue
     pthread_mutex_init(&p->mu, NULL);
     pthread_cond_init(&p->more, NULL);
     return p;
+}
+
+void work_take_turns(struct work_pool *p, struct turns *t, bool is_new)
+{
+    p->turns = t;
+    p->is_new = is_new;
 }
 
 void work_stop(struct work_pool *p)
@@ -170,7 +183,10 @@ static void unref(struct parallel *p)
 static void take_part(struct parallel *p)
 {
     size_t did = 0;
-    for (size_t i; (i = atomic_fetch_add(&p->next, 1)) < p->n; did++) p->job(p->ctx, i);
+    for (size_t i; (i = atomic_fetch_add(&p->next, 1)) < p->n; did++) {
+        p->job(p->ctx, i);
+        turns_yield();
+    }
     if (did == 0) return;
 
     pthread_mutex_lock(&p->mu);
@@ -197,6 +213,20 @@ static struct parallel *parallel_new(size_t n, void (*job)(void *ctx, size_t i),
     return p;
 }
 
+/* They need turns to finish. */
+static void wait_for_helpers(struct parallel *p)
+{
+    bool waits = false;
+    pthread_mutex_lock(&p->mu);
+    if (p->done < p->n) {
+        waits = true;
+        turns_leave();
+    }
+    while (p->done < p->n) pthread_cond_wait(&p->all_done, &p->mu);
+    pthread_mutex_unlock(&p->mu);
+    if (waits) turns_back();
+}
+
 void work_parallel(struct work_pool *pool, size_t n, void (*job)(void *ctx, size_t i), void *ctx)
 {
     if (pool == NULL || n < 2) {
@@ -215,8 +245,6 @@ void work_parallel(struct work_pool *pool, size_t n, void (*job)(void *ctx, size
     pthread_mutex_unlock(&p->mu);
     take_part(p);
 
-    pthread_mutex_lock(&p->mu);
-    while (p->done < p->n) pthread_cond_wait(&p->all_done, &p->mu);
-    pthread_mutex_unlock(&p->mu);
+    wait_for_helpers(p);
     unref(p);
 }

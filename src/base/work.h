@@ -7,11 +7,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct turns;
 struct work_pool;
 
 struct work_pool *work_start(const char *name, size_t threads, size_t queue_max); /* yours */
 /* The same with threads of a niceness of nice(2), 0..19: queries stand back behind what senders wait for. */
 struct work_pool *work_start_nice(const char *name, size_t threads, size_t queue_max, int niceness);
+/* Its jobs run in turns with those of all pools that take them from t; before the first job. is_new: a job's
+ * first turn comes before others' second. */
+void work_take_turns(struct work_pool *, struct turns *t, bool is_new);
 void work_stop(struct work_pool *); /* runs what is queued, then joins; NULL is fine */
 
 /* false when the queue is full: the caller answers "try again later". */

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/turns.h"
 #include "receive/push_otlp_config.h"
 #include "server/config.h"
 #include "server/version.h"
@@ -162,6 +163,9 @@ static void open_engine(struct server *s)
     /* Whoever waits for a place in the engine holds a thread: so many that light queries find one, too. */
     s->requests =
         work_start_nice("request", 4 * o->query_concurrency + processors, QUERY_QUEUE, QUERY_NICENESS);
+    s->turns = turns_new(processors);
+    work_take_turns(s->pool, s->turns, false);
+    work_take_turns(s->requests, s->turns, true);
     s->engine = engine_new(s->store, s->pool, &conf);
     budget_on_tight(shrink_engine, s->engine);
 }
@@ -339,6 +343,7 @@ void server_close(struct server *s)
     pushgateway_stop(s->pushgateway);
     work_stop(s->requests);
     work_stop(s->pool);
+    turns_free(s->turns);
     signals_api_close(&s->signals);
     engine_free(s->engine);
     store_gauges_stop(&s->gauges);

@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/turns.h"
 #include "query/logql/run.h"
 
 #define STEPS_MAX 11000 /* of a metric query: as many as any screen has columns */
@@ -72,10 +73,12 @@ static int enter(struct logql *lq, const struct call *call, struct err *e)
     while (lq->running >= lq->conf.max_concurrent && (rc = call_check(call, e)) == OK) {
         int64_t until = MIN(clock_mono_ns() + 50 * NS_PER_MS, call->deadline_ns); /* a cancel is seen */
         struct timespec ts = { until / 1000000000, until % 1000000000 };
+        turns_leave(); /* those who run need it */
         pthread_cond_timedwait(&lq->turn, &lq->mu, &ts);
     }
     if (rc == OK) lq->running++;
     pthread_mutex_unlock(&lq->mu);
+    turns_back();
     return rc;
 }
 

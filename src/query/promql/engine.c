@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/stat.h"
+#include "base/turns.h"
 #include "query/promql/explain.h"
 #include "query/promql/parse.h"
 #include "query/promql/plan_cache.h"
@@ -152,10 +153,12 @@ static int engine_enter(struct engine *en, const struct call *call, bool light, 
         int64_t until =
             MIN(clock_mono_ns() + 50000000, call->deadline_ns); /* wakes now and then to see a cancel */
         struct timespec ts = { until / 1000000000, until % 1000000000 };
+        turns_leave(); /* those who run need it */
         pthread_cond_timedwait(&en->turn, &en->mu, &ts);
     }
     if (rc == OK) en->running[*place]++;
     pthread_mutex_unlock(&en->mu);
+    turns_back();
     if (rc < 0) err_where(e, "waiting for one of %zu places in the query queue", en->conf.max_concurrent);
     return rc;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/turns.h"
 #include "query/promql/explain.h"
 #include "query/promql/reusable.h"
 #include "query/promql/window.h"
@@ -25,6 +26,7 @@ int eval_check(struct eval *ev, struct err *e)
 {
     struct query *q = ev->q;
     size_t used = q->arena.used + q->memory;
+    turns_yield();
     if (used > q->max_memory)
         return err_set(e, ERR_LIMIT, "query needs more than its memory limit of %zu bytes", q->max_memory);
     int rc = query_count(q, e);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/turns.h"
 #include "query/promql/blocks.h"
 #include "query/promql/explain.h"
 #include "query/promql/reusable.h"
@@ -357,6 +358,7 @@ static int check_chunk(struct chunk *c)
 {
     struct query *q = c->scan->ev->q;
     int rc;
+    turns_yield();
     size_t used = c->keep->used + c->scratch.used + c->series.used + c->clean.used + c->reading->used;
     if ((rc = query_charge(q, used, &c->charged, &c->err)) < 0) return rc;
     struct call check = q->call;

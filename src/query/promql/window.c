@@ -2,6 +2,7 @@
 #include "query/promql/window.h"
 
 #include "base/check.h"
+#include "base/turns.h"
 
 #define ASK_EVERY (1u << 18) /* samples; some hundred microseconds of work */
 
@@ -95,6 +96,7 @@ int window_time_left(struct window_run *r, uint64_t work)
     r->work += work + 1;
     if (r->work < ASK_EVERY) return OK;
     r->work = 0;
+    turns_yield();
     struct call c = r->job->ev->q->call;
     c.arena = NULL; /* another thread's */
     return call_check(&c, r->err);

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/map.h"
+#include "base/turns.h"
 #include "query/traceql/parse.h"
 
 #define GROUPS_MAX 10000 /* of by(), in one trace */
@@ -134,6 +135,7 @@ static int run_filter(struct running *r, const struct spanset_expr *x, const str
     s->n_attrs = in->n_attrs;
     for (size_t i = 0; i < in->n; i++) {
         if (eval_filter(r->ev, x->filter, in->at[i])) s->at[s->n++] = in->at[i];
+        if (i % 1024 == 1023) turns_yield();
         if (i % 1024 == 1023 && call_check(r->call, r->err) < 0) return r->err->code;
     }
     drop_empty(out);
