@@ -1,9 +1,13 @@
 /* store.c - the waist's thin side: every wrapper hands its call to the engine behind it. */
 #include "model/store.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "base/budget.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/hash.h"
 
 #define CALL_SMALL ((size_t)1 << 20) /* who has less is not stopped for others' sake */
 
@@ -19,6 +23,75 @@ int call_check(const struct call *c, struct err *e)
         return err_set(e, ERR_TIMEOUT, "the query took longer than its time limit");
     return OK;
 }
+
+/* ---- notes ---- */
+
+void call_notes_init(struct call_notes *n)
+{
+    n->n = n->n_seen = 0;
+    pthread_mutex_init(&n->mu, NULL);
+}
+
+void call_notes_release(struct call_notes *n)
+{
+    pthread_mutex_destroy(&n->mu);
+}
+
+void call_notes_clear(struct call_notes *n)
+{
+    pthread_mutex_lock(&n->mu);
+    n->n = n->n_seen = 0;
+    pthread_mutex_unlock(&n->mu);
+}
+
+bool call_notes_any(struct call_notes *n)
+{
+    pthread_mutex_lock(&n->mu);
+    bool any = n->n_seen > 0;
+    pthread_mutex_unlock(&n->mu);
+    return any;
+}
+
+static bool was_seen(struct call_notes *n, uint64_t hash)
+{
+    for (size_t i = 0; i < n->n_seen; i++)
+        if (n->seen[i] == hash) return true;
+    if (n->n_seen == CALL_NOTES_KEPT) return true;
+    n->seen[n->n_seen++] = hash;
+    return false;
+}
+
+bool call_note(const struct call *c, const char *fmt, ...)
+{
+    char text[sizeof c->notes->text[0]];
+    va_list ap;
+    if (c->notes == NULL) return false;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+
+    struct call_notes *n = c->notes;
+    pthread_mutex_lock(&n->mu);
+    if (!was_seen(n, hash64(text, strlen(text))) && n->n < CALL_NOTES_SHOWN)
+        memcpy(n->text[n->n++], text, sizeof text);
+    pthread_mutex_unlock(&n->mu);
+    return true;
+}
+
+size_t call_notes_list(struct call_notes *n, struct arena *a, struct str **out)
+{
+    struct str *at = *out = arena_array(a, CALL_NOTES_SHOWN + 1, sizeof *at);
+    pthread_mutex_lock(&n->mu);
+    size_t listed = n->n, more = n->n_seen - n->n;
+    for (size_t i = 0; i < n->n; i++) at[i] = arena_str(a, str_of(n->text[i]));
+    if (more > 0)
+        at[listed++] =
+            arena_printf(a, "%s%zu more like these", n->n_seen == CALL_NOTES_KEPT ? "at least " : "", more);
+    pthread_mutex_unlock(&n->mu);
+    return listed;
+}
+
+/* ---- the engine's ---- */
 
 void store_close(struct store *s)
 {

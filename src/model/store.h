@@ -8,12 +8,14 @@
  *   4. Rows of a series come in rising time, one per time. Stale markers are ordinary rows.
  *   5. A view sees one moment: nothing written, merged or dropped after it was opened.
  *   6. Every reading call keeps to its struct call: ERR_TIMEOUT, ERR_CANCEL, ERR_LIMIT, never a partial
- * answer said to be whole.
+ * answer said to be whole: what damage has made unreadable is left out and said in call.notes; a call without
+ * notes fails instead (ERR_CORRUPT).
  *   7. What has changed is told (store_changed_since): with a generation taken before view A was opened, and
  * the question asked after view B was, A and B hold the same sample rows before the time answered.
  *
  * Threads: store_* from any thread. A view may be scanned by many threads at once. */
 #pragma once
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +28,24 @@
 #include "model/reject.h"
 #include "model/summary.h"
 
+struct work_pool;
+
+/* What an answer lacks, in sentences for whoever asked. Parallel parts of a call share one. */
+#define CALL_NOTES_SHOWN 10
+#define CALL_NOTES_KEPT  256 /* distinct ones told apart */
+struct call_notes {
+    pthread_mutex_t mu; /* all below */
+    size_t n, n_seen;   /* texts; notes, those without room for their text as well */
+    uint64_t seen[CALL_NOTES_KEPT];
+    char text[CALL_NOTES_SHOWN][256];
+};
+void call_notes_init(struct call_notes *);
+void call_notes_release(struct call_notes *);
+void call_notes_clear(struct call_notes *);
+bool call_notes_any(struct call_notes *);
+/* The texts, and a last line that counts those not shown; arena. */
+size_t call_notes_list(struct call_notes *, struct arena *, struct str **out);
+
 /* What every reading call carries. One thread at a time uses a struct call; parallel parts each have their
  * own arena. */
 struct call {
@@ -33,7 +53,12 @@ struct call {
     const atomic_bool *cancelled; /* NULL = never */
     struct arena *arena;          /* results and scratch; its budget is the memory limit */
     struct str tenant;            /* empty = the only one */
+    struct call_notes *notes;     /* NULL: the answer is whole or an error */
+    struct work_pool *pool;       /* whose idle threads may help; NULL: none. Sinks run on the caller's */
 };
+
+/* Keep a note, each text once; false when the call has no place for it. */
+bool call_note(const struct call *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 int call_check(const struct call *,
                struct err *); /* OK, ERR_TIMEOUT, ERR_CANCEL or ERR_LIMIT; cheap, call it often */

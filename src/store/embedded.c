@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/stat.h"
+#include "store/damage.h"
 #include "store/engine.h"
 #include "store/seal.h"
 
@@ -226,6 +227,7 @@ static void stats_init(struct engine_stats *t)
     t->merge_bytes =
         stat_counter("vedette_store_merge_written_bytes_total", "Bytes written by merges.", NULL);
     t->scanned = stat_counter("vedette_store_rows_scanned_total", "Rows handed to queries.", NULL);
+    damage_init();
     t->files_set_aside = stat_counter("vedette_store_files_set_aside_total",
                                       "Files found missing or damaged at the start.", NULL);
 }

@@ -95,6 +95,19 @@ int part_cursor_read(struct part_cursor *, int64_t from_ms, int64_t to_ms, struc
                      struct err *);
 int part_cursor_skip(struct part_cursor *, struct err *);
 
+/* What the last of these calls could not read: a run, a block, or the blocks of an index page. */
+struct part_loss {
+    uint64_t at, bytes;
+    bool is_index;
+    series_key first_key, last_key;
+    int64_t min_ms, max_ms;
+    uint64_t rows; /* at most */
+};
+/* After a call that failed: step over what could not be read, and say what that is. false: the call failed
+ * for another reason, and the cursor stands where it stood. */
+bool part_cursor_pass(struct part_cursor *, struct part_loss *);
+const char *part_path(const struct part *);
+
 /* Every page's checksum and every promise of the format; report() is called for each violation. Returns how
  * many. */
 int64_t part_verify(const char *path, void (*report)(void *ctx, const char *text), void *ctx, struct err *);

@@ -200,7 +200,14 @@ int part_index(const struct part *p, struct page_unpacker *u, size_t i, const st
     return OK;
 }
 
+const char *part_path(const struct part *p)
+{
+    return p->path;
+}
+
 /* ---- the cursor ---- */
+
+enum unread { NOTHING, INDEX_PAGE, BLOCK, RUN };
 
 struct part_cursor {
     const struct part *part;
@@ -208,6 +215,7 @@ struct part_cursor {
     size_t page, block, run;        /* where it is: block of index page, run of block */
     const struct part_index *index; /* of `page`, NULL when not looked up yet */
     bool is_open;                   /* view holds this block */
+    enum unread unread;             /* what the last call failed on */
     struct buf stored;
     struct block_view view;
 };
@@ -275,13 +283,16 @@ static void go_to(struct part_cursor *c, size_t page, size_t block)
 
 static int load_index(struct part_cursor *c, struct err *e)
 {
-    return c->index ? OK : part_index(c->part, c->unpacker, c->page, &c->index, e);
+    int rc = c->index ? OK : part_index(c->part, c->unpacker, c->page, &c->index, e);
+    c->unread = rc < 0 ? INDEX_PAGE : NOTHING;
+    return rc;
 }
 
 static int open_block(struct part_cursor *c, struct err *e)
 {
     int rc = load_index(c, e);
     if (rc < 0 || c->is_open) return rc;
+    c->unread = BLOCK;
     const struct part_place *place = place_of(c);
     buf_clear(&c->stored);
     char *to = buf_room(&c->stored, place->bytes);
@@ -298,6 +309,7 @@ static int open_block(struct part_cursor *c, struct err *e)
         return rc;
     }
     c->is_open = true;
+    c->unread = NOTHING;
     return OK;
 }
 
@@ -319,6 +331,15 @@ int part_cursor_seek(struct part_cursor *c, series_key key, struct err *e)
     return OK;
 }
 
+static void next_block(struct part_cursor *c)
+{
+    c->run = 0;
+    if (c->block + 1 < c->index->n)
+        go_to(c, c->page, c->block + 1);
+    else
+        go_to(c, c->page + 1, 0);
+}
+
 /* 1 = a run is under the cursor and its block open, 0 = the end. */
 static int settle(struct part_cursor *c, struct err *e)
 {
@@ -326,11 +347,7 @@ static int settle(struct part_cursor *c, struct err *e)
         int rc = open_block(c, e);
         if (rc < 0) return rc;
         if (c->run < c->view.n_runs) return 1;
-        c->run = 0;
-        if (c->block + 1 < c->index->n)
-            go_to(c, c->page, c->block + 1);
-        else
-            go_to(c, c->page + 1, 0);
+        next_block(c);
     }
     return 0;
 }
@@ -351,6 +368,7 @@ int part_cursor_read(struct part_cursor *c, int64_t from_ms, int64_t to_ms, stru
     if (rc == 0) return err_set(e, ERR_RANGE, "part %s: read past the end", c->part->path);
     rc = block_view_read(&c->view, c->unpacker, c->run, from_ms, to_ms, a, out, e);
     if (rc < 0) {
+        c->unread = RUN;
         err_where(e, "part %s: block at %llu", c->part->path, (unsigned long long)place_of(c)->at);
         return rc;
     }
@@ -363,6 +381,40 @@ int part_cursor_skip(struct part_cursor *c, struct err *e)
     int rc = settle(c, e);
     if (rc > 0) c->run++;
     return MIN(rc, 0);
+}
+
+/* ---- stepping over damage ---- */
+
+static struct part_loss loss_of(const struct part_place *p, bool is_index)
+{
+    return (struct part_loss){ p->at,       p->bytes,  is_index,  p->first_key,
+                               p->last_key, p->min_ms, p->max_ms, p->rows };
+}
+
+bool part_cursor_pass(struct part_cursor *c, struct part_loss *out)
+{
+    enum unread what = c->unread;
+    c->unread = NOTHING;
+    switch (what) {
+    case NOTHING: return false;
+    case INDEX_PAGE:
+        *out = loss_of(&c->part->top[c->page], true);
+        c->run = 0;
+        go_to(c, c->page + 1, 0);
+        return true;
+    case BLOCK:
+        *out = loss_of(place_of(c), false);
+        next_block(c);
+        return true;
+    case RUN: {
+        const struct run_head *h = &c->view.run[c->run].head;
+        *out = (struct part_loss){ place_of(c)->at, place_of(c)->bytes, false,      h->key,
+                                   h->key,          h->first_ms,        h->last_ms, h->n };
+        c->run++;
+        return true;
+    }
+    }
+    return false;
 }
 
 /* ---- for the merge (part_cursor.h) ---- */

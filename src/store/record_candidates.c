@@ -20,9 +20,22 @@ struct asking {
     int rc; /* of loading a filter */
 };
 
+/* A damaged filter rules nothing out. What it has cleared before it failed is right. */
 static void probe(struct asking *q, enum filter_class c, uint64_t hash, uint64_t bits[WORDS])
 {
-    if (q->rc == OK) q->rc = record_part_probe(q->part, q->unpacker, q->group, c, hash, bits, q->e);
+    struct err why = ERR_INIT;
+    if (q->rc < 0) return;
+    q->rc = record_part_probe(q->part, q->unpacker, q->group, c, hash, bits, &why);
+    if (q->rc == ERR_CORRUPT || q->rc == ERR_IO) {
+        struct damage d = { .kind = DAMAGE_FILTER,
+                            .path = q->part->path,
+                            .at = q->part->top.group[q->group].filter_at[c],
+                            .from_ms = 1 };
+        damage_found(&d, why.text);
+        q->rc = OK;
+    } else if (q->rc < 0 && q->e) {
+        *q->e = why;
+    }
 }
 
 static void none(uint64_t bits[WORDS])
@@ -229,6 +242,10 @@ static int ask_group(struct asking *q, const struct predicate *where, int64_t fr
     const struct record_group *g = &q->part->top.group[q->group];
     if (g->min_ns > to_ns || g->max_ns < from_ns) return OK;
     int rc = record_part_index(q->part, q->unpacker, q->group, &q->index, q->e);
+    if (rc == ERR_CORRUPT || rc == ERR_IO) {
+        for (size_t i = 0; i < g->blocks; i++) bits[i / 64] |= UINT64_C(1) << i % 64;
+        return OK;
+    }
     if (rc < 0) return rc;
     uint64_t any = 0;
     for (size_t i = 0; i < q->index->n; i++) {

@@ -12,7 +12,7 @@
  * bit-sliced filters (filter.h) answer for words, key=value pairs and ids. Bytes: docs/format-record.md.
  * Written once, then only read. */
 #pragma once
-#include "model/store.h"
+#include "store/damage.h"
 #include "store/filter.h"
 
 #define RECORD_BLOCK_ROWS  8192u
@@ -65,9 +65,12 @@ const struct record_part_info *record_part_info(const struct record_part *);
 
 /* What the part knows without reading a row; arena. */
 int record_part_fields(struct record_part *, struct arena *, struct field_info **, size_t *n, struct err *);
-int record_part_origins(struct record_part *, struct arena *, struct origin **, size_t *n, struct err *);
+/* The call is told of blocks that cannot be read; NULL: then it fails. */
+int record_part_origins(struct record_part *, const struct call *, struct arena *, struct origin **out,
+                        size_t *n, struct err *);
 
-/* Blocks that may hold what `where` asks for, by zone maps and filters; bit i = block i; arena. */
+/* Blocks that may hold what `where` asks for, by zone maps and filters; bit i = block i; arena. A filter that
+ * cannot be read rules nothing out, nor does the index of a group: seeking its blocks will fail. */
 int record_part_candidates(struct record_part *, const struct predicate *where, int64_t from_ns,
                            int64_t to_ns, struct arena *, uint64_t **bits, size_t *n_blocks, struct err *);
 
@@ -77,6 +80,9 @@ struct record_block *record_block_new(struct record_part *);
 void record_block_free(struct record_block *);
 /* Place it on block i. What was lent before is gone. */
 int record_block_seek(struct record_block *, size_t i, struct err *);
+/* What is lost with block i, which cannot be read: the block, or its whole group when nobody knows where that
+ * has its blocks. Returns the first block behind. */
+size_t record_part_loss(struct record_part *, size_t i, struct damage *);
 size_t record_block_rows(const struct record_block *);
 void record_block_range(const struct record_block *, struct record_key *first, struct record_key *last,
                         int64_t *min_ns, int64_t *max_ns);

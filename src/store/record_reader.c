@@ -223,6 +223,27 @@ int record_part_index(struct record_part *p, struct page_unpacker *u, size_t g,
     return OK;
 }
 
+size_t record_part_loss(struct record_part *p, size_t i, struct damage *out)
+{
+    size_t g = record_part_group(p, i);
+    const struct record_group *group = &p->top.group[g];
+    const struct record_index *x;
+    struct page_unpacker *u = page_unpacker_new();
+    page_unpacker_seal(u, &p->seal);
+    bool is_group = record_part_index(p, u, g, &x, NULL) < 0;
+    page_unpacker_free(u);
+    if (is_group) {
+        *out = (struct damage){
+            DAMAGE_INDEX,           p->path, group->index_at, group->rows, group->min_ns / 1000000,
+            group->max_ns / 1000000
+        };
+        return p->first_block[g + 1];
+    }
+    const struct record_place *b = &x->place[i - p->first_block[g]];
+    *out = (struct damage){ DAMAGE_BLOCK, p->path, b->at, b->rows, b->min_ns / 1000000, b->max_ns / 1000000 };
+    return i + 1;
+}
+
 /* ---- what the part knows ---- */
 
 int record_part_fields(struct record_part *p, struct arena *a, struct field_info **out, size_t *n,
@@ -259,14 +280,21 @@ static void resource_add(struct resources *r, const struct origin *o)
     r->at[r->n++] = (struct origin){ .resource = attrs_keep(r->arena, o->resource), .id = o->id };
 }
 
-/* More resources than the part lists: each block names its own. */
-static int walk_origins(struct record_part *p, struct resources *r, struct err *e)
+/* More resources than the part lists, or the list is damaged: each block names its own. */
+static int walk_origins(struct record_part *p, const struct call *call, struct resources *r, struct err *e)
 {
     struct record_block *b = record_block_new(p);
     int rc = OK;
-    for (size_t i = 0; i < p->info.blocks && rc == OK; i++) {
+    for (size_t i = 0, next; i < p->info.blocks && rc == OK; i = next) {
+        next = i + 1;
         rc = record_block_seek(b, i, e);
         if (rc == OK) rc = block_origins(b, e);
+        if (rc < 0) {
+            struct damage d;
+            next = record_part_loss(p, i, &d);
+            rc = damage_leave_out(call, &d, rc, e);
+            continue;
+        }
         for (size_t k = 0; rc == OK && k < b->n_origins; k++) resource_add(r, &b->origin[k]);
         if (rc == OK && arena_over(r->arena))
             rc = err_set(e, ERR_LIMIT, "too many resources for the memory allowed");
@@ -275,7 +303,16 @@ static int walk_origins(struct record_part *p, struct resources *r, struct err *
     return rc;
 }
 
-int record_part_origins(struct record_part *p, struct arena *a, struct origin **out, size_t *n, struct err *e)
+/* The blocks know them as well. */
+static void list_is_damaged(const struct record_part *p, uint64_t at, struct err *e)
+{
+    struct damage d = { .kind = DAMAGE_INDEX, .path = p->path, .at = at, .from_ms = 1 };
+    damage_found(&d, e ? e->text : NULL);
+    if (e) *e = (struct err)ERR_INIT;
+}
+
+int record_part_origins(struct record_part *p, const struct call *call, struct arena *a, struct origin **out,
+                        size_t *n, struct err *e)
 {
     struct resources r = { .arena = a };
     struct buf raw = BUF_INIT(RECORD_PAGE_MAX);
@@ -289,8 +326,13 @@ int record_part_origins(struct record_part *p, struct arena *a, struct origin **
     page_unpacker_seal(u, &p->seal);
     int rc = page_read(u, p->fd, at, p->foot.origins_bytes, PAGE_RECORD_ORIGINS, &raw, e);
     if (rc == OK) rc = record_origins_get(buf_view(&raw), &scratch, &listed, &n_listed, &is_partial, e);
+    if (rc == ERR_CORRUPT && call != NULL) {
+        list_is_damaged(p, at, e);
+        is_partial = true;
+        rc = OK;
+    }
     for (size_t i = 0; rc == OK && !is_partial && i < n_listed; i++) resource_add(&r, &listed[i]);
-    if (rc == OK && is_partial) rc = walk_origins(p, &r, e);
+    if (rc == OK && is_partial) rc = walk_origins(p, call, &r, e);
     if (rc < 0) err_where(e, "part %s: origins", p->path);
     *out = r.at;
     *n = r.n;

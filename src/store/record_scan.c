@@ -8,7 +8,10 @@
  * Who asks for the newest mostly wants few of them, and says so by a limit or by stopping. Rows of a bucket
  * (keys begin with it) are not in order of time, so a bucket would have to be matched whole for them.
  * Therefore the first windows are slices, each wider than the last, and rows outside cost a comparison of
- * times. Who reads on wants all: then windows are whole buckets, and a block is read once. */
+ * times. Who reads on wants all: then windows are whole buckets, and a block is read once.
+ *
+ * A block that cannot be read is left out, if the call can be told so (damage.h); rows of it that were
+ * delivered before that was noticed stay delivered. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +45,8 @@ struct scanning {
     struct record *records;
     int64_t *times;
     size_t room;
+    uint64_t *gone; /* rows of a fetch whose block turned out to be damaged; FETCH_ROWS bits */
+    size_t n_gone;
     struct arena texts; /* of one fetch */
 };
 
@@ -66,6 +71,7 @@ static void release(struct scanning *s)
     mem_free(s->times);
     mem_free(s->rows);
     mem_free(s->found);
+    mem_free(s->gone);
     arena_release(&s->texts);
     record_sources_close(&s->x);
 }
@@ -127,11 +133,25 @@ static int fetch_here(struct scanning *s, const struct record_piece *p, const ui
     return record_piece_records(&s->x, p, rows, n, &s->texts, s->records, e);
 }
 
+/* A block that is left out has no time any more, so no later window asks for it. */
+static int leave_out(struct scanning *s, const struct record_piece *p, int rc, struct err *e)
+{
+    rc = record_piece_lost(&s->x, p, rc, e);
+    if (rc < 0) return rc;
+    s->x.pieces[p - s->x.pieces].min_ns = INT64_MAX;
+    s->x.pieces[p - s->x.pieces].max_ns = INT64_MIN;
+    return OK;
+}
+
 static int match(struct scanning *s, const struct record_piece *p, int64_t from_ns, int64_t to_ns, size_t *n,
                  struct err *e)
 {
     int rc = record_piece_match(&s->x, p, from_ns, to_ns, s->rows, n, e);
     if (rc == OK) rc = record_settle(&s->x, p, s->rows, n, e);
+    if (rc < 0) {
+        *n = 0;
+        rc = leave_out(s, p, rc, e);
+    }
     return rc == OK ? check_memory(s, e) : rc;
 }
 
@@ -146,7 +166,11 @@ static int scan_any(struct scanning *s, struct err *e)
         for (size_t at = 0, stop; rc == OK && at < n; at = stop) {
             stop = MIN(n, at + most);
             rc = fetch_here(s, p, s->rows + at, stop - at, e);
-            if (rc == OK) rc = deliver(s, 0, stop - at, e);
+            if (rc < 0) { /* as would the rest of the block be */
+                rc = leave_out(s, p, rc, e);
+                break;
+            }
+            rc = deliver(s, 0, stop - at, e);
         }
     }
     return rc;
@@ -248,7 +272,8 @@ static int note_piece(struct scanning *s, uint32_t piece, int64_t from_ns, int64
 
     reserve(s, n);
     rc = record_piece_times(&s->x, p, s->rows, n, s->times, e);
-    for (size_t i = 0; rc == OK && i < n; i++) {
+    if (rc < 0) return leave_out(s, p, rc, e);
+    for (size_t i = 0; i < n; i++) {
         s->found = mem_grow(s->found, s->n_found, &s->cap_found, sizeof s->found[0]);
         s->found[s->n_found++] = (struct found){ s->times[i], piece, s->rows[i] };
     }
@@ -329,14 +354,35 @@ static int fetch_piece(struct scanning *s, const struct wanted *w, size_t n, str
     for (size_t i = 0; i < n; i++) s->rows[i] = w[i].row;
     int rc = s->x.scan->n_fields > 0 ? fetch_values(s, p, w, n, e) : fetch_records(s, p, w, n, e);
     arena_reset(&s->x.scratch);
+    if (rc < 0 && (rc = leave_out(s, p, rc, e)) == OK) {
+        for (size_t i = 0; i < n; i++) s->gone[w[i].to / 64] |= UINT64_C(1) << w[i].to % 64;
+        s->n_gone += n;
+    }
     return rc == OK ? check_memory(s, e) : rc;
 }
 
-/* Found rows [first, first + n) into the columns, in their order. */
-static int fetch(struct scanning *s, size_t first, size_t n, struct err *e)
+/* Leaves the rows that are there; returns how many. */
+static size_t close_gaps(struct scanning *s, size_t n)
 {
+    size_t kept = 0;
+    for (size_t i = 0; i < n && s->n_gone > 0; i++) {
+        if (s->gone[i / 64] >> i % 64 & 1) continue;
+        s->times[kept] = s->times[i];
+        if (s->x.scan->n_fields == 0) s->records[kept] = s->records[i];
+        for (size_t f = 0; f < s->x.scan->n_fields; f++) s->values[f][kept] = s->values[f][i];
+        kept++;
+    }
+    return s->n_gone > 0 ? kept : n;
+}
+
+/* Found rows [first, first + *count) into the columns, in their order; *count: those that could be read. */
+static int fetch(struct scanning *s, size_t first, size_t *count, struct err *e)
+{
+    size_t n = *count;
     struct wanted *w = mem_array(n, sizeof *w);
     int rc = OK;
+    memset(s->gone, 0, FETCH_ROWS / 8);
+    s->n_gone = 0;
     reserve(s, n);
     arena_reset(&s->texts);
     for (size_t i = 0; i < n; i++) {
@@ -350,6 +396,7 @@ static int fetch(struct scanning *s, size_t first, size_t n, struct err *e)
         rc = fetch_piece(s, w + i, end - i, e);
     }
     mem_free(w);
+    *count = close_gaps(s, n);
     return rc;
 }
 
@@ -357,9 +404,11 @@ static int scan_window(struct scanning *s, const struct window *w, struct err *e
 {
     int rc = note_window(s, w, e);
     for (size_t i = 0, n; rc == OK && i < s->n_found; i += n) {
-        n = MIN(s->n_found - i, (size_t)FETCH_ROWS);
-        rc = fetch(s, i, n, e);
-        if (rc == OK) rc = deliver_all(s, n, e);
+        size_t there = n = MIN(s->n_found - i, (size_t)FETCH_ROWS);
+        rc = fetch(s, i, &there, e);
+        if (rc == OK && s->n_gone > 0 && i == 0 && s->x.scan->limit > 0)
+            return scan_window(s, w, e); /* others may have been cut in their favour */
+        if (rc == OK) rc = deliver_all(s, there, e);
     }
     return rc;
 }
@@ -429,6 +478,7 @@ int view_do_records(struct store_view *base, struct call *call, const struct rec
     rc = record_sources_open(&s.x, v, call, scan, e);
     s.rows = mem_array(PIECE_ROWS, sizeof s.rows[0]);
     s.values = mem_array(scan->n_fields, sizeof s.values[0]);
+    s.gone = mem_array(FETCH_ROWS / 64, sizeof s.gone[0]);
     s.texts = (struct arena)ARENA_INIT(s.x.arena.budget);
     if (rc == OK) rc = scan->order == ORDER_ANY ? scan_any(&s, e) : scan_by_time(&s, e);
     stat_add(v->s->stats.scanned, s.delivered);

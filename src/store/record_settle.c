@@ -130,8 +130,16 @@ static int claims_of_part(struct settling *t, size_t source, struct err *e)
     size_t n;
     int rc = record_part_candidates(t->x->at[source].part, &is_trace, from_ns, to_ns, &t->x->scratch, &bits,
                                     &n, e);
-    for (size_t i = 0; rc == OK && i < n; i++)
-        if (bits[i / 64] >> (i % 64) & 1) rc = claims_of_block(t, source, i, &is_trace, from_ns, to_ns, e);
+    for (size_t i = 0, next; rc == OK && i < n; i = next) {
+        next = i + 1;
+        if (!(bits[i / 64] >> (i % 64) & 1)) continue;
+        rc = claims_of_block(t, source, i, &is_trace, from_ns, to_ns, e);
+        if (rc < 0) { /* an equal span may be there, and the better one */
+            struct damage d;
+            next = record_part_loss(t->x->at[source].part, i, &d);
+            rc = damage_leave_out(t->x->call, &d, rc, e);
+        }
+    }
     return rc;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/turns.h"
 #include "store/record_attrs.h"
 #include "store/record_verdict.h"
 
@@ -128,10 +129,16 @@ static int add_blocks(struct record_sources *x, uint32_t source, struct err *e)
     uint64_t *bits;
     size_t n;
     int rc = record_part_candidates(s->part, x->scan->where, x->from_ns, x->to_ns, &x->arena, &bits, &n, e);
-    for (size_t i = 0; rc == OK && i < n; i++) {
+    for (size_t i = 0, next; rc == OK && i < n; i = next) {
+        next = i + 1;
         if (!(bits[i / 64] >> (i % 64) & 1)) continue;
         if (s->block == NULL) s->block = record_block_new(s->part);
         rc = add_block(x, source, (uint32_t)i, e);
+        if (rc < 0) {
+            struct damage d;
+            next = record_part_loss(s->part, i, &d);
+            rc = damage_leave_out(x->call, &d, rc, e);
+        }
     }
     return rc;
 }
@@ -219,6 +226,7 @@ int record_sources_check(struct record_sources *x, struct err *e)
 {
     if (arena_over(&x->arena) || arena_over(&x->scratch))
         return err_set(e, ERR_LIMIT, "the query needs more memory than its limit leaves");
+    turns_yield();
     return call_check(x->call, e);
 }
 
@@ -330,6 +338,15 @@ int record_piece_match(struct record_sources *x, const struct record_piece *p, i
     to_ns = MIN(to_ns, x->to_ns);
     return x->at[p->source].part != NULL ? match_block(x, p, from_ns, to_ns, rows, n, e)
                                          : match_rows(x, p, from_ns, to_ns, rows, n, e);
+}
+
+int record_piece_lost(struct record_sources *x, const struct record_piece *p, int rc, struct err *e)
+{
+    struct damage d;
+    if (x->at[p->source].part == NULL) return rc;
+    x->at[p->source].at = SIZE_MAX;
+    record_part_loss(x->at[p->source].part, p->block, &d);
+    return damage_leave_out(x->call, &d, rc, e);
 }
 
 static const struct record_row *row_at(const struct record_sources *x, const struct record_piece *p,

@@ -71,6 +71,9 @@ int record_piece_values(struct record_sources *, const struct record_piece *, co
 int record_piece_records(struct record_sources *, const struct record_piece *, const uint32_t *rows, size_t n,
                          struct arena *a, struct record *out, struct err *);
 
+/* rc is what reading the piece came to: OK when it may be left out (damage_leave_out). */
+int record_piece_lost(struct record_sources *, const struct record_piece *, int rc, struct err *);
+
 /* The numbers of the bits that are set, below n; rows has room. */
 size_t record_bits_list(const uint64_t *bits, size_t n, uint32_t *rows);
 

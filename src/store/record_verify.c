@@ -71,7 +71,7 @@ static void origins_check(struct verify *v)
     size_t n;
     struct err e = ERR_INIT;
     struct arena a = ARENA_INIT(SIZE_MAX);
-    if (record_part_origins(v->part, &a, &o, &n, &e) < 0) finding(v, "origins page", 0, &e);
+    if (record_part_origins(v->part, NULL, &a, &o, &n, &e) < 0) finding(v, "origins page", 0, &e);
     arena_release(&a);
 }
 

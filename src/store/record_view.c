@@ -308,7 +308,7 @@ static int origins_of_part(struct record_sources *x, size_t source, struct origi
     struct origin *at;
     size_t n;
     if (!is_in_time(x, source)) return OK;
-    int rc = record_part_origins(x->at[source].part, &x->scratch, &at, &n, e);
+    int rc = record_part_origins(x->at[source].part, o->call, &x->scratch, &at, &n, e);
     for (size_t i = 0; rc == OK && i < n; i++) add_origin(o, &at[i]);
     arena_reset(&x->scratch);
     return rc == OK ? record_sources_check(x, e) : rc;

@@ -3,7 +3,10 @@
  * Sources stand in the order in which they were written: parts by day and sequence, then the head being
  * flushed, then the head. Series come by rising key, so each source is read forwards; a source that stands
  * beyond the key is not even asked. Pieces of several sources are joined by gather.c (later sources win). A
- * scanner holds one thread's cursors and is kept by the view for the next call. */
+ * scanner holds one thread's cursors and is kept by the view for the next call.
+ *
+ * A damaged block is stepped over and remembered with the keys and times it held: a series that may have rows
+ * there says so, all others are answered as if nothing had happened. */
 #include <string.h>
 
 #include "base/check.h"
@@ -75,6 +78,7 @@ void scanner_free(struct scanner *c)
         next = c->next;
         for (size_t i = 0; i < c->n; i++) {
             part_cursor_free(c->sources[i].cursor);
+            mem_free(c->sources[i].lost);
             slab_unref(c->sources[i].slab);
         }
         for (int k = 0; k < KINDS; k++) gather_release(&c->rows[k]);
@@ -90,17 +94,20 @@ void scanner_free(struct scanner *c)
     }
 }
 
-struct scanner *scanner_take(struct view *v)
+struct scanner *scanner_take(struct view *v, const struct call *call)
 {
     pthread_mutex_lock(&v->mu);
     struct scanner *c = v->idle;
     if (c != NULL) v->idle = c->next;
     pthread_mutex_unlock(&v->mu);
-    return c ? c : scanner_new(v);
+    if (c == NULL) c = scanner_new(v);
+    c->call = call;
+    return c;
 }
 
 void scanner_give_back(struct view *v, struct scanner *c)
 {
+    c->call = NULL;
     pthread_mutex_lock(&v->mu);
     c->next = v->idle;
     v->idle = c;
@@ -137,25 +144,70 @@ static void add_piece(struct gather *g, const int64_t *time_ms, const void *bits
     if (first < end) gather_add(g, time_ms + first, (const char *)bits + first * 8, end - first);
 }
 
-static int place(struct source *s, series_key key, struct err *e)
+/* ---- damage ---- */
+
+struct damage scanner_damage(const struct part *p, const struct part_loss *l, enum damage_kind kind)
 {
-    if (s->is_placed && s->sought <= key && (s->is_at_end || s->at.key >= key)) return OK;
-    if (s->cursor == NULL) s->cursor = part_cursor_new(s->part);
-    int rc = part_cursor_seek(s->cursor, key, e);
-    if (rc == OK) rc = part_cursor_peek(s->cursor, &s->at, e);
-    s->is_placed = rc >= 0;
-    s->is_at_end = rc == 0;
-    s->sought = key;
-    return MIN(rc, 0);
+    if (l->is_index) kind = DAMAGE_INDEX;
+    return (struct damage){ kind, part_path(p), l->at, l->rows, l->min_ms, l->max_ms };
 }
 
-static int step(struct source *s, struct err *e)
+static bool is_known(const struct source *s, const struct part_loss *l)
 {
-    int rc = part_cursor_peek(s->cursor, &s->at, e);
-    s->is_at_end = rc == 0;
-    s->is_placed = rc >= 0;
-    return MIN(rc, 0);
+    for (size_t i = 0; i < s->n_lost; i++)
+        if (s->lost[i].at == l->at && s->lost[i].first_key <= l->first_key &&
+            s->lost[i].last_key >= l->last_key)
+            return true;
+    return false;
 }
+
+/* Neighbours become one, so that the list of a part that is damaged all over stays short. */
+static void remember(struct source *s, const struct part_loss *l)
+{
+    struct part_loss *last = s->n_lost > 0 ? &s->lost[s->n_lost - 1] : NULL;
+    if (is_known(s, l)) return;
+    if (last != NULL && !last->is_index && !l->is_index && last->at + last->bytes == l->at) {
+        last->bytes += l->bytes;
+        last->rows += l->rows;
+        last->first_key = MIN(last->first_key, l->first_key);
+        last->last_key = MAX(last->last_key, l->last_key);
+        last->min_ms = MIN(last->min_ms, l->min_ms);
+        last->max_ms = MAX(last->max_ms, l->max_ms);
+        return;
+    }
+    s->lost = mem_grow(s->lost, s->n_lost, &s->cap_lost, sizeof *s->lost);
+    s->lost[s->n_lost++] = *l;
+}
+
+/* After the cursor failed: past the place. Else rc. A disk that refuses may be asked again, unless the one
+ * who asks can be told. */
+static int step_over(const struct scanner *c, struct source *s, int rc, struct err *e)
+{
+    struct part_loss loss;
+    bool is_told = c->call != NULL && c->call->notes != NULL;
+    if (rc != ERR_CORRUPT && !(rc == ERR_IO && is_told)) return rc;
+    if (!part_cursor_pass(s->cursor, &loss)) return rc;
+    struct damage d = scanner_damage(s->part, &loss, DAMAGE_BLOCK);
+    damage_found(&d, e ? e->text : NULL);
+    remember(s, &loss);
+    if (e) *e = (struct err)ERR_INIT;
+    return OK;
+}
+
+static int tell_lost(const struct scanner *c, const struct source *s, series_key key, int64_t from_ms,
+                     int64_t to_ms, struct err *e)
+{
+    int rc = OK;
+    for (size_t i = 0; rc == OK && i < s->n_lost; i++) {
+        const struct part_loss *l = &s->lost[i];
+        if (key < l->first_key || key > l->last_key || l->min_ms > to_ms || l->max_ms < from_ms) continue;
+        struct damage d = scanner_damage(s->part, l, DAMAGE_BLOCK);
+        rc = damage_known(c->call, &d, e);
+    }
+    return rc;
+}
+
+/* ---- rows of a part ---- */
 
 static const void *column_of(const struct run *r)
 {
@@ -164,24 +216,49 @@ static const void *column_of(const struct run *r)
     return r->hist;
 }
 
+static int peek(const struct scanner *c, struct source *s, struct err *e)
+{
+    int rc = part_cursor_peek(s->cursor, &s->at, e);
+    while (rc < 0 && (rc = step_over(c, s, rc, e)) == OK) rc = part_cursor_peek(s->cursor, &s->at, e);
+    s->is_placed = rc >= 0;
+    s->is_at_end = rc == 0;
+    return MIN(rc, 0);
+}
+
+static int place(const struct scanner *c, struct source *s, series_key key, struct err *e)
+{
+    if (s->is_placed && s->sought <= key && (s->is_at_end || s->at.key >= key)) return OK;
+    if (s->cursor == NULL) s->cursor = part_cursor_new(s->part);
+    int rc = part_cursor_seek(s->cursor, key, e);
+    if (rc < 0) rc = step_over(c, s, rc, e);
+    if (rc == OK) rc = peek(c, s, e);
+    s->sought = key;
+    if (rc < 0) s->is_placed = false;
+    return rc;
+}
+
+static int read_piece(struct scanner *c, struct source *s, int64_t from_ms, int64_t to_ms, struct err *e)
+{
+    struct run run;
+    int rc = part_cursor_read(s->cursor, from_ms, to_ms, &c->arena, &run, e);
+    if (rc < 0) return step_over(c, s, rc, e);
+    if (run.kind >= KINDS) return err_set(e, ERR_CORRUPT, "a part of rows has a summary");
+    if (run.n > 0) add_piece(&c->rows[run.kind], run.time_ms, column_of(&run), run.n, from_ms, to_ms);
+    return OK;
+}
+
 static int part_rows(struct scanner *c, struct source *s, series_key key, int64_t from_ms, int64_t to_ms,
                      struct err *e)
 {
-    int rc = place(s, key, e);
+    int rc = place(c, s, key, e);
     while (rc == OK && !s->is_at_end && s->at.key == key) {
-        if (s->at.last_ms < from_ms || s->at.first_ms > to_ms) {
-            rc = part_cursor_skip(s->cursor, e);
-        } else {
-            struct run run;
-            rc = part_cursor_read(s->cursor, from_ms, to_ms, &c->arena, &run, e);
-            if (rc >= 0 && run.kind >= KINDS) rc = err_set(e, ERR_CORRUPT, "a part of rows has a summary");
-            if (rc >= 0 && run.n > 0)
-                add_piece(&c->rows[run.kind], run.time_ms, column_of(&run), run.n, from_ms, to_ms);
-        }
-        rc = rc < 0 ? rc : step(s, e);
+        bool is_out = s->at.last_ms < from_ms || s->at.first_ms > to_ms;
+        rc = is_out ? part_cursor_skip(s->cursor, e) : read_piece(c, s, from_ms, to_ms, e);
+        if (rc == OK) rc = peek(c, s, e);
     }
-    if (rc == OK) s->sought = key + 1; /* the rows of key are behind the cursor now */
-    return rc;
+    if (rc < 0) return rc;
+    s->sought = key + 1; /* the rows of key are behind the cursor now */
+    return s->n_lost > 0 ? tell_lost(c, s, key, from_ms, to_ms, e) : OK;
 }
 
 static void slab_rows(struct scanner *c, struct source *s, series_key key, int64_t from_ms, int64_t to_ms)
@@ -201,8 +278,13 @@ static int thin_rows(struct scanner *c, struct source *s, series_key key, int64_
                      struct err *e)
 {
     uint32_t fields = SUM_BIT(SUM_N) | SUM_BIT(SUM_LAST_AT) | SUM_BIT(SUM_LAST) | SUM_BIT(SUM_STALE_AT);
+    struct part_loss loss;
     if (s->cursor == NULL) s->cursor = part_cursor_new(s->tier);
-    int rc = tier_read(s->cursor, key, fields, c->tier, e);
+    int rc = tier_read(s->cursor, key, fields, c->tier, &loss, e);
+    if (rc < 0 && loss.rows > 0) {
+        struct damage d = scanner_damage(s->tier, &loss, DAMAGE_SUMMARY);
+        rc = damage_leave_out(c->call, &d, rc, e);
+    }
     for (size_t i = 0; rc == OK && i < c->tier->n; i++) {
         struct summary sum;
         double stale = double_of(STALE_BITS);
@@ -327,7 +409,7 @@ int view_do_scan(struct store_view *base, struct call *call, const struct series
                  int64_t from_ms, int64_t to_ms, series_sink *sink, void *ctx, struct err *e)
 {
     struct view *v = view_of(base);
-    struct scanner *c = scanner_take(v);
+    struct scanner *c = scanner_take(v, call);
     uint64_t rows = 0;
     int rc = OK;
     from_ms = MAX(from_ms, v->from_ms);

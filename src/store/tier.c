@@ -73,28 +73,53 @@ static int take_field(struct part_cursor *c, int field, struct tier_rows *out, s
     return OK;
 }
 
-static int peek_from(struct part_cursor *c, series_key key, struct run_head *h, struct err *e)
+/* A place that cannot be read is stepped over; *rc stays what it is when the key has something there. */
+static bool pass(struct part_cursor *c, series_key key, struct part_loss *lost)
 {
-    int rc = part_cursor_peek(c, h, e);
-    if (rc < 0 || (rc > 0 && h->key == key)) return rc;
-    rc = part_cursor_seek(c, key, e);
-    return rc < 0 ? rc : part_cursor_peek(c, h, e);
+    struct part_loss here;
+    if (!part_cursor_pass(c, &here)) return false;
+    if (here.first_key <= key && key <= here.last_key) *lost = here;
+    return true;
 }
 
-int tier_read(struct part_cursor *c, series_key key, uint32_t fields, struct tier_rows *out, struct err *e)
+static int peek(struct part_cursor *c, series_key key, struct run_head *h, struct part_loss *lost,
+                struct err *e)
+{
+    int rc = part_cursor_peek(c, h, e);
+    while (rc < 0 && pass(c, key, lost)) rc = part_cursor_peek(c, h, e);
+    return rc;
+}
+
+static int peek_from(struct part_cursor *c, series_key key, struct run_head *h, struct part_loss *lost,
+                     struct err *e)
+{
+    int rc = peek(c, key, h, lost, e);
+    if (rc < 0 || (rc > 0 && h->key == key)) return rc;
+    rc = part_cursor_seek(c, key, e);
+    if (rc < 0 && !pass(c, key, lost)) return rc;
+    return peek(c, key, h, lost, e);
+}
+
+int tier_read(struct part_cursor *c, series_key key, uint32_t fields, struct tier_rows *out,
+              struct part_loss *lost, struct err *e)
 {
     struct run_head h;
-    int rc = peek_from(c, key, &h, e);
+    struct err mine = ERR_INIT;
+    *lost = (struct part_loss){ 0 };
     out->n = 0;
     out->has = 0;
+    int rc = peek_from(c, key, &h, lost, &mine);
     while (rc > 0 && h.key == key) {
-        if (h.kind < ROW_SUMMARY) return err_set(e, ERR_CORRUPT, "rows among summaries");
-        int field = (int)(h.kind - ROW_SUMMARY);
-        bool wanted = field < SUM_FIELDS && (fields & SUM_BIT(field));
-        rc = wanted ? take_field(c, field, out, e) : part_cursor_skip(c, e);
-        if (rc >= 0) rc = part_cursor_peek(c, &h, e);
+        int field = (int)h.kind - ROW_SUMMARY;
+        bool wanted = field >= 0 && field < SUM_FIELDS && (fields & SUM_BIT(field));
+        rc = wanted ? take_field(c, field, out, &mine) : part_cursor_skip(c, &mine);
+        if (rc < 0 && !pass(c, key, lost)) break;
+        rc = peek(c, key, &h, lost, &mine);
     }
-    return MIN(rc, 0);
+    if (rc >= 0 && lost->rows == 0) return OK;
+    out->n = 0;
+    if (e) *e = mine;
+    return mine.code < 0 ? mine.code : ERR_CORRUPT;
 }
 
 void tier_get(const struct tier_rows *r, size_t row, int64_t width_ms, struct summary *out)

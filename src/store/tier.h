@@ -46,6 +46,8 @@ struct tier_rows { /* the buckets of one series in one tier */
     double *column[SUM_FIELDS];
 };
 void tier_rows_release(struct tier_rows *);
-/* Key's buckets, n = 0 when it has none; fields not in `fields` are passed over. */
-int tier_read(struct part_cursor *, series_key, uint32_t fields, struct tier_rows *, struct err *);
+/* Key's buckets, n = 0 when it has none; fields not in `fields` are passed over. When some of them cannot be
+ * read none is given, *lost is where (rows 0: the error is another), and the next key may be asked for. */
+int tier_read(struct part_cursor *, series_key, uint32_t fields, struct tier_rows *, struct part_loss *lost,
+              struct err *);
 void tier_get(const struct tier_rows *, size_t row, int64_t width_ms, struct summary *);

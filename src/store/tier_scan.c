@@ -120,17 +120,51 @@ static void join_rows(struct summarizing *z, const struct tier_rows *rows, int64
     }
 }
 
+/* The rows say what the damaged summaries of their day said. */
+static int fold_day(struct summarizing *z, const struct tier_day *d, const struct series_ref *ref,
+                    struct err *e)
+{
+    struct series_rows rows = { 0 };
+    int64_t begin_ms = (int64_t)d->day * DAY_MS, from_ms = MAX(z->grid->start_ms + 1, begin_ms);
+    int64_t to_ms = MIN(summary_grid_end(z->grid), begin_ms + DAY_MS - 1);
+    struct scanner *own = scanner_take(z->v, z->scanner->call);
+    scanner_choose(own, from_ms, to_ms);
+    int rc = scanner_series(z->v, own, ref, from_ms, to_ms, &rows, e);
+    if (rc == OK) summary_fold(z->at, z->grid, rows.n, rows.time_ms, rows.value, rows.hist, rows.start_ms);
+    scanner_give_back(z->v, own);
+    return rc;
+}
+
+static bool has_parts(const struct summarizing *z, uint32_t day)
+{
+    size_t n;
+    version_day(z->v->version, day, FILE_PART, &n);
+    return n > 0;
+}
+
 /* A series with several keys was forgotten and came again: one after the other, as a rule. */
 static int join_day(struct summarizing *z, struct tier_day *d, const struct series_ref *ref, struct err *e)
 {
     series_key one;
+    struct part_loss loss = { 0 };
     struct key_list keys = view_keys(z->v, ref, &one);
-    int rc = OK;
-    for (size_t i = 0; rc == OK && i < keys.n; i++) {
-        rc = tier_read(d->cursor, keys.at[i], z->fields, z->scanner->tier, e);
-        if (rc == OK) join_rows(z, z->scanner->tier, d->width_ms);
+    bool is_damaged = false;
+    for (size_t i = 0; i < keys.n; i++) {
+        int rc = tier_read(d->cursor, keys.at[i], z->fields, z->scanner->tier, &loss, e);
+        if (rc < 0 && loss.rows == 0) return rc;
+        if (rc < 0) {
+            struct damage where = scanner_damage(d->file->tier, &loss, DAMAGE_SUMMARY);
+            if (has_parts(z, d->day) && keys.n == 1) { /* of several keys the rows would count twice */
+                damage_found(&where, e ? e->text : NULL);
+                if (e) *e = (struct err)ERR_INIT;
+                is_damaged = true;
+            } else if ((rc = damage_leave_out(z->scanner->call, &where, rc, e)) < 0) {
+                return rc;
+            }
+        }
+        join_rows(z, z->scanner->tier, d->width_ms);
     }
-    return rc;
+    return is_damaged ? fold_day(z, d, ref, e) : OK;
 }
 
 static int one_series(struct summarizing *z, const struct series_ref *ref, struct err *e)
@@ -196,7 +230,7 @@ int view_do_summarize(struct store_view *base, struct call *call, const struct s
     int rc = call_check(call, e);
     if (rc < 0) return rc;
 
-    z.scanner = scanner_take(z.v);
+    z.scanner = scanner_take(z.v, call);
     scanner_choose(z.scanner, grid->start_ms + 1, summary_grid_end(grid));
     leave_out_days(&z);
     for (size_t i = 0; i < z.n_days; i++) z.days[i].cursor = part_cursor_new(z.days[i].file->tier);

@@ -82,7 +82,7 @@ static void read_part(enum table table)
     struct field_info *f;
     struct origin *o;
     record_part_fields(p, &a, &f, &n_fields, &e);
-    record_part_origins(p, &a, &o, &n_origins, &e);
+    record_part_origins(p, NULL, &a, &o, &n_origins, &e);
     record_part_candidates(p, &any, 0, INT64_MAX, &a, &may, &n, &e);
     struct record_block *b = record_block_new(p);
     for (size_t i = 0; i < record_part_info(p)->blocks && i < 64; i++) {

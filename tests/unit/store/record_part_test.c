@@ -372,7 +372,7 @@ TEST(fields_and_origins_are_listed)
             f[i - 1].field.scope < f[i].field.scope ||
             (f[i - 1].field.scope == f[i].field.scope && str_cmp(f[i - 1].field.name, f[i].field.name) < 0));
     EXPECT(n > 1024); /* those of the rest column, too */
-    EXPECT(record_part_origins(p, &a, &o, &n_origins, &e) == OK);
+    EXPECT(record_part_origins(p, NULL, &a, &o, &n_origins, &e) == OK);
     EXPECT(n_origins == 6);
     for (size_t i = 0; i < n_origins; i++) {
         bool found = false;
@@ -403,7 +403,7 @@ TEST(a_part_of_very_many_resources_names_them_all)
         want += !*s;
         *s = 1;
     }
-    EXPECT(record_part_origins(p, &a, &o, &n, &e) == OK);
+    EXPECT(record_part_origins(p, NULL, &a, &o, &n, &e) == OK);
     EXPECT(n == want && n > 4096);
     record_part_close(p);
     unlink(path);
