@@ -223,8 +223,9 @@ static void turn(struct wal *w, struct group *g, bool may_try)
     for (struct group *next; g != NULL; g = next) {
         next = g->next;
         if (g->cut != 0) {
-            if (may_try && rc == OK) rc = commit(w, true, &e);
-            cut_here(w, g->cut);
+            if (may_try && rc == OK && (rc = commit(w, true, &e)) < 0) fail(w, rc, &e);
+            cut_here(w,
+                     g->cut); /* after the verdict, which tells whoever waits for the cut what it is worth */
         }
         if (w->unsynced.n == 0) w->unsynced_since_ns = g->since_ns;
         frames_add(w, buf_view(&g->raw));
@@ -232,10 +233,11 @@ static void turn(struct wal *w, struct group *g, bool may_try)
         sync |= g->durable;
         group_free(g);
     }
-    if (may_try && rc == OK) rc = commit(w, sync, &e);
-    if (rc < 0)
+    bool has_failed = rc < 0;
+    if (may_try && !has_failed) rc = commit(w, sync, &e);
+    if (rc < 0 && !has_failed)
         fail(w, rc, &e);
-    else if (!may_try)
+    else if (!may_try || has_failed)
         wal_release_waiters(w, w->verdict);
     w->sync_now = false;
 }

@@ -60,6 +60,7 @@ struct flush_job {
     size_t n_days, cap_days;
     struct record_index *indexes[TABLE_COUNT]; /* logs and spans, once their days are noted */
     bool records_noted;
+    uint64_t records_after;    /* its writes of logs and spans have higher numbers than this */
     uint64_t records_floor;    /* the writes of logs and spans up to this one are in the head or in parts */
     struct store_file **files; /* built */
     size_t n_files, cap_files;
@@ -92,6 +93,7 @@ struct engine {
     uint32_t day_seen;    /* write_mu: the day whose openness was checked last */
     _Atomic uint64_t samples_ingested, logs_ingested, spans_ingested;
     uint64_t record_sequence;   /* write_mu: of the last write of logs or spans */
+    uint64_t records_cut;       /* write_mu: those up to this one are not in `head` but in older heads or parts */
     struct batch_ids batch_ids; /* write_mu */
 
     struct changes changes; /* its own lock, the innermost */

@@ -62,7 +62,8 @@ static void begin(struct engine *s)
         job->head = s->head; /* its reference moves into the job */
         note_days(s, job);
         job->cut = s->wal ? wal_cut(s->wal) : 0;
-        job->records_floor = s->record_sequence;
+        job->records_after = s->records_cut;
+        job->records_floor = s->records_cut = s->record_sequence;
         if (s->wal != NULL) log_batch_ids(s);
 
         catalog_lock(s->catalog);

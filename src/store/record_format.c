@@ -24,6 +24,8 @@ void record_head_put(char to[RECORD_HEAD_BYTES], const struct record_part_head *
     buf_u64le(&b, h->sequence);
     buf_u32le(&b, (uint32_t)h->wrap_level);
     buf_u32le(&b, h->table);
+    buf_u64le(&b, h->after_write);
+    buf_u64le(&b, h->last_write);
     memset(to, 0, RECORD_HEAD_BYTES);
     memcpy(to, b.p, b.n);
     buf_release(&b);
@@ -41,6 +43,10 @@ int record_head_get(const char from[RECORD_HEAD_BYTES], struct record_part_head 
     h->sequence = bytes_u64(&b);
     h->wrap_level = (int32_t)bytes_u32(&b);
     h->table = bytes_u32(&b);
+    h->after_write = bytes_u64(&b);
+    h->last_write = bytes_u64(&b);
+    if (h->last_write == 0 ? h->after_write > 0 : h->after_write >= h->last_write)
+        return err_set(e, ERR_CORRUPT, "header: the first of its writes is not before the last");
     return OK;
 }
 

@@ -37,6 +37,7 @@ struct record_part_head {
     int32_t wrap_level; /* of page_packer_new */
     uint64_t sequence;
     uint32_t table;
+    uint64_t after_write, last_write; /* the writes it covers: (after, last]; last 0: not known */
 };
 
 struct record_part_foot {

@@ -350,6 +350,7 @@ int record_part_merge(struct record_part *const *sources, size_t n, const char *
     int rc = record_writer_open(path, layout, level, sequence, zstd_level, &m.writer, e);
     if (rc < 0) return rc;
 
+    record_writer_covers_all(m.writer, sources, n);
     rc = merge_init(&m, sources, n, e);
     if (rc == OK) rc = merge_all(&m, e);
     merge_release(&m);

@@ -43,7 +43,9 @@ struct record_part_info {
     struct record_key first, last;
     uint32_t level;
     uint64_t sequence;
-    uint64_t columns; /* distinct (scope, name, type) with a column of their own */
+    uint64_t after_write, last_write; /* every row of its day that came with a write in (after, last] is in
+                                         here, but for deleted ones; last 0: not known (covers.h) */
+    uint64_t columns;                 /* distinct (scope, name, type) with a column of their own */
 };
 
 /* ---- writing ---- */
@@ -51,6 +53,8 @@ struct record_part_info {
 struct record_writer;
 int record_writer_open(const char *path, const struct record_layout *, uint32_t level, uint64_t sequence,
                        int zstd_level, struct record_writer **, struct err *);
+/* Before the first row, of a part that has all that these writes brought for its day. */
+void record_writer_covers(struct record_writer *, uint64_t after_write, uint64_t last_write);
 /* In rising key order. `sequence` of the row: which write it came with; of equal spans the later wins. */
 int record_writer_add(struct record_writer *, const struct record *, uint64_t sequence, struct err *);
 int record_writer_finish(struct record_writer *, struct record_part_info *, struct err *);

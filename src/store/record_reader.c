@@ -66,6 +66,8 @@ static int top_check(struct record_part *p, struct err *e)
     p->info.last = p->top.last;
     p->info.level = p->foot.level;
     p->info.sequence = p->foot.sequence;
+    p->info.after_write = p->head.after_write;
+    p->info.last_write = p->head.last_write;
     return OK;
 }
 

@@ -39,10 +39,32 @@ int record_writer_open(const char *path, const struct record_layout *layout, uin
     w->info = (struct record_part_info){
         .min_ns = INT64_MAX, .max_ns = INT64_MIN, .level = level, .sequence = sequence
     };
-    record_head_put(w->head, &(struct record_part_head){ level, zstd_level, sequence, layout->table });
+    w->part_head = (struct record_part_head){ level, zstd_level, sequence, (uint32_t)layout->table, 0, 0 };
+    record_head_put(w->head, &w->part_head);
     buf_add(&w->out, w->head, sizeof w->head);
     *out = w;
     return OK;
+}
+
+void record_writer_covers(struct record_writer *w, uint64_t after_write, uint64_t last_write)
+{
+    check(after_write < last_write && w->written == 0 && w->out.n == sizeof w->head);
+    w->info.after_write = w->part_head.after_write = after_write;
+    w->info.last_write = w->part_head.last_write = last_write;
+    record_head_put(w->head, &w->part_head);
+    memcpy(w->out.p, w->head, sizeof w->head);
+}
+
+void record_writer_covers_all(struct record_writer *w, struct record_part *const *sources, size_t n)
+{
+    uint64_t after = UINT64_MAX, last = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct record_part_info *s = record_part_info(sources[i]);
+        if (s->last_write == 0) continue; /* the result says less than it holds, never more */
+        after = MIN(after, s->after_write);
+        last = MAX(last, s->last_write);
+    }
+    if (last > 0) record_writer_covers(w, after, last);
 }
 
 static void writer_free(struct record_writer *w)

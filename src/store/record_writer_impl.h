@@ -6,7 +6,8 @@
 struct record_writer {
     char *path;
     int fd;
-    char head[RECORD_HEAD_BYTES];
+    struct record_part_head part_head;
+    char head[RECORD_HEAD_BYTES]; /* the same as bytes */
     const struct record_layout *layout;
     struct record_part_info info;
     struct page_packer *packer;

@@ -11,6 +11,7 @@
 #include "base/file_trace.h"
 #include "base/mem.h"
 #include "fault/common/random.h"
+#include "fault/common/work_tables.h"
 
 #define DAY       86400000ll
 #define SERIES    160
@@ -19,6 +20,15 @@
 #define ROWS_AT   4   /* most of a series in a batch */
 #define STEP_MS   7000
 #define VALUES    1024 /* a value is b * VALUES + series + 0.25 */
+
+int work_complain(struct work_verdict *v, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    if (v->wrong[0] == 0) vsnprintf(v->wrong, sizeof v->wrong, fmt, ap);
+    va_end(ap);
+    return ERR_CANCEL;
+}
 
 /* ---- the metrics table ---- */
 
@@ -31,7 +41,7 @@ struct rows { /* of one batch, in order of series */
     size_t n;
 };
 
-static int64_t time_of(const struct work *w, unsigned slot)
+int64_t work_time_ms(const struct work *w, unsigned slot)
 {
     return w->day0_ms + (slot % WORK_DAYS) * DAY + (int64_t)slot * STEP_MS;
 }
@@ -110,7 +120,7 @@ static void metrics_put(const struct work *w, uint32_t number, struct batch *b)
     rows_of(w, number, &rows);
     for (size_t i = 0; i < rows.n; i++) {
         unsigned series = rows.at[i].series;
-        int64_t t = time_of(w, rows.at[i].slot);
+        int64_t t = work_time_ms(w, rows.at[i].slot);
         if (i == 0 || rows.at[i - 1].series != series) put_series(b, series);
         if (is_histogram(series))
             batch_histogram(b, t, histogram_of(value_of(number, series), b->arena));
@@ -118,7 +128,7 @@ static void metrics_put(const struct work *w, uint32_t number, struct batch *b)
             batch_sample(b, t, value_of(number, series));
         if (start_of(t, number, series) != 0) batch_start(b, start_of(t, number, series));
     }
-    put_hints(b, time_of(w, rows.at[0].slot), number);
+    put_hints(b, work_time_ms(w, rows.at[0].slot), number);
 }
 
 /* ---- judging it ---- */
@@ -131,16 +141,6 @@ struct judge {
     bool has_start[SERIES][SLOTS];
     bool seen[SERIES];
 };
-
-static int wrong(struct judge *j, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static int wrong(struct judge *j, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    if (j->v->wrong[0] == 0) vsnprintf(j->v->wrong, sizeof j->v->wrong, fmt, ap);
-    va_end(ap);
-    return ERR_CANCEL;
-}
 
 /* -1: not one of ours. */
 static int series_of(struct labels l)
@@ -187,20 +187,22 @@ static int judge_row(struct judge *j, int series, const struct series_rows *r, s
     int slot = slot_of(j->w, r->time_ms[i]);
     uint32_t b = v >= 0 && v < (double)WORK_BATCHES * VALUES ? (uint32_t)(v / VALUES) : WORK_BATCHES;
     if (slot < 0)
-        return wrong(j, "series %d has a row at %lld that nobody wrote", series, (long long)r->time_ms[i]);
+        return work_complain(j->v, "series %d has a row at %lld that nobody wrote", series,
+                             (long long)r->time_ms[i]);
     if (b >= WORK_BATCHES || v != value_of(b, (unsigned)series) || !wrote(j->w, b, series, slot))
-        return wrong(j, "series %d, slot %d: value %.17g was never written", series, slot, v);
+        return work_complain(j->v, "series %d, slot %d: value %.17g was never written", series, slot, v);
     const struct histogram *h = r->hist ? r->hist[i] : NULL;
     if ((h != NULL) != is_histogram((unsigned)series) || (h != NULL && !same_histogram(h, v)))
-        return wrong(j, "series %d, slot %d: not the histogram that batch %u wrote", series, slot, b);
+        return work_complain(j->v, "series %d, slot %d: not the histogram that batch %u wrote", series, slot,
+                             b);
     enum work_state state = atomic_load(&j->w->state[b]);
     if (state == WORK_NONE || state == WORK_REFUSED)
-        return wrong(j, "series %d, slot %d: batch %u %s", series, slot, b,
-                     state == WORK_NONE ? "had not begun" : "was refused, and is there");
+        return work_complain(j->v, "series %d, slot %d: batch %u %s", series, slot, b,
+                             state == WORK_NONE ? "had not begun" : "was refused, and is there");
     int64_t start = r->start_ms ? r->start_ms[i] : 0, want = start_of(r->time_ms[i], b, (unsigned)series);
     if (start != 0 && start != want && state == WORK_DURABLE)
-        return wrong(j, "series %d, slot %d: start time %lld instead of %lld", series, slot, (long long)start,
-                     (long long)want);
+        return work_complain(j->v, "series %d, slot %d: start time %lld instead of %lld", series, slot,
+                             (long long)start, (long long)want);
     j->found[series][slot] = b + 1;
     j->has_start[series][slot] = start == want;
     return OK;
@@ -211,12 +213,12 @@ static int judge_series(void *ctx, const struct series_rows *r)
     struct judge *j = ctx;
     int series = series_of(j->set->at[r->series].labels);
     if (series < 0) return OK; /* of another table, or of the retention's prey */
-    if (j->seen[series]) return wrong(j, "series %d is there twice", series);
+    if (j->seen[series]) return work_complain(j->v, "series %d is there twice", series);
     j->seen[series] = true;
     for (size_t i = 0; i < r->n; i++) {
         if (i > 0 && r->time_ms[i] <= r->time_ms[i - 1])
-            return wrong(j, "series %d: time %lld follows %lld", series, (long long)r->time_ms[i],
-                         (long long)r->time_ms[i - 1]);
+            return work_complain(j->v, "series %d: time %lld follows %lld", series, (long long)r->time_ms[i],
+                                 (long long)r->time_ms[i - 1]);
         int rc = judge_row(j, series, r, i);
         if (rc < 0) return rc;
     }
@@ -224,7 +226,7 @@ static int judge_series(void *ctx, const struct series_rows *r)
     return OK;
 }
 
-static bool is_promised(const struct work *w, uint32_t b, int64_t taken_before_ns)
+bool work_is_promised(const struct work *w, uint32_t b, int64_t taken_before_ns)
 {
     enum work_state state = atomic_load(&w->state[b]);
     return state == WORK_DURABLE || (state == WORK_TAKEN && atomic_load(&w->taken_ns[b]) < taken_before_ns);
@@ -237,18 +239,18 @@ static void judge_batch(struct judge *j, uint32_t b, int64_t taken_before_ns)
     enum work_state state = atomic_load(&j->w->state[b]);
     if (state == WORK_NONE || state == WORK_REFUSED) return;
     rows_of(j->w, b, &rows);
-    bool promised = is_promised(j->w, b, taken_before_ns);
+    bool promised = work_is_promised(j->w, b, taken_before_ns);
     for (size_t i = 0; i < rows.n; i++) {
         unsigned series = rows.at[i].series, slot = rows.at[i].slot;
         uint32_t found = j->found[series][slot];
         there += found == b + 1;
         gone += found <= b;
         if (promised && found <= b)
-            wrong(j, "batch %u was acknowledged%s; its row of series %u, slot %u is %s", b,
-                  state == WORK_DURABLE ? " as durable" : " long enough ago", series, slot,
-                  found ? "older" : "missing");
+            work_complain(j->v, "batch %u was acknowledged%s; its row of series %u, slot %u is %s", b,
+                          state == WORK_DURABLE ? " as durable" : " long enough ago", series, slot,
+                          found ? "older" : "missing");
         if (promised && found == b + 1 && !j->has_start[series][slot])
-            wrong(j, "batch %u was acknowledged; a start time of it is missing", b);
+            work_complain(j->v, "batch %u was acknowledged; a start time of it is missing", b);
     }
     j->v->cells += promised ? rows.n : 0;
     j->v->partial += !promised && there > 0 && gone > 0;
@@ -285,6 +287,8 @@ static const struct work_table {
                  struct err *);
 } work_tables[] = {
     { "metrics", metrics_put, metrics_judge },
+    { "logs", logs_put, logs_judge },
+    { "spans", spans_put, spans_judge },
 };
 
 int work_judge(const struct work *w, struct store *s, int64_t taken_before_ns, bool may_fail,
@@ -347,6 +351,7 @@ int work_write(struct work *w, struct store *s, uint32_t b, enum store_ack ack, 
     check(b < WORK_BATCHES);
     batch_init(&batch, &a, LABELS_PACKED);
     for (size_t i = 0; i < COUNT(work_tables); i++) work_tables[i].put(w, b, &batch);
+    if (b % 4 != 0) batch.id = (struct hash128){ w->seed, b }; /* remembered, as a sender's body would be */
 
     work_reach(w, b, WORK_BEGUN);
     int rc = store_write(s, &batch, ack, &r, t ? on_answer : NULL, t, e);
