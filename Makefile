@@ -53,6 +53,12 @@ $(BUILD)/web_assets.h: $(BUILD)/tools/embed $(WEB)
 	$(BUILD)/tools/embed web > $@.tmp && mv $@.tmp $@
 $(BUILD)/src/tell/page.o: $(BUILD)/web_assets.h
 
+# ---- the list prices of models, embedded ----
+$(BUILD)/prices.h: src/model/prices.yaml
+	@mkdir -p $(@D)
+	@{ echo 'const char price_builtin_yaml[] ='; sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $<; echo ';'; } > $@.tmp && mv $@.tmp $@
+$(BUILD)/src/model/price_builtin.o: $(BUILD)/prices.h
+
 # ---- run, test, check ----
 run:
 	@tools/setup.sh build

@@ -102,6 +102,7 @@ struct genai_span {
     enum genai_part part;
     enum genai_convention convention;
     int64_t time_ns;
+    double seconds; /* how long it took; < 0: not known, or it still runs */
 
     struct str
         operation; /* gen_ai.operation.name where there is one, else what the kind is called there: chat */
@@ -141,6 +142,8 @@ bool genai_of_event(struct genai_span *out, const struct record *, struct arena 
  * comparison. */
 #define GENAI_NAMES_MAX 255
 uint8_t genai_name(struct str);
+/* Not one that other spans have too, such as session.id: a record with one is worth the parse. */
+bool genai_name_tells(uint8_t);
 struct str genai_name_text(uint8_t); /* from 1; empty beyond the last */
 
 struct genai_taken { /* a value, and how good its source is */
