@@ -12,7 +12,8 @@ void read_fail(struct reader *r, int line, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(why, sizeof why, fmt, ap);
     va_end(ap);
-    r->rc = err_set(r->e, ERR_PARSE, "%s:%d: %s", r->file, line, why);
+    r->rc = r->file ? err_set(r->e, ERR_PARSE, "%s:%d: %s", r->file, line, why)
+                    : err_set(r->e, ERR_PARSE, "line %d: %s", line, why);
 }
 
 /* base/yaml says "line 12: expected ..."; the reader of the message also wants the file and the key. */
@@ -60,8 +61,10 @@ void read_cstr(struct reader *r, struct yaml *map, const char *key, const char *
 
 const char *read_resolve(struct reader *r, struct str path)
 {
-    const char *slash = strrchr(r->file, '/');
-    if (path.n == 0 || path.p[0] == '/' || slash == NULL) return arena_str(r->arena, path).p;
+    const char *slash = r->file ? strrchr(r->file, '/') : NULL;
+    bool absolute = path.n == 0 || path.p[0] == '/';
+    if (!absolute && r->dir && *r->dir) return arena_printf(r->arena, "%s/%.*s", r->dir, STR_ARG(path)).p;
+    if (absolute || r->dir || slash == NULL) return arena_str(r->arena, path).p;
     return arena_printf(r->arena, "%.*s/%.*s", (int)(slash - r->file), r->file, STR_ARG(path)).p;
 }
 

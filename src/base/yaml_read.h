@@ -12,7 +12,8 @@
 #include "base/yaml.h"
 
 struct reader {
-    const char *file; /* goes into error texts; relative paths start in its folder */
+    const char *file; /* goes into error texts; NULL: they begin with "line 12: " instead */
+    const char *dir;  /* where relative paths start; NULL: in the file's folder */
     struct arena *arena;
     struct err *e;
     int rc;

@@ -164,15 +164,28 @@ static void set_tls(struct transfer *t, const struct http_tls *tls)
     curl_set_tls(t->easy, tls);
 }
 
-static int set_url(struct transfer *t, const struct http_fetch *f, struct err *e)
+static bool is_web(CURLU *url)
 {
     char *scheme = NULL;
-    CURLUcode rc = curl_url_set(t->url, CURLUPART_URL, f->url, 0);
-    if (rc == CURLUE_OK) rc = curl_url_get(t->url, CURLUPART_SCHEME, &scheme, 0);
-    bool web = rc == CURLUE_OK && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+    bool web = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+               (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
     curl_free(scheme);
+    return web;
+}
+
+bool http_url_is_web(const char *text)
+{
+    CURLU *url = curl_url();
+    bool web = url != NULL && curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK && is_web(url);
+    curl_url_cleanup(url);
+    return web;
+}
+
+static int set_url(struct transfer *t, const struct http_fetch *f, struct err *e)
+{
+    CURLUcode rc = curl_url_set(t->url, CURLUPART_URL, f->url, 0);
     if (rc != CURLUE_OK) return err_set(e, ERR_RANGE, "URL \"%s\": %s", f->url, curl_url_strerror(rc));
-    if (!web) return err_set(e, ERR_RANGE, "URL \"%s\": only http and https", f->url);
+    if (!is_web(t->url)) return err_set(e, ERR_RANGE, "URL \"%s\": only http and https", f->url);
     curl_easy_setopt(t->easy, CURLOPT_CURLU, t->url);
     return OK;
 }
@@ -293,9 +306,13 @@ static void transfer_settle(struct transfer *t, CURLcode rc)
 int http_fetch_now(const struct http_fetch *f, struct http_fetched *out, struct err *e)
 {
     struct transfer *t;
-    int rc = transfer_new(f, &t, e);
+    struct err why = ERR_INIT;
+    int rc = transfer_new(f, &t, &why);
     *out = (struct http_fetched){ .rc = rc };
-    if (rc < 0) return rc;
+    if (rc < 0) {
+        snprintf(out->error, sizeof out->error, "%.*s", (int)sizeof out->error - 1, why.text);
+        return err_set(e, rc, "%s", why.text);
+    }
     transfer_settle(t, curl_easy_perform(t->easy));
     *out = t->result;
     t->result.body = (struct buf)BUF_INIT(0);

@@ -62,5 +62,7 @@ void http_client_stop(struct http_client *); /* transfers under way end with ERR
 int http_client_fetch(struct http_client *, const struct http_fetch *, http_fetched_fn *done, void *ctx,
                       struct err *);
 
+bool http_url_is_web(const char *url); /* http or https, with a host */
+
 /* On the caller's thread, waiting. The answer is yours: buf_release(&out->body). */
 int http_fetch_now(const struct http_fetch *, struct http_fetched *out, struct err *);

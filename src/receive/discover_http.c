@@ -49,7 +49,7 @@ void discover_http_ask(struct discover_source *s)
     struct buf seconds = BUF_INIT(128);
     buf_printf(&seconds, "X-Prometheus-Refresh-Interval-Seconds: %g", (double)s->conf->refresh_ms / 1e3);
     const char *headers[] = { "Accept: application/json", buf_cstr(&seconds) };
-    int rc = scrape_request_make(&s->conf->http, s->conf->url, headers, 2, &arena, &fetch, &e);
+    int rc = http_conf_request(&s->conf->http, s->conf->url, headers, 2, NULL, &arena, &fetch, &e);
     fetch.accept_gzip = true;
     fetch.timeout_ms = TIMEOUT_MS;
     fetch.max_answer_bytes = ANSWER_MAX;

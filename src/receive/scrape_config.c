@@ -4,7 +4,6 @@
 #include "receive/scrape_config.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -187,10 +186,10 @@ static void read_job(struct reader *r, struct yaml *map, const struct scrape_con
                                             "native_histogram_min_bucket_factor",
                                             "scrape_classic_histograms" };
     for (size_t i = 0; i < COUNT(accepted); i++) read_accept(map, accepted[i]);
-    scrape_http_read(r, map, conf, &job->http);
+    http_conf_read(r, map, &job->http);
     read_relabel(r, map, "relabel_configs", &job->relabel);
     read_relabel(r, map, "metric_relabel_configs", &job->metric_relabel);
-    discover_read(r, map, conf, job);
+    discover_read(r, map, job);
     if (r->rc == OK) r->rc = yaml_unknown(map, r->file, r->e);
 }
 
@@ -280,8 +279,6 @@ void scrape_conf_free(struct scrape_conf *conf)
         relabel_release(&conf->jobs[i].relabel);
         relabel_release(&conf->jobs[i].metric_relabel);
     }
-    for (size_t i = 0; i < conf->n_memfds; i++) close(conf->memfds[i]);
-    mem_free(conf->memfds);
     arena_release(&conf->arena);
     mem_free(conf);
 }

@@ -14,7 +14,7 @@
 #include "base/hash.h"
 #include "base/yaml.h"
 #include "model/labels.h"
-#include "net/http_client.h"
+#include "net/http_conf.h"
 #include "receive/relabel.h"
 
 enum scrape_protocol { /* bits; the order of preference is kept beside them */
@@ -25,23 +25,6 @@ enum scrape_protocol { /* bits; the order of preference is kept beside them */
                        SCRAPE_OM_100 = 16,
 };
 #define SCRAPE_PROTOCOLS_MAX 5
-
-struct scrape_header {
-    struct str name, value, file; /* value, or the file that holds it */
-    bool secret;
-};
-
-/* How to reach an HTTP server: of a scrape job, or of an http_sd_config. NULL texts: not given. */
-struct scrape_http {
-    const char *user, *user_file, *password, *password_file;
-    const char *auth_type, *credentials, *credentials_file; /* Authorization: type credentials */
-    struct http_tls tls;
-    bool has_tls;
-    const char *proxy_url;
-    bool follow_redirects;
-    struct scrape_header *headers;
-    size_t n_headers;
-};
 
 enum discover_kind { DISCOVER_STATIC, DISCOVER_FILE, DISCOVER_HTTP, DISCOVER_DNS };
 
@@ -60,7 +43,7 @@ struct discover_conf {
     const char *dns_type; /* A AAAA SRV MX NS */
     int dns_port;
     const char *url;
-    struct scrape_http http;
+    struct http_client_conf http;
     struct discover_group *groups; /* static */
     size_t n_groups;
 };
@@ -85,7 +68,7 @@ struct scrape_job {
     size_t n_protocols;
     enum scrape_protocol fallback; /* 0 = none */
     struct relabel relabel, metric_relabel;
-    struct scrape_http http;
+    struct http_client_conf http;
     struct discover_conf *discover;
     size_t n_discover;
     struct hash128 identity;        /* of everything above: equal means unchanged */
@@ -101,8 +84,6 @@ struct scrape_conf {
     struct labels external; /* global.external_labels */
     struct scrape_job *jobs;
     size_t n_jobs;
-    int *memfds; /* PEM texts given in line */
-    size_t n_memfds, cap_memfds;
 };
 
 /* root NULL: no scrapes. `file` is the configuration's path. Asks yaml_get for global and scrape_configs;

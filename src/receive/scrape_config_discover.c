@@ -83,13 +83,12 @@ static void read_file(struct reader *r, struct yaml *map, struct discover_conf *
     }
 }
 
-static void read_http(struct reader *r, struct yaml *map, const struct scrape_conf *conf,
-                      struct discover_conf *d)
+static void read_http(struct reader *r, struct yaml *map, struct discover_conf *d)
 {
     d->refresh_ms = 60000;
     read_duration(r, map, "refresh_interval", &d->refresh_ms);
     read_cstr(r, map, "url", &d->url);
-    scrape_http_read(r, map, conf, &d->http);
+    http_conf_read(r, map, &d->http);
     if (r->rc < 0) return;
     if (d->url == NULL || *d->url == 0) return read_fail(r, map->line, "URL is missing");
     if (!str_starts(str_of(d->url), "http://") && !str_starts(str_of(d->url), "https://"))
@@ -121,7 +120,7 @@ static void read_dns(struct reader *r, struct yaml *map, struct discover_conf *d
 }
 
 static void read_each(struct reader *r, struct yaml *job_map, const char *key, enum discover_kind kind,
-                      const struct scrape_conf *conf, struct scrape_job *job)
+                      struct scrape_job *job)
 {
     struct yaml *list = read_list(r, job_map, key);
     for (size_t i = 0; list != NULL && i < list->n && r->rc == OK; i++) {
@@ -132,7 +131,7 @@ static void read_each(struct reader *r, struct yaml *job_map, const char *key, e
         if (kind == DISCOVER_FILE)
             read_file(r, map, d);
         else if (kind == DISCOVER_HTTP)
-            read_http(r, map, conf, d);
+            read_http(r, map, d);
         else
             read_dns(r, map, d);
     }
@@ -149,8 +148,7 @@ static void warn_unsupported(struct reader *r, struct yaml *job_map, const struc
     }
 }
 
-void discover_read(struct reader *r, struct yaml *job_map, const struct scrape_conf *conf,
-                   struct scrape_job *job)
+void discover_read(struct reader *r, struct yaml *job_map, struct scrape_job *job)
 {
     static const char *const keys[] = { "static_configs", "file_sd_configs", "http_sd_configs",
                                         "dns_sd_configs" };
@@ -165,8 +163,8 @@ void discover_read(struct reader *r, struct yaml *job_map, const struct scrape_c
         job->discover[0].kind = DISCOVER_STATIC;
         read_static(r, fixed, &job->discover[job->n_discover++]);
     }
-    read_each(r, job_map, keys[1], DISCOVER_FILE, conf, job);
-    read_each(r, job_map, keys[2], DISCOVER_HTTP, conf, job);
-    read_each(r, job_map, keys[3], DISCOVER_DNS, conf, job);
+    read_each(r, job_map, keys[1], DISCOVER_FILE, job);
+    read_each(r, job_map, keys[2], DISCOVER_HTTP, job);
+    read_each(r, job_map, keys[3], DISCOVER_DNS, job);
     if (r->rc == OK) warn_unsupported(r, job_map, job);
 }

@@ -92,7 +92,7 @@ static void print_discover(const struct discover_conf *d, bool first, bool secre
     } else {
         put_text(out, "    - ", "url", str_of(d->url));
         put_duration(out, "      ", "refresh_interval", d->refresh_ms);
-        scrape_http_print(&d->http, "      ", secrets, out);
+        http_conf_print(&d->http, "      ", secrets, out);
     }
 }
 
@@ -137,7 +137,7 @@ void scrape_job_print(const struct scrape_job *j, bool secrets, struct buf *out)
     put_flag(out, "    ", "enable_compression", j->compression);
     put_flag(out, "    ", "extra_scrape_metrics", j->extra_metrics);
     print_limits(j, out);
-    scrape_http_print(&j->http, "    ", secrets, out);
+    http_conf_print(&j->http, "    ", secrets, out);
     if (j->relabel.n > 0) buf_cs(out, "    relabel_configs:\n");
     relabel_print(&j->relabel, "    ", out);
     if (j->metric_relabel.n > 0) buf_cs(out, "    metric_relabel_configs:\n");

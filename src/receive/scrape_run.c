@@ -253,7 +253,8 @@ static int ask(struct run *r)
         scrape_accept(r->job, &a),
         arena_printf(&a, "X-Prometheus-Scrape-Timeout-Seconds: %g", (double)r->spec->timeout_ms / 1e3).p,
     };
-    int rc = scrape_request_make(&r->job->http, r->spec->url, headers, COUNT(headers), &a, &fetch, &r->err);
+    int rc =
+        http_conf_request(&r->job->http, r->spec->url, headers, COUNT(headers), NULL, &a, &fetch, &r->err);
     fetch.accept_gzip = r->job->compression;
     fetch.timeout_ms = (unsigned)MIN(r->spec->timeout_ms, (int64_t)86400000);
     fetch.max_answer_bytes =
@@ -281,11 +282,20 @@ static struct run *run_new(struct scrape_target *t, int64_t time_ms)
     return r;
 }
 
+static void ask_or_post(void *arg)
+{
+    struct run *r = arg;
+    if (ask(r) < 0) post(r);
+}
+
 void scrape_run_start(struct scrape_target *t, int64_t time_ms)
 {
     struct run *r = run_new(t, time_ms);
     t->reported = true;
-    if (r->err.code != OK || ask(r) < 0) post(r);
+    if (r->err.code != OK)
+        post(r);
+    else if (!http_conf_may_wait(&r->job->http) || !work_post(r->m->workers, ask_or_post, r))
+        ask_or_post(r); /* on the scheduler's thread, which others wait for */
 }
 
 void scrape_run_end(struct scrape_target *t, int64_t time_ms)

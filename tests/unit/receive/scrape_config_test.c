@@ -101,8 +101,8 @@ TEST(config_reads_every_key_of_a_job)
     EXPECT(j->honor_labels && !j->honor_timestamps && j->track_timestamps_staleness && !j->compression);
     EXPECT_STR(j->http.user, "me");
     EXPECT_STR(j->http.password_file, "dir/secret");
-    EXPECT_STR(j->http.tls.ca_file, "dir/ca.pem");
-    EXPECT(j->http.tls.insecure_skip_verify && !j->http.follow_redirects && j->http.n_headers == 3);
+    EXPECT_STR(j->http.tls.use.ca_file, "dir/ca.pem");
+    EXPECT(j->http.tls.use.insecure_skip_verify && !j->http.follow_redirects && j->http.n_headers == 3);
     EXPECT(j->label_limit == 2 && j->label_name_limit == 3 && j->label_value_limit == 4 &&
            j->target_limit == 5);
     EXPECT(j->keep_dropped_targets == 6 && j->body_size_limit == 7 * 1024);
