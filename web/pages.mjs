@@ -6,6 +6,7 @@
  * go(patch, instead): to another address; what is not in the patch stays, but params never go to another page;
  * now: seconds since 1970, renewed every `refresh`; setBusy: the turning arrow while something is loaded.
  *
+ * timeless: the page has no use for a time range, so none is offered; it stays in the address for the way back.
  * `path` may end in one /:param. The server must know each path too: src/tell/page.c. */
 
 export const PAGES = [
@@ -18,6 +19,27 @@ export const PAGES = [
         refresh: '5s',
         params: { host: '' },
         load: () => import('./pages/overview/overview.mjs'),
+    },
+    {
+        id: 'traces',
+        path: '/traces',
+        title: 'Traces',
+        key: 't',
+        range: '1h',
+        refresh: 'off',
+        params: { q: '', order: '-start' },
+        load: () => import('./pages/traces/traces.mjs'),
+    },
+    {
+        id: 'trace',
+        path: '/traces/:trace',
+        title: 'Trace',
+        under: 'traces' /* not in the list of pages; that one stands for it */,
+        timeless: true,
+        range: '1h',
+        refresh: 'off',
+        params: { trace: '', span: '', tab: 'timeline' },
+        load: () => import('./pages/trace/trace.mjs'),
     },
     {
         id: 'explore',

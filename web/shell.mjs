@@ -20,7 +20,7 @@ function PageLink({ page, state, go }) {
         e.preventDefault();
         go({ page: page.id });
     };
-    return html`<a href=${href} aria-current=${state.page === page.id ? 'page' : null} onClick=${follow}
+    return html`<a href=${href} aria-current=${(pageOf(state.page).under ?? state.page) === page.id ? 'page' : null} onClick=${follow}
         title=${page.key ? `${page.title} (g ${page.key})` : page.title}><${Icon} name=${page.id} /><span>${page.title}</span></a>`;
 }
 
@@ -32,7 +32,7 @@ export function Side({ state, go }) {
                 go({ page: 'overview' });
             }
         }}><${Icon} name="mark" /><span>Vedette</span></a>
-        ${PAGES.map((page) => html`<${PageLink} key=${page.id} page=${page} state=${state} go=${go} />`)}
+        ${PAGES.filter((p) => !p.under).map((page) => html`<${PageLink} key=${page.id} page=${page} state=${state} go=${go} />`)}
     </nav>`;
 }
 
@@ -142,7 +142,7 @@ export function Top({ state, go, renew, busy, openHelp }) {
         <span class="where">${pageOf(state.page).title}</span>
         <span class="grow"></span>
         <div class="times">
-            <${Ranges} state=${state} go=${go} />
+            ${!pageOf(state.page).timeless && html`<${Ranges} state=${state} go=${go} />`}
             <${Refresh} state=${state} go=${go} renew=${renew} busy=${busy} />
             <${ThemeButton} />
             <button class="quiet icon" aria-label="Help" title="Help (?)" onClick=${openHelp}><${Icon}
@@ -172,7 +172,7 @@ function Dialog({ open, close, title, children }) {
 
 export function Help({ open, close }) {
     return html`<${Dialog} open=${open} close=${close} title="Keys">
-        <dl class="keys">${[...KEYS, ...PAGES.map((p) => ['g ' + p.key, p.title.toLowerCase()])].map(
+        <dl class="keys">${[...KEYS, ...PAGES.filter((p) => p.key).map((p) => ['g ' + p.key, p.title.toLowerCase()])].map(
             ([keys, what]) => html`
             <dt key=${keys}>${keys.split(' ').map((k) => html`<kbd>${k}</kbd> `)}</dt><dd>${what}</dd>`,
         )}

@@ -78,6 +78,8 @@ static void asset(struct http_exchange *x, void *ctx)
 const struct http_route page_routes[] = {
     { "GET", "/", page },
     { "GET", "/explore", page },
+    { "GET", "/traces", page },
+    { "GET", "/traces/{id}", page },
     { "GET", "/assets/{hash}/{name*}", asset },
 };
 const size_t page_n_routes = COUNT(page_routes);

@@ -138,3 +138,48 @@ export class Lab {
         process.exit(this.failed ? 1 : 0);
     }
 }
+
+/* ---- what every page is held to ---- */
+
+export const HOSTILE = [
+    '<img src=x onerror=window.hit=1>',
+    '"><script>window.hit=1</script>',
+    "';window.hit=1;//",
+    '<svg/onload=window.hit=1>',
+    'javascript:window.hit=1',
+    '{{constructor.constructor("window.hit=1")()}}',
+];
+
+/* A page that remembers what must not happen: errors, policy reports, requests to others. */
+export async function open(browser, url, options = {}) {
+    const context = await browser.newContext({
+        viewport: { width: 1440, height: 1000 },
+        colorScheme: 'dark',
+        ...options,
+    });
+    const page = await context.newPage();
+    page.trouble = [];
+    await page.addInitScript(() => {
+        window.reports = [];
+        document.addEventListener('securitypolicyviolation', (e) =>
+            window.reports.push(e.violatedDirective + ' ' + e.blockedURI),
+        );
+    });
+    /* An answer of 4xx to a query is part of the game, and Chromium writes a line for each. */
+    page.on(
+        'console',
+        (m) => m.type() === 'error' && !/status of 4(00|22)/.test(m.text()) && page.trouble.push(m.text()),
+    );
+    page.on('pageerror', (e) => page.trouble.push(e.message));
+    page.on(
+        'request',
+        (r) => !r.url().startsWith(new URL(url).origin) && page.trouble.push('asked ' + r.url()),
+    );
+    await page.goto(url);
+    return page;
+}
+
+export async function quiet(page) {
+    expect(await page.evaluate(() => window.reports), [], 'policy reports');
+    expect(page.trouble, [], 'console');
+}

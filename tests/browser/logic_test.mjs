@@ -2,6 +2,9 @@
 import { claim, expect } from './lab.mjs';
 import * as address from '../../web/address.mjs';
 import * as format from '../../web/lib/format.mjs';
+import { messages } from '../../web/lib/chat.mjs';
+import * as filter from '../../web/lib/filter.mjs';
+import * as tree from '../../web/lib/tree.mjs';
 import * as matrix from '../../web/lib/matrix.mjs';
 import * as promql from '../../web/lib/promql.mjs';
 
@@ -83,6 +86,8 @@ test('an address is read back as it was written', () => {
         '/?from=100&to=200&refresh=off',
         '/?host=a%3A9100',
         '/explore',
+        '/traces?q=status%3Derror&order=-took',
+        '/traces/abc?span=1&from=1&to=2',
         '/explore?q=up%7Bjob%3D%22a+b%22%7D&tab=table&step=30s&range=15m',
     ]) {
         const [path, search = ''] = a.split('?');
@@ -269,6 +274,106 @@ test('points are laid on the grid, holes stay holes', () => {
         ['a'],
     );
     expect(matrix.seriesText({ __name__: 'up', job: 'a"b', 'x.y': 'z' }), 'up{job="a\\"b", "x.y"="z"}');
+});
+
+test('a line of words becomes what the traces are asked for', () => {
+    expect(filter.params('service=shop status=error duration>2s duration<=1m gen_ai.request.model=gpt-5 user.id "http.route=/a b"'), {
+        params: {
+            attribute: ['gen_ai.request.model=gpt-5', 'user.id', 'http.route=/a b'],
+            service: 'shop',
+            status: 'error',
+            min_duration: '2s',
+            max_duration: '1m',
+        },
+        wrong: [],
+    });
+    expect(filter.params('=x duration').wrong, ['=x', 'duration']);
+    expect(filter.words('"a \\"b\\" c" d "open end'), ['a "b" c', 'd', 'open end']);
+    for (const list of [['a b', 'c'], ['say "hi"'], ['plain']]) expect(filter.words(filter.join(list)), list);
+});
+
+test('a facet is put in, changed and taken out', () => {
+    expect(filter.toggle('x=1', 'service', 'a b'), 'x=1 "service=a b"');
+    expect(filter.toggle('service=a x=1', 'service', 'b'), 'x=1 service=b');
+    expect(filter.toggle('x=1 service=b', 'service', 'b'), 'x=1');
+    expect(filter.withDuration('a=1 duration>1s', 20, Infinity), 'a=1 duration>20ms');
+});
+
+const said = (attributes) => messages(attributes).map((m) => [m.role, ...m.parts.map((p) => [p.kind, p.title ?? '', p.text].join('|'))]);
+
+test('a conversation is read in every convention', () => {
+    const call = '{\n  "q": 1\n}';
+    expect(
+        said({
+            'gen_ai.input.messages': JSON.stringify([{ role: 'user', parts: [{ type: 'text', content: 'hi' }] }]),
+            'gen_ai.output.messages': [
+                { role: 'assistant', parts: [{ type: 'tool_call', id: '1', name: 'find', arguments: { q: 1 } }, { type: 'reasoning', content: 'hm' }] },
+            ],
+        }),
+        [
+            ['user', 'text||hi'],
+            ['assistant', `call|find|${call}`, 'reasoning||hm'],
+        ],
+        'OpenTelemetry',
+    );
+    expect(
+        said({
+            'llm.input_messages.0.message.role': 'system',
+            'llm.input_messages.0.message.content': 'be kind',
+            'llm.input_messages.1.message.role': 'user',
+            'llm.input_messages.1.message.contents.0.message_content.type': 'text',
+            'llm.input_messages.1.message.contents.0.message_content.text': 'hello',
+            'llm.output_messages.0.message.role': 'assistant',
+            'llm.output_messages.0.message.tool_calls.0.tool_call.function.name': 'find',
+            'llm.output_messages.0.message.tool_calls.0.tool_call.function.arguments': '{"q":1}',
+            'input.value': 'not this',
+        }),
+        [
+            ['system', 'text||be kind'],
+            ['user', 'text||hello'],
+            ['assistant', `call|find|${call}`],
+        ],
+        'OpenInference',
+    );
+    expect(
+        said({ 'gen_ai.prompt.0.role': 'user', 'gen_ai.prompt.0.content': 'a', 'gen_ai.completion.0.content': 'b' }),
+        [
+            ['user', 'text||a'],
+            ['assistant', 'text||b'],
+        ],
+        'OpenLLMetry',
+    );
+    expect(
+        said({ 'ai.prompt.messages': '[{"role":"user","content":[{"type":"text","text":"a"}]}]', 'ai.response.text': 'b' }),
+        [
+            ['user', 'text||a'],
+            ['assistant', 'text||b'],
+        ],
+        'Vercel',
+    );
+    expect(said({ 'input.value': 'plain in', 'output.value': '{"messages":[{"role":"tool","name":"f","content":"42"}]}' }), [
+        ['input', 'text||plain in'],
+        ['tool', 'answer|f|42'],
+    ]);
+    expect(said({ 'gen_ai.prompt': '[{broken', x: 1 }), [['user', 'text||[{broken']]);
+    expect(said({}), []);
+});
+
+test('folded spans hide what is below them, and operations add up', () => {
+    const span = (span_id, depth, descendants, offset_ms, duration_ms, self_ms) => ({
+        span_id, depth, descendants, offset_ms, duration_ms, self_ms, critical_ms: self_ms, service: 's' + depth, name: 'n' + depth, status: 'ok',
+    });
+    const spans = [span('a', 0, 3, 0, 10, 4), span('b', 1, 1, 1, 4, 2), span('c', 2, 0, 2, 2, 2), span('d', 1, 0, 6, 2, 2)];
+    expect(tree.visible(spans, new Set()), [0, 1, 2, 3]);
+    expect(tree.visible(spans, new Set(['b'])), [0, 1, 3]);
+    expect(tree.visible(spans, new Set(['a', 'b'])), [0]);
+    expect(tree.above(spans, 2), ['b', 'a']);
+    const all = tree.operations(spans);
+    expect(all.map((o) => [o.name, o.n, o.total, o.self, o.worst]), [
+        ['n0', 1, 10, 4, 'a'],
+        ['n1', 2, 6, 4, 'b'],
+        ['n2', 1, 2, 2, 'c'],
+    ]);
 });
 
 process.exit(failed ? 1 : 0);

@@ -3,7 +3,7 @@
  *     node tests/browser/page_test.mjs BUILD                           the test; screenshots in BUILD/browser
  *     node tests/browser/page_test.mjs BUILD --picture FILE [URL]      only the README's picture, of a server that has been up a while */
 import path from 'node:path';
-import { Lab, claim, expect, sleep, until } from './lab.mjs';
+import { HOSTILE, Lab, claim, expect, open as openIn, quiet, sleep, until } from './lab.mjs';
 
 const lab = new Lab(process.argv);
 const browser = await lab.browser();
@@ -28,48 +28,7 @@ const PANELS = [
     'writes',
 ];
 
-const HOSTILE = [
-    '<img src=x onerror=window.hit=1>',
-    '"><script>window.hit=1</script>',
-    "';window.hit=1;//",
-    '<svg/onload=window.hit=1>',
-    'javascript:window.hit=1',
-    '{{constructor.constructor("window.hit=1")()}}',
-];
-
-/* A page that remembers what must not happen: errors, policy reports, requests to others. */
-async function open(url, options = {}) {
-    const context = await browser.newContext({
-        viewport: { width: 1440, height: 1000 },
-        colorScheme: 'dark',
-        ...options,
-    });
-    const page = await context.newPage();
-    page.trouble = [];
-    await page.addInitScript(() => {
-        window.reports = [];
-        document.addEventListener('securitypolicyviolation', (e) =>
-            window.reports.push(e.violatedDirective + ' ' + e.blockedURI),
-        );
-    });
-    /* An answer of 4xx to a query is part of the game, and Chromium writes a line for each. */
-    page.on(
-        'console',
-        (m) => m.type() === 'error' && !/status of 4(00|22)/.test(m.text()) && page.trouble.push(m.text()),
-    );
-    page.on('pageerror', (e) => page.trouble.push(e.message));
-    page.on(
-        'request',
-        (r) => !r.url().startsWith(new URL(url).origin) && page.trouble.push('asked ' + r.url()),
-    );
-    await page.goto(url);
-    return page;
-}
-
-async function quiet(page) {
-    expect(await page.evaluate(() => window.reports), [], 'policy reports');
-    expect(page.trouble, [], 'console');
-}
+const open = (url, options) => openIn(browser, url, options);
 
 /* Where it stands once the page around it has stopped moving: a press on a place of a moment ago misses. */
 async function settledBox(locator) {

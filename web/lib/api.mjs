@@ -1,4 +1,4 @@
-/* api.mjs - the Prometheus HTTP API of the server this page came from, and nothing else. */
+/* api.mjs - the HTTP API of the server this page came from, and nothing else: Prometheus' and our own. */
 
 export class ApiError extends Error {
     constructor(message, type, status) {
@@ -24,17 +24,33 @@ async function answer(response) {
     return body;
 }
 
+/* Our own endpoints answer an object without an envelope; what went wrong looks the same. */
+async function plain(response) {
+    if (response.ok) return response.json();
+    return answer(response);
+}
+
 function form(params) {
     const f = new URLSearchParams();
     for (const [name, v] of Object.entries(params))
         for (const one of Array.isArray(v) ? v : [v])
-            if (one !== undefined && one !== '') f.append(name, one);
+            if (one !== undefined && one !== null && one !== '') f.append(name, one);
     return f;
 }
 
 async function request(path, options) {
     try {
         return await answer(await fetch(path, options));
+    } catch (e) {
+        if (e instanceof TypeError) throw new ApiError('The server cannot be reached.', 'network', 0);
+        throw e;
+    }
+}
+
+export async function ask(path, params = {}, signal) {
+    const search = form(params).toString();
+    try {
+        return await plain(await fetch(path + (search ? '?' + search : ''), { signal }));
     } catch (e) {
         if (e instanceof TypeError) throw new ApiError('The server cannot be reached.', 'network', 0);
         throw e;
