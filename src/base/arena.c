@@ -17,8 +17,39 @@ struct arena_chunk {
     _Alignas(16) char data[];
 };
 
+/* ---- a budget had with others ---- */
+
+static void share_take(struct arena *a, size_t more)
+{
+    if (LIKELY(a->share == NULL) || a->share->take(a, more)) return;
+    a->is_refused = true;
+    a->budget = 0;
+}
+
+static void share_give(struct arena *a, size_t n)
+{
+    if (a->share != NULL && n > 0) a->share->give(n);
+}
+
+void arena_share_begin(struct arena *a, const struct arena_share *share)
+{
+    check(a->share == NULL);
+    a->share = share;
+    a->is_refused = false;
+    if (a->used > 0) share_take(a, a->used);
+}
+
+void arena_share_end(struct arena *a)
+{
+    share_give(a, a->used);
+    a->share = NULL;
+}
+
+/* ---- chunks ---- */
+
 void arena_release(struct arena *a)
 {
+    arena_share_end(a);
     for (struct arena_chunk *c = a->chunk, *older; c != NULL; c = older) {
         older = c->older;
         mem_free(c);
@@ -35,6 +66,7 @@ void arena_reset(struct arena *a)
         mem_free(c);
     }
     keep->older = NULL;
+    share_give(a, a->used - keep->size);
     a->at = keep->data;
     a->end = keep->data + keep->size;
     a->used = keep->size;
@@ -49,6 +81,7 @@ static void *arena_more(struct arena *a, size_t n)
     c->older = a->chunk;
     a->chunk = c;
     a->used += size;
+    share_take(a, size);
     a->at = c->data + n;
     a->end = c->data + size;
     return c->data;

@@ -10,10 +10,21 @@
 #include "base/str.h"
 
 struct arena_chunk;
+struct arena;
+
+/* A budget that several arenas have together. */
+struct arena_share {
+    bool (*take)(const struct arena *,
+                 size_t more); /* in a->used already; false: more than there is. Counted even so */
+    void (*give)(size_t bytes);
+};
+
 struct arena {
     struct arena_chunk *chunk;
     char *at, *end;
-    size_t used, budget; /* bytes taken from the heap; what this owner may take */
+    size_t used, budget;             /* bytes taken from the heap; what this owner may take */
+    const struct arena_share *share; /* NULL: none; arena_share_end before it is set to another */
+    bool is_refused;                 /* over for others' sake: the budget was made 0 */
 };
 
 #define ARENA_INIT(budget_bytes)                                                                             \
@@ -23,6 +34,10 @@ struct arena {
 
 void arena_release(struct arena *a);
 void arena_reset(struct arena *a); /* forgets everything; keeps the newest chunk for reuse */
+
+/* What is in use counts from now on; it may be over at once. The end: what is in use is counted no more. */
+void arena_share_begin(struct arena *a, const struct arena_share *);
+void arena_share_end(struct arena *a);
 
 void *arena_alloc(struct arena *a, size_t n);              /* 16-byte aligned, not zeroed */
 void *arena_zero(struct arena *a, size_t n);               /* zeroed */

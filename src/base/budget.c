@@ -29,6 +29,8 @@
 #define SHRINK_EVERY_MS 1000
 #define SHRINKERS_MAX   8
 #define PARTS           256
+#define REQUESTS_MOST   ((uint64_t)256 << 20)
+#define REQUEST_SMALL   ((size_t)1 << 20) /* most requests have less, and are not refused for others' sake */
 
 /* In parts of the limit, of 256; a fifth is left for the threads' stacks, the allocator and what nobody
  * counts. */
@@ -49,7 +51,7 @@ static const unsigned percents[] = {
 
 /* Global: there is one memory, and everyone who takes of it must find the account. */
 static struct {
-    _Atomic uint64_t limit, resident, taken_then, peak;
+    _Atomic uint64_t limit, resident, taken_then, peak, requests_most;
     _Atomic int64_t taken[BUDGET_USES];
     struct {
         void (*run)(void *ctx);
@@ -64,7 +66,7 @@ static struct {
     int64_t shrunk_ns;
     enum budget_level told; /* the looking thread's: what was last written to the log */
     struct stat *asked[4 + 2 * BUDGET_USES], *refused_ingest, *refused_queries, *shrinks;
-} all = { .mu = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER };
+} all = { .requests_most = REQUESTS_MOST, .mu = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER };
 
 /* ---- how much there is ---- */
 
@@ -407,6 +409,25 @@ void budget_take(enum budget_use use, size_t bytes)
 void budget_give(enum budget_use use, size_t bytes)
 {
     atomic_fetch_sub_explicit(&all.taken[use], (int64_t)bytes, memory_order_relaxed);
+}
+
+void budget_requests_most(uint64_t bytes)
+{
+    atomic_store(&all.requests_most, bytes);
+}
+
+bool budget_request_take(size_t more, size_t own)
+{
+    int64_t before =
+        atomic_fetch_add_explicit(&all.taken[BUDGET_REQUESTS], (int64_t)more, memory_order_relaxed);
+    uint64_t sum = (uint64_t)MAX(before, 0) + more;
+    return own <= REQUEST_SMALL || sum <= own + REQUEST_SMALL ||
+           sum <= atomic_load_explicit(&all.requests_most, memory_order_relaxed);
+}
+
+void budget_request_give(size_t bytes)
+{
+    budget_give(BUDGET_REQUESTS, bytes);
 }
 
 uint64_t budget_taken(enum budget_use use)

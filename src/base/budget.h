@@ -63,6 +63,13 @@ uint64_t budget_taken(enum budget_use);
 uint64_t budget_used(void);
 const char *budget_use_name(enum budget_use);
 
+/* All requests under way, bodies and what is made of them: at most so much together. The start: 256 MiB. */
+void budget_requests_most(uint64_t bytes);
+/* More for a request that will then have own. Counted in any case; false: there is no room beside the others.
+ * Who has little, or is alone, always has room. */
+bool budget_request_take(size_t more, size_t own);
+void budget_request_give(size_t bytes);
+
 enum budget_level budget_level(void);
 /* May telemetry come in that will take about so many bytes? ERR_BUSY. */
 int budget_admit_ingest(size_t bytes, struct err *);

@@ -51,6 +51,11 @@ void http_exchange_drop_body(struct http_exchange *x)
     x->body_n = x->body_cap = 0;
 }
 
+void http_body_drop(struct http_exchange *x)
+{
+    http_exchange_drop_body(x);
+}
+
 void http_exchange_unref(struct http_exchange *x)
 {
     if (atomic_fetch_sub(&x->refs, 1) > 1) return;

@@ -58,6 +58,8 @@ struct str http_path(const struct http_exchange *);                     /* decod
 struct str http_target(const struct http_exchange *);                   /* as it came, with the query */
 struct str http_header(const struct http_exchange *, const char *name); /* any case; empty when absent */
 struct str http_body(const struct http_exchange *);
+void http_body_drop(
+    struct http_exchange *); /* not needed any more: its memory is given back before the answer */
 struct str http_peer(const struct http_exchange *);                         /* address without port */
 struct str http_path_param(const struct http_exchange *, const char *name); /* {name}, percent-decoded */
 struct str http_param(struct http_exchange *, const char *name); /* first value; empty when absent */

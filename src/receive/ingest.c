@@ -101,6 +101,7 @@ static void arena_to_one_chunk(struct arena *a)
 
 static void arena_give(struct arena *a)
 {
+    arena_share_end(a);
     if (a->used > 0 && a->used <= IDLE_BYTES_MAX) {
         arena_to_one_chunk(a);
         pthread_mutex_lock(&idle.mu);
@@ -114,6 +115,15 @@ static void arena_give(struct arena *a)
 }
 
 /* ---- a request ---- */
+
+/* What is decoded has a ceiling together with all bodies (budget.h); who is alone is not refused. */
+static bool share_take(const struct arena *a, size_t more)
+{
+    const char *q = (const char *)a - offsetof(struct ingest_request, arena);
+    return budget_request_take(more, a->used + ((const struct ingest_request *)q)->body_bytes);
+}
+
+static const struct arena_share in_flight = { share_take, budget_request_give };
 
 /* What a request may take grows with what its sender has sent, packed: rows of few bytes that repeat pack to
  * next to nothing and would else take all of limit.memory_bytes. Real telemetry, unpacked, with its columns
@@ -137,7 +147,14 @@ struct ingest_request *ingest_begin(struct ingest *in, struct http_exchange *x)
     q->arena = arena_take(x ? memory_for(in, http_body(x).n) : in->limit.memory_bytes);
     atomic_init(&q->open, 1);
     if (x != NULL) stat_add(in->bytes, http_body(x).n);
+    if (x != NULL) ingest_in_flight(q, http_body(x).n);
     return q;
+}
+
+void ingest_in_flight(struct ingest_request *q, size_t body_bytes)
+{
+    q->body_bytes = body_bytes;
+    arena_share_begin(&q->arena, &in_flight);
 }
 
 static void end(struct ingest_request *q)
@@ -161,9 +178,16 @@ int ingest_body(struct ingest_request *q, enum unpack_coding absent, struct str 
 
 /* ---- writing ---- */
 
+/* Too much for now is not too much for ever: the sender shall come again. */
+static int crowded(struct err *e)
+{
+    return err_set(e, ERR_BUSY, "too much telemetry is being decoded: try again in a moment");
+}
+
 static void settle(struct ingest_request *q)
 {
     if (atomic_fetch_sub_explicit(&q->open, 1, memory_order_acq_rel) > 1) return;
+    if (q->rc == ERR_LIMIT && q->is_crowded) q->rc = crowded(&q->err);
     if (q->rc < 0) count_failed(q->in, q->rc);
     q->answer(q);
     end(q);
@@ -293,7 +317,9 @@ int ingest_write_again(struct ingest_request *q)
 void ingest_finish(struct ingest_request *q, void (*answer)(struct ingest_request *))
 {
     q->answer = answer; /* on_durable may have run, but it settles only when we have: open counts us too */
+    q->is_crowded = q->arena.is_refused;
     arena_give(&q->arena);
+    if (q->x != NULL) http_body_drop(q->x);
     settle(q);
 }
 
@@ -340,8 +366,10 @@ void ingest_answer_text(struct ingest_request *q, int status, const char *text)
 
 void ingest_refuse(struct ingest_request *q, const struct err *e)
 {
+    q->err = *e;
+    if (e->code == ERR_LIMIT && q->arena.is_refused) crowded(&q->err);
     count_refused(&q->refused);
-    count_failed(q->in, e->code);
-    ingest_answer_text(q, ingest_status(e->code), e->text);
+    count_failed(q->in, q->err.code);
+    ingest_answer_text(q, ingest_status(q->err.code), q->err.text);
     end(q);
 }

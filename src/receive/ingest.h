@@ -43,6 +43,8 @@ struct ingest_request {
     struct ingest *in;
     struct http_exchange *x;
     struct arena arena; /* body and batch; gone when the store has them */
+    size_t body_bytes;  /* as it came, held beside the arena */
+    bool is_crowded;    /* decoding was stopped for want of memory: others have it */
     struct batch batch;
     struct records logs, spans;  /* those begun with ingest_records */
     struct policy_run run;       /* of ingest_options */
@@ -62,6 +64,9 @@ void ingest_init(struct ingest *, const char *protocol, struct store *, const st
 
 /* No exchange (NULL): a door that is not HTTP counts its bytes and, with ingest_count, its answers itself. */
 struct ingest_request *ingest_begin(struct ingest *, struct http_exchange *);
+/* From now on what it takes counts against the ceiling of all requests under way; with an exchange that is so
+ * from the start. For senders who come again when they are told that it is too much now. */
+void ingest_in_flight(struct ingest_request *, size_t body_bytes);
 
 /* The unpacked body. absent: the coding when there is no Content-Encoding. */
 int ingest_body(struct ingest_request *, enum unpack_coding absent, struct str *body, struct err *);

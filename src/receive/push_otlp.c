@@ -304,6 +304,7 @@ static void handle_grpc(struct grpc_call *call, struct push_otlp *p, const struc
     struct err e = ERR_INIT;
 
     q->form = FORM_PROTO;
+    ingest_in_flight(q, n);
     q->door = way_of(grpc_arena(call), p, signal, call);
     stat_add(p->grpc.bytes, n);
     if (p->pool == NULL || n < AT_ONCE_BYTES) {

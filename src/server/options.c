@@ -96,7 +96,7 @@ static const struct option table[] = {
       1024 },
     { "max-body", BYTES, AT(max_body_bytes), "64MiB", "SIZE", "largest request body", KIB, 4 * GIB },
     { "max-inflight", BYTES, AT(max_inflight_bytes), "256MiB", "SIZE",
-      "all request bodies in flight together", KIB, 1024 * GIB },
+      "all requests under way together: bodies (at most half) and what is made of them", KIB, 1024 * GIB },
     { "max-connections", NUMBER, AT(max_connections), "4096", "N", "connections at once", 1, 1000000 },
     { "http-threads", NUMBER, AT(http_threads), "0", "N", "threads that serve HTTP; 0 is one a processor", 0,
       1024 },

@@ -85,6 +85,11 @@ int cli_serve(int argc, char **argv)
 
     /* Two heaps are enough for our threads; one per thread would only keep freed memory from being reused. */
     mallopt(M_ARENA_MAX, 2);
+    /* Large bodies and tables go back to the system when they are freed. Else the first one that is freed
+     * makes malloc keep all later ones of its size in its heaps, where a small neighbour holds them for ever.
+     */
+    mallopt(M_MMAP_THRESHOLD, 2 << 20);
+    mallopt(M_TRIM_THRESHOLD, 4 << 20);
     int rc = options_load(&o, argc, argv, &e);
     if (rc < 0) {
         options_release(&o);

@@ -211,9 +211,12 @@ static void add_prefixed(struct server *s)
 static int open_http(struct server *s, struct err *e)
 {
     const struct options *o = &s->options;
+    const size_t max_body = budget_at_most(BUDGET_REQUESTS, o->max_body_bytes);
+    const size_t in_flight = budget_at_most(BUDGET_REQUESTS, o->max_inflight_bytes);
+    budget_requests_most(in_flight);
     signals_api_open(&s->signals, &s->api, s->pool, &s->taps);
     struct limit limit = LIMIT_DEFAULT;
-    limit.body_bytes = budget_at_most(BUDGET_REQUESTS, o->max_body_bytes);
+    limit.body_bytes = max_body;
     limit.memory_bytes = budget_at_most(BUDGET_REQUESTS, limit.memory_bytes);
     push_prom_init(&s->push, s->store, &limit);
     push_otlp_init(&s->otlp, s->store, &limit, &s->otlp_options);
@@ -236,8 +239,8 @@ static int open_http(struct server *s, struct err *e)
         .listen = { o->listen, o->listen_otlp },
         .n_listen = strcmp(o->listen_otlp, "none") == 0 ? 1 : 2,
         .threads = (size_t)o->http_threads,
-        .max_body_bytes = budget_at_most(BUDGET_REQUESTS, o->max_body_bytes),
-        .max_inflight_bytes = budget_at_most(BUDGET_REQUESTS, o->max_inflight_bytes),
+        .max_body_bytes = max_body,
+        .max_inflight_bytes = MAX(in_flight / 2, max_body), /* the other half is for what is made of them */
         .max_connections = (unsigned)o->max_connections,
         .tls_cert_pem = s->tls_cert,
         .tls_key_pem = s->tls_key,

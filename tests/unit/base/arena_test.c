@@ -84,7 +84,41 @@ TEST(arena_text_is_terminated)
     arena_release(&a);
 }
 
-TESTS(CASE(arena_aligns_every_allocation), CASE(arena_keeps_pieces_apart),
-      CASE(arena_serves_what_is_larger_than_a_chunk), CASE(arena_reset_keeps_one_chunk_and_counts_it),
-      CASE(arena_budget_is_soft_but_seen), CASE(arena_grow_keeps_what_was_there),
-      CASE(arena_text_is_terminated))
+static size_t shared, shared_most;
+static bool take(const struct arena *a, size_t more)
+{
+    EXPECT(more <= a->used);
+    return (shared += more) <= shared_most;
+}
+static void give(size_t n)
+{
+    shared -= n;
+}
+
+TEST(arena_counts_with_others_and_is_over_when_they_have_all)
+{
+    static const struct arena_share share = { take, give };
+    struct arena a = ARENA_INIT(1 << 30), b = ARENA_INIT(1 << 30);
+    shared_most = 300000;
+    arena_alloc(&a, 10); /* before it shares */
+    arena_share_begin(&a, &share);
+    arena_share_begin(&b, &share);
+    EXPECT(shared == a.used);
+    arena_alloc(&a, 200000);
+    arena_alloc(&b, 1000);
+    EXPECT(shared == a.used + b.used && !arena_over(&a) && !arena_over(&b));
+    EXPECT(arena_alloc(&b, 200000) != NULL);
+    EXPECT(arena_over(&b) && b.is_refused && !arena_over(&a));
+    arena_reset(&a);
+    EXPECT(shared == a.used + b.used);
+    arena_share_end(&a);
+    EXPECT(shared == b.used);
+    arena_release(&a);
+    arena_release(&b);
+    EXPECT(shared == 0);
+}
+
+TESTS(CASE(arena_counts_with_others_and_is_over_when_they_have_all), CASE(arena_aligns_every_allocation),
+      CASE(arena_keeps_pieces_apart), CASE(arena_serves_what_is_larger_than_a_chunk),
+      CASE(arena_reset_keeps_one_chunk_and_counts_it), CASE(arena_budget_is_soft_but_seen),
+      CASE(arena_grow_keeps_what_was_there), CASE(arena_text_is_terminated))

@@ -106,6 +106,21 @@ TEST(memory_nobody_counts_is_seen_and_forgotten_when_it_is_freed)
     budget_stop();
 }
 
+TEST(requests_have_a_ceiling_together_but_small_ones_and_one_alone_pass)
+{
+    budget_requests_most(100 * MIB);
+    EXPECT(budget_request_take(90 * MIB, 90 * MIB));
+    EXPECT(budget_request_take(10 * MIB, 10 * MIB));
+    EXPECT(!budget_request_take(2 * MIB, 2 * MIB)); /* counted, though: to be given back */
+    EXPECT(budget_taken(BUDGET_REQUESTS) == 102 * MIB);
+    EXPECT(budget_request_take(1000, 1000));
+    budget_request_give(12 * MIB + 1000);
+    EXPECT(budget_request_take(200 * MIB, 290 * MIB)); /* nobody else is there */
+    budget_request_give(290 * MIB);
+    EXPECT(budget_taken(BUDGET_REQUESTS) == 0);
+    budget_requests_most(256 * MIB);
+}
+
 static void note(void *ctx)
 {
     ++*(int *)ctx;
@@ -133,4 +148,5 @@ TESTS(CASE(a_limit_is_said_in_bytes_in_percent_or_left_to_the_machine),
       CASE(without_a_limit_nobody_is_refused_and_shares_are_endless), CASE(shares_leave_a_fifth_to_nobody),
       CASE(telemetry_is_refused_before_queries_are),
       CASE(memory_nobody_counts_is_seen_and_forgotten_when_it_is_freed),
+      CASE(requests_have_a_ceiling_together_but_small_ones_and_one_alone_pass),
       CASE(caches_are_emptied_once_a_second_while_it_is_tight))

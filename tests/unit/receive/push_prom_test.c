@@ -6,6 +6,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "base/budget.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "unit/decode/wire.h"
@@ -241,6 +242,42 @@ TEST(push_prom_refuses_what_is_too_large)
     EXPECT(store.n == 0);
 }
 
+/* 900 series with long names that do not pack: some 2 MB, packed and unpacked. */
+static void large_body(struct wire *w)
+{
+    char name[1001] = { 0 };
+    uint32_t random = 1;
+    for (int i = 0; i < 900; i++) {
+        for (int k = 0; k < 1000; k++) {
+            random = random * 1664525 + 1013904223;
+            name[k] = (char)('a' + (random >> 24) % 26);
+        }
+        v1_series(w, name, 1, NOW);
+    }
+    snappy(w);
+}
+
+TEST(push_prom_asks_to_come_again_while_others_are_being_decoded)
+{
+    struct wire large = { 0 }, small = { 0 };
+    fake_clear(&store);
+    budget_requests_most(8 << 20);
+    EXPECT(budget_request_take(8 << 20, 8 << 20)); /* somebody else, alone so far */
+    large_body(&large);
+    EXPECT(expect("/api/v1/write", V1 SNAPPY, &large, 429, "Retry-After: 1\r"));
+    EXPECT(store.n == 0);
+    v1_series(&small, "up", 1, NOW);
+    snappy(&small);
+    EXPECT(expect("/api/v1/write", V1 SNAPPY, &small, 204, ""));
+
+    budget_request_give(8 << 20);
+    large_body(&large);
+    EXPECT(expect("/api/v1/write", V1 SNAPPY, &large, 204, ""));
+    EXPECT(store.n == 901);
+    EXPECT(budget_taken(BUDGET_REQUESTS) == 0);
+    budget_requests_most(256 << 20);
+}
+
 static void v2_body(struct wire *w, int64_t second_ms)
 {
     struct wire ts = { 0 }, s = { 0 }, h = { 0 }, x = { 0 };
@@ -405,6 +442,7 @@ int main(void)
         CASE(push_prom_keeps_the_good_rest),
         CASE(push_prom_answers_what_a_sender_should_repeat),
         CASE(push_prom_refuses_what_is_too_large),
+        CASE(push_prom_asks_to_come_again_while_others_are_being_decoded),
         CASE(push_prom_tells_a_v2_sender_what_was_written),
         CASE(push_prom_does_not_add_v2_headers_for_v1),
         CASE(push_prom_takes_empty_and_metadata_only_writes),
