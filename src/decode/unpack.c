@@ -32,7 +32,7 @@ int unpack_coding(struct str content_encoding, enum unpack_coding *out, struct e
     } known[] = {
         { "", UNPACK_IDENTITY },       { "identity", UNPACK_IDENTITY }, { "snappy", UNPACK_SNAPPY },
         { "gzip", UNPACK_GZIP },       { "x-gzip", UNPACK_GZIP },       { "zstd", UNPACK_ZSTD },
-        { "deflate", UNPACK_DEFLATE },
+        { "deflate", UNPACK_DEFLATE }, { "zlib", UNPACK_DEFLATE },
     };
     struct str name = str_trim(content_encoding);
     for (size_t i = 0; i < COUNT(known); i++) {

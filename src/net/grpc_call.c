@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/stat.h"
 #include "net/grpc_private.h"
+#include "net/grpc_unpack.h"
 
 #define HEADER_BYTES_MAX (16u << 10)
 #define HEADER_OVERHEAD  32 /* RFC 9113, 6.5.2 */
@@ -123,8 +124,9 @@ void grpc_call_headers_done(struct grpc_call *c)
     }
     c->entry = grpc_find(s, grpc_metadata(c, ":path"));
     if (c->entry == NULL) return grpc_call_refuse(c, GRPC_UNIMPLEMENTED, "unknown method", 0);
-    if (encoding.n > 0 && !str_is(encoding, "identity") && !str_is(encoding, "gzip"))
-        grpc_call_refuse(c, GRPC_UNIMPLEMENTED, "unknown grpc-encoding, want identity or gzip", 0);
+    enum grpc_packing packing;
+    if (!grpc_packing_find(encoding, &packing))
+        grpc_call_refuse(c, GRPC_UNIMPLEMENTED, "unknown grpc-encoding, want one of " GRPC_PACKINGS, 0);
 }
 
 static bool inflight_take(struct grpc_call *c, size_t n)
@@ -188,16 +190,19 @@ static bool unpack(struct grpc_call *c)
 {
     struct err e = ERR_INIT;
     struct str in = { c->in, c->in_n };
-    if (!str_is(grpc_metadata(c, "grpc-encoding"), "gzip")) {
+    enum grpc_packing packing;
+    if (!grpc_packing_find(grpc_metadata(c, "grpc-encoding"), &packing) || packing == GRPC_PLAIN) {
         grpc_call_refuse(c, GRPC_INVALID_ARGUMENT, "compressed message without grpc-encoding", 0);
         return false;
     }
-    int64_t n = grpc_gunzip_size(in, c->conn->server->max_message, &e);
+    int64_t n = grpc_packed_size(packing, in, c->conn->server->max_message, &e);
     if (n >= 0) {
         if (!inflight_take(c, (size_t)n)) return false;
         c->unpacked_n = (size_t)n;
         c->unpacked = mem_alloc((size_t)n);
-        if (grpc_gunzip(in, c->unpacked, (size_t)n, &e) == OK) return true;
+        n = grpc_unpack(packing, in, c->unpacked, (size_t)n, &e);
+        c->message_n = (size_t)MAX(n, 0);
+        if (n >= 0) return true;
     }
     grpc_call_refuse(c, n == ERR_LIMIT ? GRPC_RESOURCE_EXHAUSTED : GRPC_INVALID_ARGUMENT, e.text, 0);
     return false;
@@ -219,7 +224,7 @@ void grpc_call_end(struct grpc_call *c)
 
 struct str grpc_message(const struct grpc_call *c)
 {
-    return c->head.compressed ? str_make(c->unpacked, c->unpacked_n) : str_make(c->in, c->in_n);
+    return c->head.compressed ? str_make(c->unpacked, c->message_n) : str_make(c->in, c->in_n);
 }
 
 struct arena *grpc_arena(struct grpc_call *c)
@@ -326,7 +331,7 @@ void grpc_call_submit(struct grpc_call *c)
     char code[12], status[4];
     size_t digits = (size_t)snprintf(code, sizeof code, "%d", c->http_status ? c->http_status : 200);
     nghttp2_nv nv[6] = { NV(":status", code, digits), NV("content-type", "application/grpc", 16),
-                         NV("grpc-accept-encoding", "identity,gzip", 13) };
+                         NV("grpc-accept-encoding", GRPC_PACKINGS, sizeof GRPC_PACKINGS - 1) };
     size_t n = c->http_status ? 1 : 3;
     c->state = GRPC_ANSWERED;
     count_answer(entry ? entry->answered : c->conn->server->unknown, entry ? entry->method->path : "",

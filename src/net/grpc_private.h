@@ -55,8 +55,8 @@ struct grpc_call {
     size_t head_n;
     char *in; /* the message as it came */
     size_t in_n, in_cap;
-    char *unpacked; /* when it was compressed */
-    size_t unpacked_n;
+    char *unpacked;                    /* when it was compressed */
+    size_t unpacked_n, message_n;      /* bytes taken for it, bytes in it */
     int64_t deadline_ms, last_data_ms; /* monotonic; 0 = none */
     bool remote_done;
 

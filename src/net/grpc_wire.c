@@ -1,12 +1,6 @@
 #include "net/grpc_wire.h"
 
-#include <libdeflate.h>
-
 #include "base/check.h"
-
-#define DEFLATE_RATIO_MAX 1032       /* a deflate stream cannot expand more: 258 bytes from 2 bits */
-#define GUNZIP_FREE       (8u << 20) /* below, any ratio that deflate can make will do */
-#define GUNZIP_RATIO_MAX  100        /* above: telemetry packs well, but not better */
 
 static uint32_t u32be(const char *p)
 {
@@ -110,31 +104,6 @@ void grpc_details_write(struct buf *out, enum grpc_status status, struct str tex
     base64_write(out, buf_view(&message));
     buf_release(&message);
     buf_release(&any);
-}
-
-int64_t grpc_gunzip_size(struct str in, size_t max, struct err *e)
-{
-    if (in.n < 18) return err_set(e, ERR_PARSE, "gzip message too short"); /* 10 of head, 8 of tail */
-    if (memcmp(in.p, "\x1f\x8b", 2) != 0) return err_set(e, ERR_PARSE, "message is not gzip");
-    const unsigned char *tail = (const unsigned char *)in.p + in.n - 4;
-    uint32_t n = (uint32_t)tail[3] << 24 | (uint32_t)tail[2] << 16 | (uint32_t)tail[1] << 8 | tail[0];
-    if (n / DEFLATE_RATIO_MAX > in.n) return err_set(e, ERR_PARSE, "gzip message with a false length");
-    if (n > max) return err_set(e, ERR_LIMIT, "gzip message unpacks to %u bytes, limit %zu", n, max);
-    if (n > GUNZIP_FREE && n / GUNZIP_RATIO_MAX > in.n)
-        return err_set(e, ERR_LIMIT, "gzip message unpacks to more than %d times its size", GUNZIP_RATIO_MAX);
-    return n;
-}
-
-int grpc_gunzip(struct str in, char *out, size_t n, struct err *e)
-{
-    struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
-    check(d != NULL);
-    size_t used, got;
-    enum libdeflate_result rc = libdeflate_gzip_decompress_ex(d, in.p, in.n, out, n, &used, &got);
-    libdeflate_free_decompressor(d);
-    if (rc != LIBDEFLATE_SUCCESS || used != in.n || got != n)
-        return err_set(e, ERR_PARSE, "damaged gzip message");
-    return OK;
 }
 
 bool grpc_health_service(struct str m, struct str *service)

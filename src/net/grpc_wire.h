@@ -1,5 +1,5 @@
-/* grpc_wire.h - the small formats of gRPC over HTTP/2: message heads, timeouts, status texts and details,
- * gzip. Pure functions on bytes from strangers; fuzzed (tests/fuzz/grpc_wire_fuzz.c). */
+/* grpc_wire.h - the small formats of gRPC over HTTP/2: message heads, timeouts, status texts and details.
+ * Pure functions on bytes from strangers; fuzzed (tests/fuzz/grpc_wire_fuzz.c). */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,12 +28,6 @@ void grpc_text_write(struct buf *, struct str text);
 /* grpc-status-details-bin: base64, without padding, of google.rpc.Status{code, message,
  * [RetryInfo{retry_delay}]}. */
 void grpc_details_write(struct buf *, enum grpc_status, struct str text, unsigned retry_after_ms);
-
-/* What the gzip member in `in` says it unpacks to, or ERR_PARSE, or ERR_LIMIT when that is above max or
- * impossible. */
-int64_t grpc_gunzip_size(struct str in, size_t max, struct err *);
-/* Unpack to exactly n bytes at out. */
-int grpc_gunzip(struct str in, char *out, size_t n, struct err *);
 
 /* grpc.health.v1.HealthCheckRequest{1 service}. False when it is no such message. */
 bool grpc_health_service(struct str message, struct str *service);

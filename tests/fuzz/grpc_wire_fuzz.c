@@ -4,17 +4,18 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "net/grpc_unpack.h"
 #include "net/grpc_wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void gunzip(struct str in)
+static void unpack(enum grpc_packing packing, struct str in)
 {
-    int64_t n = grpc_gunzip_size(in, 1 << 20, NULL);
+    int64_t n = grpc_packed_size(packing, in, 1 << 20, NULL);
     if (n < 0) return;
     check(n <= 1 << 20);
     char *out = mem_alloc((size_t)n);
-    grpc_gunzip(in, out, (size_t)n, NULL);
+    check(grpc_unpack(packing, in, out, (size_t)n, NULL) <= n);
     mem_free(out);
 }
 
@@ -33,8 +34,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct str in = str_make(data + 1, size - 1), service;
     struct grpc_head head;
     int64_t ms;
-    switch (data[0] % 5) {
-    case 0: gunzip(in); break;
+    switch (data[0] % 7) {
+    case 0: unpack(GRPC_GZIP, in); break;
+    case 5: unpack(GRPC_ZSTD, in); break;
+    case 6: unpack(GRPC_SNAPPY, in); break;
     case 1: texts(in); break;
     case 2:
         if (grpc_timeout_read(in, &ms)) check(ms >= 0);

@@ -1,7 +1,5 @@
 #include "unit/test.h"
 
-#include <zlib.h>
-
 #include "net/grpc_wire.h"
 
 TEST(heads_are_five_bytes_big_endian)
@@ -52,49 +50,6 @@ TEST(details_are_a_status_with_retry_info_in_base64)
     buf_release(&b);
 }
 
-static struct buf gzip(struct str in)
-{
-    struct buf out = BUF_INIT(1 << 26);
-    z_stream z = { 0 };
-    assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-    size_t room = deflateBound(&z, in.n);
-    z.next_in = (unsigned char *)(uintptr_t)in.p, z.avail_in = (unsigned)in.n;
-    z.next_out = (unsigned char *)buf_room(&out, room), z.avail_out = (unsigned)room;
-    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
-    buf_added(&out, z.total_out);
-    deflateEnd(&z);
-    return out;
-}
-
-TEST(gzip_messages_unpack_within_their_ceiling)
-{
-    static char zeros[1 << 20], back[1 << 20];
-    struct err e = ERR_INIT;
-    struct buf b = gzip(str_make(zeros, sizeof zeros));
-    EXPECT_INT(grpc_gunzip_size(buf_view(&b), sizeof zeros, &e), sizeof zeros);
-    EXPECT_INT(grpc_gunzip_size(buf_view(&b), sizeof zeros - 1, &e), ERR_LIMIT);
-    EXPECT_INT(grpc_gunzip(buf_view(&b), back, sizeof back, &e), OK);
-
-    for (size_t cut = 0; cut < b.n; cut++) { /* no cut passes */
-        struct str part = { b.p, cut };
-        int64_t n = grpc_gunzip_size(part, sizeof back, &e);
-        if (n >= 0) EXPECT(grpc_gunzip(part, back, (size_t)n, &e) == ERR_PARSE);
-    }
-    memcpy(b.p + b.n - 4, "\xff\xff\xff\x00",
-           4); /* says 16 MB: more than deflate could make of so few bytes */
-    EXPECT_INT(grpc_gunzip_size(buf_view(&b), 1 << 26, &e), ERR_PARSE);
-    memcpy(b.p + b.n - 4, "\x00\x00\x01\x00", 4); /* says less than there is: a bomb with a false label */
-    EXPECT_INT(grpc_gunzip(buf_view(&b), back, 65536, &e), ERR_PARSE);
-    EXPECT_INT(grpc_gunzip_size(STR("this is no gzip at all"), 1 << 26, &e), ERR_PARSE);
-    buf_release(&b);
-
-    char *more = calloc(1, 16 << 20); /* a thousand times its packed size, and much of it */
-    b = gzip(str_make(more, 16 << 20));
-    EXPECT_INT(grpc_gunzip_size(buf_view(&b), 1 << 26, &e), ERR_LIMIT);
-    buf_release(&b);
-    free(more);
-}
-
 TEST(health_requests_name_a_service_or_none)
 {
     struct str s;
@@ -114,4 +69,4 @@ TEST(health_requests_name_a_service_or_none)
 
 TESTS(CASE(heads_are_five_bytes_big_endian), CASE(timeouts_have_a_unit_and_at_most_eight_digits),
       CASE(texts_are_percent_encoded), CASE(details_are_a_status_with_retry_info_in_base64),
-      CASE(gzip_messages_unpack_within_their_ceiling), CASE(health_requests_name_a_service_or_none))
+      CASE(health_requests_name_a_service_or_none))
