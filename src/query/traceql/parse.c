@@ -270,6 +270,27 @@ static bool parse_select(struct traceql_parser *p, struct stage *s)
     return tq_parse_attr_list(p, s->select, TRACEQL_ATTRS_MAX, &s->n_select);
 }
 
+/* "(avg(duration)) > 1s" begins like a pipeline in parentheses. What is within tells: a pipeline has braces,
+ * bars or comparisons. Looked at ahead, with a copy of the parser. */
+static bool at_wrapped_scalar(const struct traceql_parser *p)
+{
+    static const char *const of_pipelines[] = { "{", "|", "=", "!=", "<", "<=", ">", ">=" };
+    struct traceql_parser ahead = *p;
+    struct err none = ERR_INIT;
+    int open = 0;
+
+    if (!tq_lex_at(p, "(")) return false;
+    ahead.err = &none;
+    do {
+        for (size_t i = 0; i < COUNT(of_pipelines); i++)
+            if (tq_lex_at(&ahead, of_pipelines[i])) return false;
+        if (ahead.tok.kind == LEX_END || ahead.tok.kind == LEX_ERROR) return false;
+        open += tq_lex_at(&ahead, "(") ? 1 : tq_lex_at(&ahead, ")") ? -1 : 0;
+        tq_lex_advance(&ahead);
+    } while (open > 0);
+    return true;
+}
+
 static bool parse_stage(struct traceql_parser *p, struct stage *s, bool is_first)
 {
     enum aggregate agg;
@@ -283,7 +304,7 @@ static bool parse_stage(struct traceql_parser *p, struct stage *s, bool is_first
         tq_lex_advance(p);
         return tq_lex_expect(p, "(") && tq_lex_expect(p, ")");
     }
-    if (at_aggregate(p, &agg) || p->tok.kind == LEX_STATIC || tq_lex_at(p, "-"))
+    if (at_aggregate(p, &agg) || p->tok.kind == LEX_STATIC || tq_lex_at(p, "-") || at_wrapped_scalar(p))
         return parse_scalar_stage(p, s);
     if (tq_parse_at_metrics(p) && !is_first)
         return tq_parse_fail(p, ERR_UNSUPPORTED, p->tok.pos, "series within parentheses are not supported");

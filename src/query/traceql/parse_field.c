@@ -51,7 +51,7 @@ bool tq_parse_attr_list(struct traceql_parser *p, uint32_t *out, size_t max, siz
         if (*n == max) return tq_parse_fail(p, ERR_LIMIT, p->tok.pos, "more than %zu attributes here", max);
         if (!tq_parse_attr(p, &out[(*n)++])) return false;
     } while (tq_lex_accept(p, ","));
-    return tq_lex_expect(p, ")");
+    return tq_lex_accept(p, ")") || tq_parse_unexpected(p, "\",\" or \")\" behind an attribute");
 }
 
 static const struct {
