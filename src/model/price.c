@@ -1,6 +1,8 @@
 /* price.c - see price.h: which price a call has, and what it comes to. */
 #include "model/price.h"
 
+#include <pthread.h>
+
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/mem.h"
@@ -70,6 +72,27 @@ int price_book_read(struct str text, const char *where, struct price_book **out,
     price_book_index(b);
     *out = b;
     return OK;
+}
+
+static pthread_mutex_t current_mu = PTHREAD_MUTEX_INITIALIZER;
+static struct price_book *current; /* current_mu */
+
+struct price_book *price_book_current(void)
+{
+    pthread_mutex_lock(&current_mu);
+    if (current == NULL) current = price_book_builtin();
+    struct price_book *b = price_book_ref(current);
+    pthread_mutex_unlock(&current_mu);
+    return b;
+}
+
+void price_book_use(struct price_book *b)
+{
+    pthread_mutex_lock(&current_mu);
+    struct price_book *was = current;
+    current = b;
+    pthread_mutex_unlock(&current_mu);
+    price_book_unref(was);
 }
 
 struct str price_book_version(const struct price_book *b)

@@ -70,6 +70,11 @@ int price_book_read(struct str text, const char *where, struct price_book **out,
 struct price_book *price_book_ref(struct price_book *);
 void price_book_unref(struct price_book *); /* NULL is fine */
 
+/* The one this process prices by, yours to give back: built in until another was set. One for all, so that
+ * series, traces and reports never differ. Any thread. */
+struct price_book *price_book_current(void);
+void price_book_use(struct price_book *); /* takes over a reference */
+
 struct str price_book_version(const struct price_book *); /* "2026-08-21", or that and what the file says */
 size_t price_book_size(const struct price_book *);
 const struct price_model *price_book_at(const struct price_book *, size_t i);

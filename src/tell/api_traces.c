@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "decode/id_text.h"
 #include "tell/api_traces_impl.h"
+#include "tell/spend_json.h"
 
 #define LIST_DEFAULT    20
 #define PAGE_DEFAULT    1000
@@ -65,6 +66,18 @@ static int take_search(struct http_exchange *x, struct trace_search *s, struct s
     return OK;
 }
 
+/* What each of them cost. */
+static int price_list(struct trace_query *q, struct trace_found *found)
+{
+    uint8_t(*ids)[16] = arena_array(q->arena, found->n + 1, sizeof *ids);
+    struct trace_spend *spend = arena_array(q->arena, found->n + 1, sizeof *spend);
+    for (size_t i = 0; i < found->n; i++) memcpy(ids[i], found->at[i].id, 16);
+    int rc =
+        traces_spend(q->view, &q->c.call, q->prices, (const uint8_t(*)[16])ids, found->n, spend, &q->err);
+    for (size_t i = 0; i < found->n && rc == OK; i++) found->at[i].spend = &spend[i];
+    return rc;
+}
+
 static void answer_list(struct http_exchange *x, const struct trace_found *found)
 {
     struct buf out = BUF_INIT(ANSWER_MAX_BYTES);
@@ -90,7 +103,7 @@ static void run_list(struct http_exchange *x, const struct prometheus_api *api)
 
     if (trace_query_open(&q, x, api)) {
         if (take_search(x, &ask, &filter, q.arena, &q.err) < 0 ||
-            trace_search(q.view, &q.c.call, &ask, &found, &q.err) < 0)
+            trace_search(q.view, &q.c.call, &ask, &found, &q.err) < 0 || price_list(&q, &found) < 0)
             respond_err(x, &q.err);
         else
             answer_list(x, &found);
@@ -267,6 +280,8 @@ static void put_trace_head(struct json_writer *w, const struct page *p)
     json_kv_i64(w, "cycle_count", t->cycles);
     json_kv_i64(w, "depth", t->depth);
     json_kv_cs(w, "status", t->errors > 0 ? "error" : t->running > 0 ? "running" : "ok");
+    trace_spend_json(w, t->total);
+    json_kv_string(w, "price_version", price_book_version(p->q->prices));
     if (p->offset > 0) return; /* told on the first page */
     put_services(w, t, p->q->arena);
     put_critical_path(w, t, p->q->arena);
@@ -317,7 +332,7 @@ static int load_page(struct http_exchange *x, struct page *p)
     if (!trace_id_read(text, id))
         return err_set(e, ERR_PARSE, "%.*s is no trace id", (int)MIN(text.n, (size_t)80), text.p);
     if ((rc = take_page(x, p, &limit, e)) < 0) return rc;
-    if ((rc = trace_load(p->q->view, &p->q->c.call, id, &p->t, e)) < 0) return rc;
+    if ((rc = trace_load_priced(p->q->view, &p->q->c.call, p->q->prices, id, &p->t, e)) < 0) return rc;
     p->n = p->offset < p->t.n ? MIN(limit, p->t.n - p->offset) : 0;
     if ((rc = load_records(p)) < 0) return rc;
     return load_logs(p);

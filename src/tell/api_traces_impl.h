@@ -1,6 +1,7 @@
 /* api_traces_impl.h - what the handlers over traces share: a view of all time, parameters, records of traces.
  */
 #pragma once
+#include "query/traces/cost.h"
 #include "query/traces/search.h"
 #include "tell/api_job.h"
 #include "tell/api_traces.h"
@@ -15,6 +16,7 @@ struct trace_query {
     struct api_call c;
     struct store_view *view;
     struct arena *arena; /* of the call */
+    struct price_book *prices;
     struct err err;
 };
 

@@ -14,6 +14,7 @@ bool trace_query_open(struct trace_query *q, struct http_exchange *x, const stru
     *q = (struct trace_query){ .x = x };
     api_call_init(&q->c, x, api);
     q->arena = &q->c.arena;
+    q->prices = price_book_current();
     if (store_view_open(api->store, 0, INT64_MAX / 1000000, &q->view, &q->err) == OK) return true;
     respond_err(x, &q->err);
     return false;
@@ -22,6 +23,7 @@ bool trace_query_open(struct trace_query *q, struct http_exchange *x, const stru
 void trace_query_release(struct trace_query *q)
 {
     store_view_close(q->view);
+    price_book_unref(q->prices);
     api_call_release(&q->c);
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "tell/spend_json.h"
 
 /* ---- pieces ---- */
 
@@ -287,6 +288,7 @@ void trace_span_json(struct json_writer *w, const struct trace *t, size_t i, con
     put_text(w, "operation", s->operation);
     put_text(w, "tool", s->tool);
     put_text(w, "model", s->model);
+    if (t->spend != NULL) span_spend_json(w, &t->spend[i]);
     if (r != NULL) put_parts(w, r, parts);
     json_end_object(w);
 }
@@ -349,6 +351,7 @@ void trace_summary_json(struct json_writer *w, const struct trace_summary *t)
     json_kv_i64(w, "running_count", t->running);
     json_kv_cs(w, "status", t->errors > 0 ? "error" : t->running > 0 ? "running" : "ok");
     json_kv_bool(w, "has_root", t->has_root);
+    if (t->spend != NULL) trace_spend_json(w, t->spend);
     json_put_key(w, STR("services"));
     json_begin_array(w);
     for (size_t i = 0; i < t->n_services; i++) {

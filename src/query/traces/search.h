@@ -45,6 +45,7 @@ struct trace_summary {
     struct service_count *services; /* most spans first */
     size_t n_services, cap_services;
     int64_t root_start_ns;
+    const struct trace_spend *spend; /* cost.h; NULL: was not asked for */
 };
 
 struct trace_found {

@@ -44,12 +44,17 @@ struct trace_span {
     int64_t from_ns, to_ns, self_ns, critical_ns;
 };
 
+struct span_spend;
+struct trace_spend;
+
 struct trace {
     struct trace_span *at;
     size_t n;
     uint32_t roots, orphans, cycles, running, errors, depth; /* depth: levels */
     int64_t start_ns, end_ns;                                /* from the first start to the last end known */
     int64_t idle_ns;                                         /* between roots */
+    const struct span_spend *spend;  /* of each span, as cost.h fills it in; NULL: was not asked for */
+    const struct trace_spend *total; /* likewise */
 };
 
 /* The spans of one trace, n > 0; they are copied. */
