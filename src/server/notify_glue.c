@@ -1,0 +1,213 @@
+/* notify_glue.c - see notify_glue.h. */
+#include "server/notify_glue.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define AM_API_VERSION "0.28.1" /* the Alertmanager whose API is matched */
+
+/* ---- sections ---- */
+
+static int read_outbound(struct yaml *root, const char *path, struct arena *a, struct outbound **out,
+                         struct err *e)
+{
+    struct reader r = { .file = path, .arena = a, .e = e };
+    struct yaml *map = read_map(&r, root, "outbound"), *list;
+    bool allow_private = false;
+    struct str *networks = NULL;
+    size_t n = 0;
+    *out = NULL;
+    if (map != NULL) {
+        read_flag(&r, map, "allow_private", &allow_private);
+        list = read_list(&r, map, "allow_networks");
+        if (list != NULL) read_texts(&r, list, &networks, &n);
+        if (r.rc == OK) r.rc = yaml_unknown(map, path, e);
+    }
+    if (r.rc == OK && (r.rc = outbound_new(allow_private, networks, n, out, e)) < 0)
+        err_where(e, "%s: outbound", path);
+    return r.rc;
+}
+
+int notify_glue_check(struct yaml *root, const char *path, struct err *e)
+{
+    struct arena scratch = ARENA_INIT(1u << 20);
+    struct outbound *out = NULL;
+    struct yaml *am = yaml_get(root, "alertmanager_config");
+    int rc = read_outbound(root, path, &scratch, &out, e);
+    outbound_free(out);
+    arena_release(&scratch);
+    if (rc == OK && am != NULL && am->kind != YAML_SCALAR && am->kind != YAML_MAP)
+        rc = err_set(e, ERR_PARSE, "%s:%d: alertmanager_config is the name of a file, or its text as a map",
+                     path, am->line);
+    return rc;
+}
+
+/* Where the Alertmanager's configuration comes from; the texts are the glue's. */
+static struct notify_glue_source source_of(const struct notify_glue *g, struct yaml *root, struct str text)
+{
+    struct yaml *am = yaml_get(root, "alertmanager_config");
+    const char *slash = strrchr(g->file, '/');
+    struct buf path = BUF_INIT(4096);
+    struct notify_glue_source from = { 0 };
+    if (am == NULL) return from;
+    if (am->kind == YAML_MAP) {
+        from.in_line = str_dup(text);
+        return from;
+    }
+    bool is_relative = am->text.n > 0 && am->text.p[0] != '/' && slash != NULL;
+    if (is_relative) buf_str(&path, str_make(g->file, (size_t)(slash - g->file) + 1));
+    buf_str(&path, am->text);
+    from.file = str_dup(buf_view(&path));
+    buf_release(&path);
+    return from;
+}
+
+static void source_release(struct notify_glue_source *s)
+{
+    mem_free(s->file);
+    mem_free(s->in_line);
+    *s = (struct notify_glue_source){ 0 };
+}
+
+/* ---- the Alertmanager's configuration ---- */
+
+static int read_config(void *ctx, struct am_config **out, struct err *e)
+{
+    struct notify_glue *g = ctx;
+    const char *path = g->from.file ? g->from.file : g->file, *slash = strrchr(path, '/');
+    struct str dir = slash ? str_make(path, (size_t)(slash - path)) : STR("");
+    char *base_dir = str_dup(dir);
+    struct buf text = BUF_INIT(AM_CONFIG_BYTES_MAX);
+    struct am_load load = { path,        base_dir,     g->from.file ? NULL : "alertmanager_config",
+                            g->outbound, channel_kind, channel_is_foreign };
+    int rc = OK;
+    if (g->from.file != NULL && (rc = file_slurp(g->from.file, &text, e)) == OK)
+        rc = am_config_parse(buf_view(&text), &load, out, e);
+    else if (rc == OK && g->from.in_line != NULL)
+        rc = am_config_parse(str_of(g->from.in_line), &load, out, e);
+    else if (rc == OK)
+        *out = am_config_empty();
+    buf_release(&text);
+    mem_free(base_dir);
+    return rc;
+}
+
+static void forget_outbound(struct notify_glue *g)
+{
+    if (g->outbound == NULL) return;
+    if (g->n_past == COUNT(g->past)) { /* sixty-three reloads ago: no message lives that long */
+        outbound_free(g->past[0]);
+        memmove(g->past, g->past + 1, --g->n_past * sizeof *g->past);
+    }
+    g->past[g->n_past++] = g->outbound;
+    g->outbound = NULL;
+}
+
+/* ---- life ---- */
+
+static int open_state(struct notify_glue *g, const char *dir, struct err *e)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/state.db", dir);
+    return state_open(path, &g->state, e);
+}
+
+int notify_glue_open(struct notify_glue *g, const struct notify_glue_conf *c, struct err *e)
+{
+    *g = (struct notify_glue){ .arena = ARENA_INIT(64u << 20) };
+    pthread_mutex_init(&g->mu, NULL);
+    g->file = c->config[0] ? arena_str(&g->arena, str_of(c->config)).p : "";
+    g->from = source_of(g, c->root, c->text);
+    int rc = read_outbound(c->root, g->file, &g->arena, &g->outbound, e);
+    if (rc == OK) rc = open_state(g, c->data_dir, e);
+    struct notify_conf conf = {
+        { read_config, g }, g->state, arena_str(&g->arena, str_of(c->external_url)).p, 0
+    };
+    if (rc == OK) rc = notify_start(&conf, &g->notify, e);
+    if (rc == OK) rc = forward_start(yaml_get(c->root, "alerting"), g->file, &g->forward, e);
+    g->api = (struct am_api){ g->notify, c->pool, c->version, AM_API_VERSION, c->started_ms };
+    return rc;
+}
+
+/* Grafana wants 404 below /alertmanager; the same API again is below /am. */
+void notify_glue_routes(struct notify_glue *g, struct http_server *http, struct arena *names)
+{
+    http_server_routes(http, am_routes, am_n_routes, &g->api);
+    http_server_routes(http, am_beyond_routes, am_n_beyond_routes, &g->api);
+    g->below_am = mem_array(am_n_routes, sizeof *g->below_am);
+    for (size_t i = 0; i < am_n_routes; i++) {
+        g->below_am[i] = am_routes[i];
+        g->below_am[i].path = arena_printf(names, "/am%s", am_routes[i].path).p;
+    }
+    http_server_routes(http, g->below_am, am_n_routes, &g->api);
+}
+
+int notify_glue_reload(struct notify_glue *g, struct yaml *root, struct str text, struct err *e)
+{
+    struct outbound *fresh = NULL, *old_outbound = g->outbound;
+    struct forward *forward = NULL;
+    struct notify_glue_source old_source = g->from, source = { 0 };
+    int rc = read_outbound(root, g->file, &g->arena, &fresh, e);
+    if (rc == OK) rc = forward_start(yaml_get(root, "alerting"), g->file, &forward, e);
+    if (rc == OK) {
+        g->outbound = fresh;
+        g->from = source = source_of(g, root, text);
+        rc = notify_reload(g->notify, e);
+    }
+    if (rc < 0) {
+        g->outbound = old_outbound;
+        g->from = old_source;
+        source_release(&source);
+        outbound_free(fresh);
+        forward_stop(forward);
+        return rc;
+    }
+    source_release(&old_source);
+    g->outbound = old_outbound;
+    forget_outbound(g);
+    g->outbound = fresh;
+    pthread_mutex_lock(&g->mu);
+    struct forward *past = g->forward;
+    g->forward = forward;
+    pthread_mutex_unlock(&g->mu);
+    forward_stop(past);
+    return OK;
+}
+
+static void send_both(void *ctx, const struct alert *a, size_t n)
+{
+    struct notify_glue *g = ctx;
+    struct alert_sink inside = notify_sink(g->notify);
+    inside.send(inside.ctx, a, n);
+    pthread_mutex_lock(&g->mu);
+    if (g->forward != NULL) {
+        struct alert_sink outside = forward_sink(g->forward);
+        outside.send(outside.ctx, a, n);
+    }
+    pthread_mutex_unlock(&g->mu);
+}
+
+struct alert_sink notify_glue_sink(struct notify_glue *g)
+{
+    return (struct alert_sink){ send_both, g };
+}
+
+void notify_glue_close(struct notify_glue *g)
+{
+    if (g->file == NULL) return;
+    notify_stop(g->notify);
+    forward_stop(g->forward);
+    state_close(g->state);
+    outbound_free(g->outbound);
+    for (size_t i = 0; i < g->n_past; i++) outbound_free(g->past[i]);
+    mem_free(g->below_am);
+    source_release(&g->from);
+    pthread_mutex_destroy(&g->mu);
+    arena_release(&g->arena);
+    *g = (struct notify_glue){ 0 };
+}
