@@ -42,6 +42,16 @@ export const PAGES = [
         load: () => import('./pages/trace/trace.mjs'),
     },
     {
+        id: 'logs',
+        path: '/logs',
+        title: 'Logs',
+        key: 'l',
+        range: '1h',
+        refresh: 'off',
+        params: { q: '', tab: 'lines', live: '' },
+        load: () => import('./pages/logs/logs.mjs'),
+    },
+    {
         id: 'explore',
         path: '/explore',
         title: 'Explore',

@@ -277,7 +277,7 @@ test('points are laid on the grid, holes stay holes', () => {
 });
 
 test('a line of words becomes what the traces are asked for', () => {
-    expect(filter.params('service=shop status=error duration>2s duration<=1m gen_ai.request.model=gpt-5 user.id "http.route=/a b"'), {
+    expect(filter.ofTraces('service=shop status=error duration>2s duration<=1m gen_ai.request.model=gpt-5 user.id "http.route=/a b"'), {
         params: {
             attribute: ['gen_ai.request.model=gpt-5', 'user.id', 'http.route=/a b'],
             service: 'shop',
@@ -287,7 +287,11 @@ test('a line of words becomes what the traces are asked for', () => {
         },
         wrong: [],
     });
-    expect(filter.params('=x duration').wrong, ['=x', 'duration']);
+    expect(filter.ofTraces('=x duration').wrong, ['=x', 'duration']);
+    expect(filter.ofLogs('service=shop severity=warn+ cart>3 connection refused message=~x.*y'), {
+        params: { field: ['cart>3'], service: 'shop', severity: 'warn+', regex: 'x.*y', text: 'connection refused' },
+        wrong: [],
+    });
     expect(filter.words('"a \\"b\\" c" d "open end'), ['a "b" c', 'd', 'open end']);
     for (const list of [['a b', 'c'], ['say "hi"'], ['plain']]) expect(filter.words(filter.join(list)), list);
 });

@@ -6,11 +6,11 @@ import * as filter from '../../lib/filter.mjs';
 import * as format from '../../lib/format.mjs';
 import { useKeys } from '../../keys.mjs';
 import { useAsk } from '../../parts/ask.mjs';
-import { Icon } from '../../parts/icons.mjs';
+import { Facet } from '../../parts/facet.mjs';
+import { Line } from '../../parts/line.mjs';
 import { Heat } from './heat.mjs';
 
-const PAGE = 200,
-    FACETS = 12;
+const PAGE = 200;
 const STATUSES = ['error', 'ok', 'running'];
 const EXAMPLES = ['status=error', 'duration>5s', 'gen_ai.request.model', 'status=running'];
 
@@ -35,43 +35,7 @@ function useTraces(ask, setBusy) {
     return { traces, more: cursor ? more : null, error: first.error, isFirst: !first.answer && !first.error };
 }
 
-/* ---- the line of words ---- */
-
-function Ask({ q, run, wrong }) {
-    const [text, setText] = useState(q);
-    useEffect(() => setText(q), [q]);
-    const submit = (e) => {
-        e.preventDefault();
-        run(text.trim());
-    };
-    return html`<form class="line" role="search" onSubmit=${submit}>
-        <input data-search aria-label="Filter traces" type="text" spellcheck="false" autocomplete="off" value=${text}
-            placeholder="service=checkout status=error duration>2s gen_ai.request.model=…"
-            onInput=${(e) => setText(e.target.value)} />
-        ${text && html`<button type="button" class="quiet icon" aria-label="Clear the filter" title="Clear" onClick=${() => run('')}><${Icon} name="close" /></button>`}
-        <button class="primary">Search</button>
-        ${wrong.length > 0 && html`<span class="syntax" role="alert">Not understood: ${wrong.join(' ')}</span>`}
-    </form>`;
-}
-
 /* ---- facets ---- */
-
-function Facet({ title, name, rows, q, run }) {
-    if (rows.length === 0) return null;
-    const most = Math.max(...rows.map((r) => r.n), 1);
-    return html`<section class="facet"><h2>${title}</h2><ul>
-        ${rows.slice(0, FACETS).map((r) => {
-            const on = filter.has(q, name, r.value);
-            return html`<li key=${r.value}><button aria-pressed=${on} onClick=${() => run(filter.toggle(q, name, r.value))}
-                title=${`${r.value}: ${format.count(r.n)}${r.errors ? `, ${format.count(r.errors)} with errors` : ''}`}>
-                <span class="name">${r.value}</span>
-                ${r.errors > 0 && html`<span class="failed">${format.value('', r.errors)}</span>`}
-                <span class="n">${format.value('', r.n)}</span>
-                <i style=${{ width: (100 * r.n) / most + '%' }}></i></button></li>`;
-        })}
-        ${rows.length > FACETS && html`<li class="soft">and ${rows.length - FACETS} more</li>`}
-    </ul></section>`;
-}
 
 function Facets({ stats, traces, q, run }) {
     const count = (name) => traces.filter((t) => t.status === name).length;
@@ -171,7 +135,7 @@ function Summary({ stats, traces, more }) {
 
 export function Page({ state, go, now, setBusy }) {
     const span = useMemo(() => address.span({ ...state, step: '' }, now), [state.from, state.to, state.range, now]);
-    const { params, wrong } = useMemo(() => filter.params(state.q), [state.q]);
+    const { params, wrong } = useMemo(() => filter.ofTraces(state.q), [state.q]);
     const ask = { ...params, start: span.start, end: span.end };
     const { traces, more, error, isFirst } = useTraces(ask, setBusy);
     const stats = useAsk(
@@ -189,7 +153,8 @@ export function Page({ state, go, now, setBusy }) {
     });
     const choose = ({ from, to, least, most }) => go({ from, to, q: filter.withDuration(state.q, least, most) });
     return html`<h1 class="unseen">Traces</h1>
-        <${Ask} q=${state.q} run=${run} wrong=${wrong} />
+        <${Line} q=${state.q} run=${run} wrong=${wrong} what="traces"
+            example="service=checkout status=error duration>2s gen_ai.request.model=…" />
         ${error && html`<p class="note bad" role="alert">${error.message}</p>`}
         <div class="with-facets">
             <${Facets} stats=${stats} traces=${traces} q=${state.q} run=${run} />
