@@ -124,19 +124,24 @@ static void take_away(struct turns *t)
     pass_on(t);
 }
 
+static bool take_free(struct turns *t, struct seat *s)
+{
+    if (t->n_free == 0) return false;
+    t->n_free--;
+    hold(t, s);
+    return true;
+}
+
+/* Who is called and does not wake for long loses the turn before he knows of it, and waits again. */
 static void wait_for_turn(struct turns *t, struct seat *s, enum place place)
 {
-    if (t->n_free > 0) {
-        t->n_free--;
-        hold(t, s);
-        return;
-    }
-    put_in(t, s, place);
     while (s->place != HOLDS) {
+        if (s->place == AWAY && take_free(t, s)) return;
+        if (s->place == AWAY) put_in(t, s, place);
         int64_t until = clock_mono_ns() + LOOK_NS;
         struct timespec ts = { until / 1000000000, until % 1000000000 };
         pthread_cond_timedwait(&s->called, &t->mu, &ts);
-        if (s->place != HOLDS) take_away(t);
+        if (s->place == place) take_away(t);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "base/turns.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
@@ -86,6 +87,31 @@ TEST(turns_of_those_who_sleep_are_taken_away)
     EXPECT(atomic_load(&w.other_had));
     atomic_store(&w.may_go, true);
     pthread_join(sleeper, NULL);
+    turns_free(w.turns);
+}
+
+static void oversleep(int sig)
+{
+    (void)sig;
+    sleep_ms(800);
+}
+
+TEST(turns_that_were_lost_before_their_owner_woke_are_waited_for_again)
+{
+    struct two w = { .turns = turns_new(1) }, x = { .turns = w.turns };
+    pthread_t sleeper, other;
+    signal(SIGUSR1, oversleep);
+    turns_begin(w.turns, true);
+    pthread_create(&sleeper, NULL, want_turn, &w);
+    sleep_ms(20); /* it waits by now */
+    pthread_kill(sleeper, SIGUSR1);
+    sleep_ms(20); /* and now it would not notice */
+    pthread_create(&other, NULL, want_turn, &x);
+    sleep_ms(20);
+    turns_end(); /* the sleeper is called, and robbed by the other */
+    pthread_join(other, NULL);
+    pthread_join(sleeper, NULL); /* else this hangs */
+    EXPECT(atomic_load(&w.other_had) && atomic_load(&x.other_had));
     turns_free(w.turns);
 }
 
@@ -187,4 +213,5 @@ TESTS(CASE(turns_are_had_by_so_many_at_a_time_and_by_all_in_the_end),
       CASE(turns_of_those_who_sleep_are_taken_away),
       CASE(turns_come_first_to_the_new_but_every_fourth_to_the_others),
       CASE(turns_let_the_parts_of_a_job_finish_while_it_waits_for_them),
+      CASE(turns_that_were_lost_before_their_owner_woke_are_waited_for_again),
       CASE(turns_are_nothing_to_threads_that_take_none))
