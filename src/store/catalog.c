@@ -5,6 +5,7 @@
  * guards only the pointer. */
 #include "store/catalog.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -50,14 +51,22 @@ struct store_file *store_file_ref(struct store_file *f)
     return f;
 }
 
+/* The disk no longer has it under its name. */
+static int let_go(const struct store_file *f, struct err *e)
+{
+    char aside[4300];
+    if (!atomic_load(&f->is_kept)) return file_unlink(f->path, e);
+    snprintf(aside, sizeof aside, "%s.damaged", f->path);
+    return file_rename(f->path, aside, e);
+}
+
 void store_file_unref(struct store_file *f)
 {
     if (f == NULL || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1) return;
     file_type(f->id.kind)->close(f);
 
     struct err e = ERR_INIT;
-    if (atomic_load(&f->is_doomed) && file_unlink(f->path, &e) < 0 &&
-        e.code != ERR_FIND) /* the next start does it */
+    if (atomic_load(&f->is_doomed) && let_go(f, &e) < 0 && e.code != ERR_FIND) /* the next start does it */
         log_warn("catalog", "a dropped file stays", "why", e.text, NULL);
     mem_free(f->path);
     mem_free(f);

@@ -21,6 +21,7 @@
 struct store_file {
     atomic_uint refs;
     atomic_bool is_doomed; /* dropped: unlink at the end */
+    atomic_bool is_kept;   /* ... but keep what it was as NAME.damaged */
     struct file_id id;
     char *path;
     struct part *part;           /* FILE_PART */

@@ -116,9 +116,10 @@ static int has_space(struct engine *s, const struct plan *p, struct err *e)
 }
 
 static int join(struct engine *s, const struct plan *p, const struct file_id *id, const char *path,
-                struct err *e)
+                struct merge_losses *losses, struct err *e)
 {
-    struct table_join j = { p->files, p->n, path, id, p->is_final ? ZSTD_FINAL : ZSTD_BUSY, may_go_on, s };
+    struct table_join j = { p->files,  p->n, path,  id, p->is_final ? ZSTD_FINAL : ZSTD_BUSY,
+                            may_go_on, s,    losses };
     return file_type(id->kind)->join(&j, e);
 }
 
@@ -144,27 +145,43 @@ static void discard(struct engine *s, struct store_file *f)
 }
 
 static int make(struct engine *s, const struct plan *p, const struct file_id *id, struct store_file **out,
-                struct err *e)
+                struct merge_losses *losses, struct err *e)
 {
     char path[4200], dir[4096];
     file_id_path(path, sizeof path, s->dir, id);
     day_dir_path(dir, sizeof dir, s->dir, file_type(id->kind)->table, id->day);
     file_unlink(path, NULL); /* left by an attempt that failed */
-    int rc = join(s, p, id, path, e);
+    int rc = join(s, p, id, path, losses, e);
     if (rc == OK) rc = file_sync_dir(dir, e);
     if (rc == OK) rc = store_file_open(s->dir, id, out, e);
     return rc;
 }
 
+/* What the merge could not read is still in its sources, for whoever can. */
+static void keep_damaged(struct engine *s, const struct plan *p, const struct merge_losses *losses)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        if (!(losses->damaged >> i & 1)) continue;
+        atomic_store(&p->files[i]->is_kept, true);
+        stat_add(s->stats.files_set_aside, 1);
+        log_error("store", "a merge left out what it could not read; the file is kept as NAME.damaged",
+                  "file", p->files[i]->path, NULL);
+    }
+    log_error("store", "rows or series lost to damage in this merge, at most", "n",
+              log_num((int64_t)losses->rows), NULL);
+}
+
 static int run(struct engine *s, const struct plan *p, struct err *e)
 {
     struct store_file *joined = NULL;
+    struct merge_losses losses = { 0 };
     struct file_id id = id_of(p);
     int64_t t0 = clock_mono_ns();
     int rc = has_space(s, p, e);
     if (rc == OK)
         rc = catalog_settle(s->catalog, e); /* nothing unsure may bear the name we are about to write */
-    if (rc == OK) rc = make(s, p, &id, &joined, e);
+    if (rc == OK) rc = make(s, p, &id, &joined, &losses, e);
+    if (rc == OK && losses.damaged != 0) keep_damaged(s, p, &losses);
     uint64_t bytes = joined ? joined->bytes : 0;
     struct store_file **drop = mem_array(p->n, sizeof *drop);
     for (size_t i = 0; i < p->n; i++) drop[i] = p->files[i];
@@ -200,9 +217,11 @@ static const struct tier_kind *due_tier(const struct engine *s, const struct ver
     return NULL;
 }
 
-/* The first merge that is due, oldest day first. 1: done; 0: none is due. */
+/* The first merge that is due, oldest day first. 1: done; 0: none is due. Damage in a day's files is no
+ * reason to leave the others as they are. */
 static int merge_one(struct engine *s, struct version *v, bool all, struct err *e)
 {
+    int damaged = 0;
     for (size_t i = 0, n; i < v->n; i += n) { /* a day's files of one kind at a time */
         struct file_id id = v->at[i]->id;
         struct store_file *const *files = version_day(v, id.day, id.kind, &n);
@@ -213,9 +232,10 @@ static int merge_one(struct engine *s, struct version *v, bool all, struct err *
             plan.n == 0 && id.kind == FILE_PART ? due_tier(s, v, id.day, files, n, all) : NULL;
         if (plan.n == 0 && tier == NULL) continue;
         int rc = tier ? tier_build(s, v, id.day, tier, e) : run(s, &plan, e);
-        return rc < 0 ? rc : 1;
+        if (rc != ERR_CORRUPT) return rc < 0 ? rc : 1;
+        damaged = rc;
     }
-    return 0;
+    return damaged;
 }
 
 int engine_merge(struct engine *s, bool all, struct err *e)

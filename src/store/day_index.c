@@ -210,6 +210,7 @@ int day_index_open(const char *path, struct day_index **out, struct err *e)
 
     struct day_index *d = mem_alloc_zero(sizeof *d);
     d->fd = fd;
+    d->path = mem_strdup(path);
     d->seal = seal_of(path);
     d->arena = (struct arena)ARENA_INIT(SIZE_MAX);
     int rc = footer_read(d, &f, e);
@@ -231,6 +232,7 @@ void day_index_close(struct day_index *d)
     file_close(d->fd, NULL);
     arena_release(&d->arena);
     mem_free(d->cached);
+    mem_free(d->path);
     mem_free(d->pages);
     mem_free(d);
 }

@@ -14,6 +14,10 @@ int day_index_write(const char *path, const series_key *keys, size_t n,
                     struct str (*packed)(void *ctx, series_key), void *ctx, uint64_t *bytes, struct err *);
 int day_index_merge(struct day_index *const *sources, size_t n, const char *path, uint64_t *bytes,
                     struct err *);
+/* The same, but a damaged page is not the end of it: the series that can be told go over. rows of the losses
+ * are series. */
+int day_index_join(struct day_index *const *sources, size_t n, const char *path, uint64_t *bytes,
+                   struct merge_losses *, struct err *);
 
 int day_index_open(const char *path, struct day_index **out, struct err *);
 void day_index_close(struct day_index *);
@@ -25,6 +29,9 @@ int day_index_select(const struct day_index *, const struct matcher *, size_t n,
                      series_key **out, size_t *n_out, struct err *); /* sorted */
 int day_index_labels(const struct day_index *, series_key key, struct arena *, struct labels *out,
                      struct err *); /* ERR_FIND when not here */
+/* For a reading call: labels in its arena. Where damage hides them it is told, and they are none. */
+int day_index_labels_told(const struct day_index *, series_key key, const struct call *, struct labels *out,
+                          struct err *);
 /* Every series: for loading the registry after a restart. */
 int day_index_each(const struct day_index *, int (*visit)(void *ctx, series_key, struct str packed),
                    void *ctx, struct err *);

@@ -79,6 +79,7 @@ struct cached_page {
 };
 
 struct day_index {
+    char *path;
     int fd;
     struct seal seal;
     uint32_t n_series, n_pairs, n_names;
@@ -102,6 +103,7 @@ struct index_reader {
     const struct day_index *d;
     struct cached_page *series, *pairs;
     uint32_t series_no, pairs_no; /* page numbers of those */
+    uint32_t unread;              /* the page that the last call failed on */
 };
 
 static inline void index_reader_init(struct index_reader *r, const struct day_index *d)
@@ -124,6 +126,31 @@ int index_reader_lower(struct index_reader *, const struct index_name *, struct 
 /* Rows of a pair, sorted, checked; room for entry->count. scratch holds bytes that span pages. */
 int index_reader_postings(struct index_reader *, const struct pair_entry *, struct arena *scratch,
                           uint32_t *rows, struct err *);
+
+/* ---- damaged pages (day_index_sound.c) ---- */
+
+/* The call is told that a page cannot be read; rc is what reading it came to. NULL: rc stays. */
+int day_index_leave_out(const struct day_index *, uint32_t page, const struct call *, int rc, struct err *);
+/* Labels of rows as far as the sound pages tell them. */
+struct index_sound {
+    struct index_reader reader;
+    const struct call *call; /* told of pages that cannot be read; NULL: then it fails */
+    struct arena *arena;
+    struct str *value;     /* of each pair; p NULL: on a damaged page */
+    uint32_t row;          /* the next one */
+    uint64_t unread_pages; /* met so far */
+    uint64_t untold_rows;  /* passed over, those on damaged pages and those with labels there */
+};
+int index_sound_open(struct index_sound *, const struct day_index *, const struct call *, struct arena *,
+                     struct err *);
+void index_sound_close(struct index_sound *);
+/* The next row that can be read: 1, or 0 at the end. Labels that cannot be told have an empty value, and then
+ * *is_whole is false. labels: room for LABELS_MAX. pairs (may be NULL): borrowed until the next call. */
+int index_sound_next(struct index_sound *, series_key *, struct label *labels, size_t *n, bool *is_whole,
+                     const uint32_t **pairs, struct err *);
+/* day_index_select by looking at every series. */
+int index_sound_select(const struct day_index *, const struct matcher *, size_t n, struct call *,
+                       series_key **out, size_t *n_out, struct err *);
 
 const struct index_name *day_index_name(const struct day_index *, struct str name); /* NULL when absent */
 const struct index_name *day_index_name_of(const struct day_index *, uint32_t pair);

@@ -30,14 +30,14 @@ static bool holds(const struct day_index *d, uint32_t page, uint32_t no)
     return no >= d->pages[page].first && no - d->pages[page].first < d->pages[page].n;
 }
 
-static int turn_to(const struct day_index *d, uint32_t page, struct cached_page **held, uint32_t *held_no,
+static int turn_to(struct index_reader *r, uint32_t page, struct cached_page **held, uint32_t *held_no,
                    struct err *e)
 {
     if (*held != NULL && *held_no == page) return OK;
     day_index_unpin(*held);
     *held = NULL;
-    *held_no = page;
-    return day_index_pin(d, page, held, e);
+    *held_no = r->unread = page;
+    return day_index_pin(r->d, page, held, e);
 }
 
 /* ---- rows ---- */
@@ -48,7 +48,7 @@ int index_reader_row(struct index_reader *r, uint32_t row, series_key *key, cons
     const struct day_index *d = r->d;
     check(row < d->n_series);
     if (r->series == NULL || !holds(d, r->series_no, row)) {
-        int rc = turn_to(d, page_of(d, 0, d->n_series_pages, row), &r->series, &r->series_no, e);
+        int rc = turn_to(r, page_of(d, 0, d->n_series_pages, row), &r->series, &r->series_no, e);
         if (rc < 0) return rc;
     }
     uint32_t i = row - d->pages[r->series_no].first;
@@ -76,7 +76,7 @@ int index_reader_find_key(struct index_reader *r, series_key key, uint32_t *row,
     const struct day_index *d = r->d;
     if (d->n_series == 0) return ERR_FIND;
     uint32_t page = page_of_key(d, key);
-    int rc = turn_to(d, page, &r->series, &r->series_no, e);
+    int rc = turn_to(r, page, &r->series, &r->series_no, e);
     if (rc < 0) return rc;
 
     uint32_t low = 0, high = d->pages[page].n;
@@ -125,7 +125,7 @@ int index_reader_pair(struct index_reader *r, uint32_t pair, struct pair_entry *
     const struct day_index *d = r->d;
     check(pair < d->n_pairs);
     if (r->pairs == NULL || !holds(d, r->pairs_no, pair)) {
-        int rc = turn_to(d, page_of(d, first_pair_page(d), d->n_pages, pair), &r->pairs, &r->pairs_no, e);
+        int rc = turn_to(r, page_of(d, first_pair_page(d), d->n_pages, pair), &r->pairs, &r->pairs_no, e);
         if (rc < 0) return rc;
     }
     const struct cached_page *page = r->pairs;

@@ -169,7 +169,8 @@ int day_index_select(const struct day_index *d, const struct matcher *m, size_t 
     if (rc == OK) rc = rows_to_keys(&v.reader, rows, *n_out, call, out, e);
     if (rc < 0) *n_out = 0;
     index_reader_release(&v.reader);
-    return rc;
+    bool is_damaged = rc == ERR_CORRUPT || rc == ERR_IO;
+    return is_damaged && call->notes ? index_sound_select(d, m, n, call, out, n_out, e) : rc;
 }
 
 /* ---- labels ---- */
@@ -182,6 +183,22 @@ int day_index_labels(const struct day_index *d, series_key key, struct arena *a,
     index_reader_init(&r, d);
     int rc = index_reader_find_key(&r, key, &row, e);
     if (rc == OK) rc = index_reader_labels(&r, row, &key, a, out, e);
+    index_reader_release(&r);
+    return rc;
+}
+
+int day_index_labels_told(const struct day_index *d, series_key key, const struct call *call,
+                          struct labels *out, struct err *e)
+{
+    struct index_reader r;
+    uint32_t row;
+    index_reader_init(&r, d);
+    int rc = index_reader_find_key(&r, key, &row, e);
+    if (rc == OK) rc = index_reader_labels(&r, row, &key, call->arena, out, e);
+    if (rc < 0 && rc != ERR_FIND) {
+        *out = (struct labels){ 0 };
+        rc = day_index_leave_out(d, r.unread, call, rc, e);
+    }
     index_reader_release(&r);
     return rc;
 }
@@ -255,18 +272,27 @@ int day_index_label_names(const struct day_index *d, struct call *call, struct s
     return OK;
 }
 
-struct value_list {
-    struct call *call;
-    struct str *at;
-    size_t n;
-};
-
-static int keep_value(void *ctx, uint32_t pair, struct str value, struct err *e)
+/* Every value of a name, but for those on damaged pages. */
+static int list_values(const struct day_index *d, const struct index_name *name, struct call *call,
+                       struct str *at, size_t *n, struct err *e)
 {
-    struct value_list *list = ctx;
-    (void)pair;
-    int rc = list->n % CHECK_EVERY == 0 ? call_check(list->call, e) : OK;
-    if (rc == OK) list->at[list->n++] = arena_str(list->call->arena, value);
+    struct index_reader r;
+    uint32_t end = name->first_pair + name->n_pairs;
+    int rc = OK;
+    index_reader_init(&r, d);
+    for (uint32_t pair = name->first_pair, next; rc == OK && pair < end; pair = next) {
+        struct pair_entry entry;
+        next = pair + 1;
+        rc = index_reader_pair(&r, pair, &entry, e);
+        if (rc == OK) {
+            at[(*n)++] = arena_str(call->arena, entry.value);
+        } else {
+            next = d->pages[r.unread].first + d->pages[r.unread].n;
+            rc = day_index_leave_out(d, r.unread, call, rc, e);
+        }
+        if (rc == OK && *n % CHECK_EVERY == 0) rc = call_check(call, e);
+    }
+    index_reader_release(&r);
     return rc;
 }
 
@@ -274,18 +300,13 @@ int day_index_label_values(const struct day_index *d, struct str name, struct ca
                            size_t *n_out, struct err *e)
 {
     const struct index_name *found = day_index_name(d, name);
-    struct value_list list = { call, NULL, 0 };
-    int rc = OK;
     *out = NULL;
     *n_out = 0;
-    if (found != NULL) {
-        if (!arena_fits(call->arena, found->n_pairs * sizeof *list.at))
-            return err_set(e, ERR_LIMIT, "%u values are too many for this query's memory limit",
-                           found->n_pairs);
-        list.at = arena_array(call->arena, found->n_pairs, sizeof *list.at);
-        rc = each_value(d, found, STR(""), keep_value, &list, e);
-    }
-    *out = list.at;
-    *n_out = rc < 0 ? 0 : list.n;
+    if (found == NULL) return OK;
+    if (!arena_fits(call->arena, found->n_pairs * sizeof **out))
+        return err_set(e, ERR_LIMIT, "%u values are too many for this query's memory limit", found->n_pairs);
+    *out = arena_array(call->arena, found->n_pairs, sizeof **out);
+    int rc = list_values(d, found, call, *out, n_out, e);
+    if (rc < 0) *n_out = 0;
     return rc;
 }

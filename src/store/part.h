@@ -102,6 +102,10 @@ struct part_loss {
     series_key first_key, last_key;
     int64_t min_ms, max_ms;
     uint64_t rows; /* at most */
+    struct {       /* of the whole block, or of all blocks of the page */
+        int64_t min_ms, max_ms;
+        uint64_t rows;
+    } place;
 };
 /* After a call that failed: step over what could not be read, and say what that is. false: the call failed
  * for another reason, and the cursor stands where it stood. */
@@ -120,6 +124,16 @@ int64_t part_verify(const char *path, void (*report)(void *ctx, const char *text
 int part_merge(struct part *const *sources, size_t n, const char *path, uint32_t level, uint64_t sequence,
                int zstd_level, bool (*drop)(void *ctx, series_key), int (*throttle)(void *ctx), void *ctx,
                struct part_info *, struct err *);
+
+/* What a merge could not read of its sources, and left out. */
+struct merge_losses {
+    uint32_t damaged; /* bit i: source i */
+    uint64_t rows;    /* at most */
+};
+/* part_merge, but a damaged block is not the end of it: what is sound goes over. */
+int part_join(struct part *const *sources, size_t n, const char *path, uint32_t level, uint64_t sequence,
+              int zstd_level, int (*throttle)(void *ctx), void *ctx, struct part_info *,
+              struct merge_losses *, struct err *);
 
 /* Rows that a merge leaves out: those within [from_ms, to_ms] of the keys that claims() names. */
 struct part_cut {

@@ -10,7 +10,8 @@
  *   2. What is written is a merge of exactly the rows not dropped: no row twice, none lost.
  *   3. Memory is one block for each source and one run of PART_BLOCK_ROWS rows, however large the
  *      parts.
- *   4. On any error the unfinished file is gone.
+ *   4. On any error the unfinished file is gone. A damaged block is one, unless the caller keeps account of
+ *      losses: then (2) is said of what can be read.
  *
  * Copied blocks must not leave ragged ones between them: what is pending is only flushed for a copy
  * when it is at least half a block, or when enough whole blocks went by since the last ragged one
@@ -19,6 +20,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "store/damage.h"
 #include "store/part_cursor.h"
 #include "store/part_format.h"
 #include "store/part_writer.h"
@@ -35,6 +37,7 @@ struct source {
     struct run run;       /* being woven: rows from `at` on are not written yet */
     size_t at;
     struct arena arena; /* of run's histograms */
+    size_t number;      /* as the caller counts */
 };
 
 struct merge {
@@ -48,6 +51,7 @@ struct merge {
     void *ctx;
     size_t rows_since; /* throttle() was asked */
     int credit;
+    struct merge_losses *losses; /* NULL: damage is an error */
 
     struct run out; /* woven, not yet written; n rows in the arrays below */
     int64_t *time_ms;
@@ -60,16 +64,34 @@ struct merge {
 
 /* ---- sources ---- */
 
-static int peek(struct source *s, struct err *e)
-{
-    int rc = part_cursor_peek(s->cursor, &s->head, e);
-    s->is_open = rc > 0;
-    return MIN(rc, 0);
-}
-
 static bool has_run(const struct source *s, series_key key, enum row_kind kind)
 {
     return s->is_open && s->head.key == key && s->head.kind == kind;
+}
+
+/* Past what cannot be read, if that may be; else rc. */
+static int step_over(struct merge *m, struct source *s, int rc, struct err *e)
+{
+    struct part_loss loss;
+    if (m->losses == NULL || rc != ERR_CORRUPT || !part_cursor_pass(s->cursor, &loss)) return rc;
+    struct damage d = { .kind = loss.is_index ? DAMAGE_INDEX : DAMAGE_BLOCK,
+                        .path = s->part->path,
+                        .at = loss.at,
+                        .rows = loss.place.rows,
+                        .from_ms = loss.place.min_ms,
+                        .to_ms = loss.place.max_ms };
+    damage_found(&d, e ? e->text : NULL);
+    m->losses->damaged |= UINT32_C(1) << s->number;
+    m->losses->rows += loss.rows;
+    return OK;
+}
+
+static int peek(struct merge *m, struct source *s, struct err *e)
+{
+    int rc = part_cursor_peek(s->cursor, &s->head, e);
+    while (rc < 0 && (rc = step_over(m, s, rc, e)) == OK) rc = part_cursor_peek(s->cursor, &s->head, e);
+    s->is_open = rc > 0;
+    return MIN(rc, 0);
 }
 
 static struct source *lowest(struct merge *m)
@@ -82,13 +104,19 @@ static struct source *lowest(struct merge *m)
     return low;
 }
 
-/* Decode the run under the cursor and step on. */
-static int take(struct source *s, struct err *e)
+/* Decode the run under the cursor and step on. What cannot be read: the next piece of it, or none. */
+static int take(struct merge *m, struct source *s, struct err *e)
 {
-    arena_reset(&s->arena);
-    s->at = 0;
-    int rc = part_cursor_read(s->cursor, INT64_MIN, INT64_MAX, &s->arena, &s->run, e);
-    return rc < 0 ? rc : OK;
+    const struct run_head want = s->head;
+    for (;;) {
+        arena_reset(&s->arena);
+        s->at = 0;
+        int rc = part_cursor_read(s->cursor, INT64_MIN, INT64_MAX, &s->arena, &s->run, e);
+        if (rc >= 0) return OK;
+        s->run.n = 0;
+        if ((rc = step_over(m, s, rc, e)) < 0 || (rc = peek(m, s, e)) < 0) return rc;
+        if (!has_run(s, want.key, want.kind)) return OK;
+    }
 }
 
 static int ask_throttle(struct merge *m, size_t rows, struct err *e)
@@ -102,11 +130,11 @@ static int ask_throttle(struct merge *m, size_t rows, struct err *e)
 
 /* ---- dropped series ---- */
 
-static int skip_key(struct source *s, series_key key, struct err *e)
+static int skip_key(struct merge *m, struct source *s, series_key key, struct err *e)
 {
     while (s->is_open && s->head.key == key) {
         int rc = part_cursor_skip(s->cursor, e);
-        if (rc == OK) rc = peek(s, e);
+        if (rc == OK) rc = peek(m, s, e);
         if (rc < 0) return rc;
     }
     return OK;
@@ -115,7 +143,7 @@ static int skip_key(struct source *s, series_key key, struct err *e)
 static int drop_key(struct merge *m, series_key key, struct err *e)
 {
     int rc = OK;
-    for (size_t i = 0; i < m->n && rc == OK; i++) rc = skip_key(&m->source[i], key, e);
+    for (size_t i = 0; i < m->n && rc == OK; i++) rc = skip_key(m, &m->source[i], key, e);
     return rc;
 }
 
@@ -128,6 +156,14 @@ static bool others_reach(const struct merge *m, const struct source *s, series_k
     return false;
 }
 
+/* With an account of losses a block goes over whole only when all of it is sound. */
+static bool is_sound(const struct merge *m, struct str stored)
+{
+    while (m->losses != NULL && stored.n > 0)
+        if (page_check_any(&stored, NULL) < 0) return false;
+    return true;
+}
+
 /* 1 = the block under s's cursor went over whole, 0 = it cannot. */
 static int copy_block(struct merge *m, struct source *s, struct err *e)
 {
@@ -136,7 +172,7 @@ static int copy_block(struct merge *m, struct source *s, struct err *e)
     const struct part_place *place = part_cursor_block(s->cursor, &stored, &last);
     bool wrapped_enough = s->part->head.wrap_level > 0 || m->wrap_level <= s->part->head.wrap_level;
     if (place == NULL || place->rows < PART_BLOCK_ROWS / 2 || !wrapped_enough) return 0;
-    if (others_reach(m, s, place->last_key)) return 0;
+    if (others_reach(m, s, place->last_key) || !is_sound(m, stored)) return 0;
     if (m->drop && part_cursor_any(s->cursor, m->drop, m->ctx)) return 0;
     if (m->cut && place->min_ms <= m->cut->to_ms && place->max_ms >= m->cut->from_ms &&
         part_cursor_any(s->cursor, m->cut->claims, m->cut->ctx))
@@ -151,7 +187,7 @@ static int copy_block(struct merge *m, struct source *s, struct err *e)
     if (rc < 0) return rc;
     size_t rows = place->rows;
     part_cursor_skip_block(s->cursor);
-    if ((rc = peek(s, e)) < 0 || (rc = ask_throttle(m, rows, e)) < 0) return rc;
+    if ((rc = peek(m, s, e)) < 0 || (rc = ask_throttle(m, rows, e)) < 0) return rc;
     return 1;
 }
 
@@ -215,11 +251,11 @@ static int refill(struct merge *m, struct source *s, struct err *e)
 {
     int rc = OK;
     while (rc == OK && s->at == s->run.n && s->run.n > 0) {
-        if ((rc = peek(s, e)) < 0) break;
+        if ((rc = peek(m, s, e)) < 0) break;
         s->run.n = s->at = 0;
         if (!has_run(s, m->out.key, m->out.kind)) break;
         if (m->out.kind == ROW_HISTOGRAM) rc = write_out(m, e);
-        if (rc == OK) rc = take(s, e);
+        if (rc == OK) rc = take(m, s, e);
     }
     return rc;
 }
@@ -277,7 +313,7 @@ static int merge_run(struct merge *m, series_key key, enum row_kind kind, struct
     for (struct source *s = m->source; s < m->source + m->n; s++) {
         s->run.n = s->at = 0;
         if (!has_run(s, key, kind)) continue;
-        int rc = take(s, e);
+        int rc = take(m, s, e);
         if (rc < 0) return rc;
     }
     return weave(m, e);
@@ -286,7 +322,7 @@ static int merge_run(struct merge *m, series_key key, enum row_kind kind, struct
 static int merge_all(struct merge *m, struct err *e)
 {
     int rc = OK;
-    for (size_t i = 0; i < m->n && rc == OK; i++) rc = peek(&m->source[i], e);
+    for (size_t i = 0; i < m->n && rc == OK; i++) rc = peek(m, &m->source[i], e);
     for (struct source *s; rc == OK && (s = lowest(m)) != NULL;) {
         if ((rc = copy_block(m, s, e)) != 0) {
             rc = MIN(rc, 0);
@@ -310,7 +346,7 @@ static void merge_init(struct merge *m, struct part *const *sources, size_t n)
         size_t at = i; /* insertion sort by sequence, stable */
         for (; at > 0 && m->source[at - 1].part->info.sequence > sources[i]->info.sequence; at--)
             m->source[at] = m->source[at - 1];
-        m->source[at] = (struct source){ .part = sources[i], .arena = ARENA_INIT(SOURCE_ARENA) };
+        m->source[at] = (struct source){ .part = sources[i], .arena = ARENA_INIT(SOURCE_ARENA), .number = i };
     }
     for (size_t i = 0; i < n; i++) m->source[i].cursor = part_cursor_new(m->source[i].part);
     m->time_ms = mem_array(PART_BLOCK_ROWS, sizeof *m->time_ms);
@@ -351,6 +387,18 @@ int part_merge(struct part *const *sources, size_t n, const char *path, uint32_t
     struct merge m = {
         .wrap_level = zstd_level, .drop = drop, .throttle = throttle, .ctx = ctx, .credit = CREDIT
     };
+    return merge_to(&m, sources, n, path, level, sequence, info, e);
+}
+
+int part_join(struct part *const *sources, size_t n, const char *path, uint32_t level, uint64_t sequence,
+              int zstd_level, int (*throttle)(void *ctx), void *ctx, struct part_info *info,
+              struct merge_losses *losses, struct err *e)
+{
+    struct merge m = {
+        .wrap_level = zstd_level, .throttle = throttle, .ctx = ctx, .credit = CREDIT, .losses = losses
+    };
+    *losses = (struct merge_losses){ 0 };
+    check(n <= 32);
     return merge_to(&m, sources, n, path, level, sequence, info, e);
 }
 

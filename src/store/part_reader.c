@@ -387,8 +387,25 @@ int part_cursor_skip(struct part_cursor *c, struct err *e)
 
 static struct part_loss loss_of(const struct part_place *p, bool is_index)
 {
-    return (struct part_loss){ p->at,       p->bytes,  is_index,  p->first_key,
-                               p->last_key, p->min_ms, p->max_ms, p->rows };
+    return (struct part_loss){ .at = p->at,
+                               .bytes = p->bytes,
+                               .is_index = is_index,
+                               .first_key = p->first_key,
+                               .last_key = p->last_key,
+                               .min_ms = p->min_ms,
+                               .max_ms = p->max_ms,
+                               .rows = p->rows,
+                               .place = { p->min_ms, p->max_ms, p->rows } };
+}
+
+static struct part_loss loss_of_run(const struct part_place *p, const struct run_head *h)
+{
+    struct part_loss l = loss_of(p, false);
+    l.first_key = l.last_key = h->key;
+    l.min_ms = h->first_ms;
+    l.max_ms = h->last_ms;
+    l.rows = h->n;
+    return l;
 }
 
 bool part_cursor_pass(struct part_cursor *c, struct part_loss *out)
@@ -406,13 +423,10 @@ bool part_cursor_pass(struct part_cursor *c, struct part_loss *out)
         *out = loss_of(place_of(c), false);
         next_block(c);
         return true;
-    case RUN: {
-        const struct run_head *h = &c->view.run[c->run].head;
-        *out = (struct part_loss){ place_of(c)->at, place_of(c)->bytes, false,      h->key,
-                                   h->key,          h->first_ms,        h->last_ms, h->n };
+    case RUN:
+        *out = loss_of_run(place_of(c), &c->view.run[c->run].head);
         c->run++;
         return true;
-    }
     }
     return false;
 }

@@ -192,9 +192,10 @@ static int copy_pages(struct record_writer *w, struct record_block *b, const str
 
 /* ---- the block ---- */
 
-static int copy_filters(struct record_writer *w, struct record_block *b, size_t block, struct err *e)
+/* Its group's, and room for what the block has in them. */
+static int find_filters(struct record_writer *w, struct record_block *b, size_t block,
+                        const struct filter *f[FILTER_CLASSES], struct err *e)
 {
-    const struct filter *f[FILTER_CLASSES];
     size_t g = record_part_group(b->part, block), n[FILTER_CLASSES];
     int rc = OK;
     for (int c = 0; c < FILTER_CLASSES && rc == OK; c++) {
@@ -203,10 +204,14 @@ static int copy_filters(struct record_writer *w, struct record_block *b, size_t 
         /* as many hashes as fill that bitmap */
         if (rc == OK) n[c] = f[c]->bits / (c == FILTER_IDS ? 29 : 14);
     }
-    if (rc == OK) rc = record_writer_room(w, n, e);
-    for (int c = 0; c < FILTER_CLASSES && rc == OK; c++)
-        filter_copy_block(w->filter[c], f[c], block - b->part->first_block[g]);
-    return rc;
+    return rc == OK ? record_writer_room(w, n, e) : rc;
+}
+
+static void copy_filters(struct record_writer *w, const struct record_block *b, size_t block,
+                         const struct filter *const f[FILTER_CLASSES])
+{
+    size_t first = b->part->first_block[record_part_group(b->part, block)];
+    for (int c = 0; c < FILTER_CLASSES; c++) filter_copy_block(w->filter[c], f[c], block - first);
 }
 
 int record_writer_copy(struct record_writer *w, struct record_block *b, size_t block, struct err *e)
@@ -214,15 +219,17 @@ int record_writer_copy(struct record_writer *w, struct record_block *b, size_t b
     if (block_column(b, COLUMN_REST)) return 0;
     struct moved *column = mem_array(b->n_columns, sizeof *column);
     struct record_place place = b->place;
+    const struct filter *f[FILTER_CLASSES];
     bool fits = number_columns(w, b, column);
     int rc = fits ? block_origins(b, e) : OK;
     if (fits && rc == OK) rc = block_shapes(b, e);
     if (fits && rc == OK) rc = record_writer_flush(w, e);
-    if (fits && rc == OK) rc = copy_filters(w, b, block, e);
+    if (fits && rc == OK) rc = find_filters(w, b, block, f, e);
     if (fits && rc == OK) rc = copy_content(w, b, &place, e);
     place.at = w->written + w->out.n;
     if (fits && rc == OK) rc = copy_pages(w, b, column, &place, e);
-    if (fits && rc == OK) {
+    if (fits && rc == OK) { /* from here on nothing of the source is read any more */
+        copy_filters(w, b, block, f);
         count_columns(w, column, b->n_columns);
         count_origins(w, b);
         rc = record_writer_placed(w, place, e);

@@ -12,7 +12,8 @@
  *   2. What is written is every row that does not match `drop` and was not joined away, once.
  *   3. Memory is a decoded block for each source and what is gathered of one trace, up to GATHER_ROWS or
  *      GATHER_BYTES; what lies further apart than that is joined when it is read.
- *   4. On any error the unfinished file is gone. */
+ *   4. On any error the unfinished file is gone. A damaged block is one, unless the caller keeps account of
+ *      losses: then (2) is said of what can be read. */
 #include <string.h>
 
 #include "base/check.h"
@@ -37,6 +38,7 @@ struct source {
     uint64_t drop[RECORD_BLOCK_ROWS / 64];
     size_t rows, at;
     struct record_key key; /* where it stands */
+    size_t number;         /* as the caller counts */
 };
 
 struct gathered {
@@ -56,7 +58,8 @@ struct merge {
     int wrap_level, credit;
     int (*throttle)(void *ctx);
     void *ctx;
-    size_t rows_since; /* throttle() was asked */
+    size_t rows_since;           /* throttle() was asked */
+    struct merge_losses *losses; /* NULL: damage is an error */
 
     struct gathered *row; /* of one trace and bucket, in key order */
     size_t n_rows, rows_cap;
@@ -81,15 +84,29 @@ static int ask_throttle(struct merge *m, size_t rows, struct err *e)
     return rc < 0 ? err_set(e, rc, "merge: stopped") : OK;
 }
 
-/* Stand at the first row of block i, whose head is read. */
-static int stand_at(struct source *s, size_t i, struct err *e)
+/* OK: the block it stands at cannot be read, and may be passed over to *next. */
+static int lose(struct merge *m, struct source *s, size_t *next, int rc, struct err *e)
 {
-    s->i = i;
+    struct damage d;
+    if (m->losses == NULL || rc != ERR_CORRUPT) return rc;
+    *next = record_part_loss(s->part, s->i, &d);
+    damage_found(&d, e ? e->text : NULL);
+    m->losses->damaged |= UINT32_C(1) << s->number;
+    m->losses->rows += d.rows;
+    return OK;
+}
+
+/* Stand at the first row of block i, or of the first sound one from there on; its head is read. */
+static int stand_at(struct merge *m, struct source *s, size_t i, struct err *e)
+{
     s->is_open = false;
-    if (at_end(s)) return OK;
-    int rc = record_block_seek(s->block, i, e);
-    s->key = s->block->place.first;
-    return rc;
+    for (;;) {
+        s->i = i;
+        if (at_end(s)) return OK;
+        int rc = record_block_seek(s->block, i, e);
+        s->key = s->block->place.first;
+        if (rc == OK || (rc = lose(m, s, &i, rc, e)) < 0) return rc;
+    }
 }
 
 /* Gathered rows of the block that s is about to leave. */
@@ -130,9 +147,19 @@ static int step(struct merge *m, struct source *s, struct err *e)
         m->dropped++;
         s->at++;
     }
-    if (s->at == s->rows) return stand_at(s, s->i + 1, e);
+    if (s->at == s->rows) return stand_at(m, s, s->i + 1, e);
     record_key_of(m->layout, &s->record[s->at], &s->key);
     return OK;
+}
+
+/* decode(), then to its first row that stays; a block that cannot be read is left behind. */
+static int open_block(struct merge *m, struct source *s, struct err *e)
+{
+    size_t next;
+    int rc = decode(m, s, e);
+    if (rc == OK) return step(m, s, e);
+    if ((rc = lose(m, s, &next, rc, e)) < 0) return rc;
+    return stand_at(m, s, next, e);
 }
 
 static struct source *lowest(const struct merge *m)
@@ -262,7 +289,8 @@ static int may_copy(struct merge *m, struct source *s, bool *may, struct err *e)
     if (s->may_drop && bit_get(s->may_drop, s->i)) return OK;
     if (others_reach(m, s) || (m->n_rows > 0 && !is_apart(m, &m->trace, &p->first))) return OK;
     if (record_writer_pending(m->writer) + m->n_rows > 0 && m->credit < CREDIT) return OK;
-    return next_is_apart(m, s, s->block->unpacker, may, e);
+    int rc = next_is_apart(m, s, s->block->unpacker, may, e);
+    return rc == ERR_CORRUPT && m->losses ? OK : rc;
 }
 
 /* 1 = the block s stands at went over whole, 0 = it cannot. */
@@ -273,26 +301,25 @@ static int copy_block(struct merge *m, struct source *s, struct err *e)
     if (rc < 0 || !may) return rc;
     bool is_ragged = record_writer_pending(m->writer) + m->n_rows > 0;
     if ((rc = write_gathered(m, e)) < 0) return rc;
-    if ((rc = record_writer_copy(m->writer, s->block, s->i, e)) <= 0) return rc;
+    rc = record_writer_copy(m->writer, s->block, s->i, e);
+    if (rc == ERR_CORRUPT && m->losses) return record_block_seek(s->block, s->i, e); /* row by row, then */
+    if (rc <= 0) return rc;
     m->credit = is_ragged ? 0 : m->credit + 1;
     size_t rows = s->block->rows;
-    if ((rc = stand_at(s, s->i + 1, e)) < 0 || (rc = ask_throttle(m, rows, e)) < 0) return rc;
+    if ((rc = stand_at(m, s, s->i + 1, e)) < 0 || (rc = ask_throttle(m, rows, e)) < 0) return rc;
     return 1;
 }
 
 static int merge_all(struct merge *m, struct err *e)
 {
     int rc = OK;
-    for (size_t i = 0; i < m->n && rc == OK; i++) rc = stand_at(&m->source[i], 0, e);
+    for (size_t i = 0; i < m->n && rc == OK; i++) rc = stand_at(m, &m->source[i], 0, e);
     for (struct source *s; rc == OK && (s = lowest(m)) != NULL;) {
         if (s->is_open) {
             rc = take(m, s, e);
             continue;
         }
-        if ((rc = copy_block(m, s, e)) == 0) {
-            rc = decode(m, s, e);
-            if (rc == OK) rc = step(m, s, e);
-        }
+        if ((rc = copy_block(m, s, e)) == 0) rc = open_block(m, s, e);
         rc = MIN(rc, 0);
     }
     return rc == OK ? write_gathered(m, e) : rc;
@@ -310,7 +337,7 @@ static int merge_init(struct merge *m, struct record_part *const *sources, size_
         size_t at = i; /* insertion sort by sequence, stable */
         for (; at > 0 && m->source[at - 1].part->info.sequence > sources[i]->info.sequence; at--)
             m->source[at] = m->source[at - 1];
-        m->source[at] = (struct source){ .part = sources[i], .arena = ARENA_INIT(SIZE_MAX) };
+        m->source[at] = (struct source){ .part = sources[i], .arena = ARENA_INIT(SIZE_MAX), .number = i };
     }
     for (size_t i = 0; i < n && rc == OK; i++) {
         struct source *s = &m->source[i];
@@ -336,6 +363,23 @@ static void merge_release(struct merge *m)
     arena_release(&m->bits);
 }
 
+static int merge_to(struct merge *m, struct record_part *const *sources, size_t n, const char *path,
+                    uint32_t level, uint64_t sequence, struct record_part_info *info, struct err *e)
+{
+    int rc = record_writer_open(path, m->layout, level, sequence, m->wrap_level, &m->writer, e);
+    if (rc < 0) return rc;
+
+    record_writer_covers_all(m->writer, sources, n);
+    rc = merge_init(m, sources, n, e);
+    if (rc == OK) rc = merge_all(m, e);
+    merge_release(m);
+    if (rc < 0) {
+        record_writer_abandon(m->writer);
+        return rc;
+    }
+    return record_writer_finish(m->writer, info, e);
+}
+
 int record_part_merge(struct record_part *const *sources, size_t n, const char *path,
                       const struct record_layout *layout, uint32_t level, uint64_t sequence, int zstd_level,
                       const struct predicate *drop, int (*throttle)(void *ctx), void *ctx,
@@ -347,17 +391,23 @@ int record_part_merge(struct record_part *const *sources, size_t n, const char *
                        .credit = CREDIT,
                        .throttle = throttle,
                        .ctx = ctx };
-    int rc = record_writer_open(path, layout, level, sequence, zstd_level, &m.writer, e);
-    if (rc < 0) return rc;
-
-    record_writer_covers_all(m.writer, sources, n);
-    rc = merge_init(&m, sources, n, e);
-    if (rc == OK) rc = merge_all(&m, e);
-    merge_release(&m);
+    int rc = merge_to(&m, sources, n, path, level, sequence, info, e);
     if (dropped) *dropped = m.dropped;
-    if (rc < 0) {
-        record_writer_abandon(m.writer);
-        return rc;
-    }
-    return record_writer_finish(m.writer, info, e);
+    return rc;
+}
+
+int record_part_join(struct record_part *const *sources, size_t n, const char *path,
+                     const struct record_layout *layout, uint32_t level, uint64_t sequence, int zstd_level,
+                     int (*throttle)(void *ctx), void *ctx, struct record_part_info *info,
+                     struct merge_losses *losses, struct err *e)
+{
+    struct merge m = { .layout = layout,
+                       .wrap_level = zstd_level,
+                       .credit = CREDIT,
+                       .throttle = throttle,
+                       .ctx = ctx,
+                       .losses = losses };
+    *losses = (struct merge_losses){ 0 };
+    check(n <= 32);
+    return merge_to(&m, sources, n, path, level, sequence, info, e);
 }

@@ -14,6 +14,7 @@
 #pragma once
 #include "store/damage.h"
 #include "store/filter.h"
+#include "store/part.h"
 
 #define RECORD_BLOCK_ROWS  8192u
 #define RECORD_BLOCK_RAW   (1u << 20)
@@ -118,3 +119,8 @@ int record_part_merge(struct record_part *const *sources, size_t n, const char *
                       const struct record_layout *, uint32_t level, uint64_t sequence, int zstd_level,
                       const struct predicate *drop, int (*throttle)(void *ctx), void *ctx,
                       struct record_part_info *, uint64_t *dropped, struct err *);
+/* record_part_merge without `drop`, but a damaged block is not the end of it: what is sound goes over. */
+int record_part_join(struct record_part *const *sources, size_t n, const char *path,
+                     const struct record_layout *, uint32_t level, uint64_t sequence, int zstd_level,
+                     int (*throttle)(void *ctx), void *ctx, struct record_part_info *, struct merge_losses *,
+                     struct err *);

@@ -149,32 +149,36 @@ static void add_piece(struct gather *g, const int64_t *time_ms, const void *bits
 struct damage scanner_damage(const struct part *p, const struct part_loss *l, enum damage_kind kind)
 {
     if (l->is_index) kind = DAMAGE_INDEX;
-    return (struct damage){ kind, part_path(p), l->at, l->rows, l->min_ms, l->max_ms };
+    return (struct damage){ kind, part_path(p), l->at, l->place.rows, l->place.min_ms, l->place.max_ms };
 }
 
 static bool is_known(const struct source *s, const struct part_loss *l)
 {
     for (size_t i = 0; i < s->n_lost; i++)
-        if (s->lost[i].at == l->at && s->lost[i].first_key <= l->first_key &&
-            s->lost[i].last_key >= l->last_key)
+        if (s->lost[i].at <= l->at && s->lost[i].at + s->lost[i].bytes > l->at &&
+            s->lost[i].first_key <= l->first_key && s->lost[i].last_key >= l->last_key)
             return true;
     return false;
 }
 
-/* Neighbours become one, so that the list of a part that is damaged all over stays short. */
+/* Neighbouring blocks become one, so that the list of a part that is damaged all over stays short. */
+static bool joins(struct part_loss *last, const struct part_loss *l)
+{
+    if (last->is_index || l->is_index || last->at + last->bytes != l->at) return false;
+    last->bytes += l->bytes;
+    last->last_key = l->last_key;
+    last->rows += l->rows;
+    last->place.rows += l->place.rows;
+    last->min_ms = MIN(last->min_ms, l->min_ms);
+    last->max_ms = MAX(last->max_ms, l->max_ms);
+    last->place.min_ms = MIN(last->place.min_ms, l->place.min_ms);
+    last->place.max_ms = MAX(last->place.max_ms, l->place.max_ms);
+    return true;
+}
+
 static void remember(struct source *s, const struct part_loss *l)
 {
-    struct part_loss *last = s->n_lost > 0 ? &s->lost[s->n_lost - 1] : NULL;
-    if (is_known(s, l)) return;
-    if (last != NULL && !last->is_index && !l->is_index && last->at + last->bytes == l->at) {
-        last->bytes += l->bytes;
-        last->rows += l->rows;
-        last->first_key = MIN(last->first_key, l->first_key);
-        last->last_key = MAX(last->last_key, l->last_key);
-        last->min_ms = MIN(last->min_ms, l->min_ms);
-        last->max_ms = MAX(last->max_ms, l->max_ms);
-        return;
-    }
+    if (is_known(s, l) || (s->n_lost > 0 && joins(&s->lost[s->n_lost - 1], l))) return;
     s->lost = mem_grow(s->lost, s->n_lost, &s->cap_lost, sizeof *s->lost);
     s->lost[s->n_lost++] = *l;
 }

@@ -30,8 +30,8 @@ static int join_parts(const struct table_join *j, struct err *e)
     struct part *sources[STORE_JOIN_MAX];
     struct part_info info;
     for (size_t i = 0; i < j->n; i++) sources[i] = j->sources[i]->part;
-    return part_merge(sources, j->n, j->path, j->id->level, j->id->sequence, j->zstd_level, NULL, j->throttle,
-                      j->ctx, &info, e);
+    return part_join(sources, j->n, j->path, j->id->level, j->id->sequence, j->zstd_level, j->throttle,
+                     j->ctx, &info, j->losses, e);
 }
 
 /* ---- summaries of metrics ---- */
@@ -71,7 +71,7 @@ static int join_indexes(const struct table_join *j, struct err *e)
     struct day_index *sources[STORE_JOIN_MAX];
     uint64_t bytes;
     for (size_t i = 0; i < j->n; i++) sources[i] = j->sources[i]->index;
-    return day_index_merge(sources, j->n, j->path, &bytes, e);
+    return day_index_join(sources, j->n, j->path, &bytes, j->losses, e);
 }
 
 /* ---- logs and spans ---- */
@@ -109,11 +109,10 @@ static int join_records(const struct table_join *j, struct err *e)
 {
     struct record_part *sources[STORE_JOIN_MAX];
     struct record_part_info info;
-    uint64_t dropped;
     for (size_t i = 0; i < j->n; i++) sources[i] = j->sources[i]->records;
-    return record_part_merge(sources, j->n, j->path, record_layout(file_type(j->id->kind)->table),
-                             j->id->level, j->id->sequence, j->zstd_level, NULL, j->throttle, j->ctx, &info,
-                             &dropped, e);
+    return record_part_join(sources, j->n, j->path, record_layout(file_type(j->id->kind)->table),
+                            j->id->level, j->id->sequence, j->zstd_level, j->throttle, j->ctx, &info,
+                            j->losses, e);
 }
 
 /* ---- the table of kinds ---- */

@@ -9,6 +9,7 @@
 #include "store/manifest.h"
 
 struct store_file;
+struct merge_losses;
 
 /* Joining files of one kind into one. */
 struct table_join {
@@ -19,6 +20,7 @@ struct table_join {
     int zstd_level;
     int (*throttle)(void *ctx);
     void *ctx;
+    struct merge_losses *losses; /* out: what of the sources could not be read */
 };
 
 struct file_type {

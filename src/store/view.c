@@ -253,7 +253,7 @@ static int name_series(struct search *x, struct err *e)
         if (rc == OK && x->at[i].index == NULL)
             l = registry_labels(x->v->s->registry, x->at[i].key, x->call->arena);
         else if (rc == OK)
-            rc = day_index_labels(x->at[i].index, x->at[i].key, x->call->arena, &l, e);
+            rc = day_index_labels_told(x->at[i].index, x->at[i].key, x->call, &l, e);
         if (rc < 0) return rc;
         if (l.n > 0) add_series(x, x->at[i].key, l);
     }
