@@ -56,7 +56,7 @@ static inline void fake_keep(struct fake_store *f, const struct batch *b)
             *row = (struct fake_row){ .time_ms = b->time_ms[r],
                                       .value = b->value[r],
                                       .is_hist = b->hist != NULL && b->hist[r] != NULL };
-            memcpy(row->series, name.p, name.n);
+            if (name.n > 0) memcpy(row->series, name.p, name.n);
         }
         buf_release(&name);
     }
