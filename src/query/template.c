@@ -283,7 +283,8 @@ static struct tcommand *parse_command(struct tparser *p)
             return fail(p, "unexpected \"%c\" after operand", look(p, 0)), NULL;
     }
     if (c->n == 0) fail(p, "missing value for command");
-    if (c->n > 1 && c->args->kind != TO_FN) fail(p, "only functions take arguments");
+    if (c->n > 1 && c->args->kind != TO_FN && c->args->n_fields == 0)
+        fail(p, "only functions and methods take arguments");
     return p->err->code == OK ? c : NULL;
 }
 
@@ -320,8 +321,8 @@ static struct tpipe *parse_pipe(struct tparser *p)
     take_variables(p, pipe);
     for (;;) {
         if ((*end = parse_command(p)) == NULL) return NULL;
-        if (end != &pipe->commands && (*end)->args->kind != TO_FN)
-            return fail(p, "a value cannot follow | : only functions take arguments"), NULL;
+        if (end != &pipe->commands && (*end)->args->kind != TO_FN && (*end)->args->n_fields == 0)
+            return fail(p, "a value cannot follow | : only functions and methods take arguments"), NULL;
         end = &(*end)->next;
         skip_space(p);
         if (look(p, 0) != '|') break;
@@ -512,6 +513,12 @@ static struct tnode *parse_list(struct tparser *p, bool top)
 int template_new(struct str text, const struct template_functions *functions, struct template **out,
                  struct err *e)
 {
+    return template_new_with(text, functions, NULL, out, e);
+}
+
+int template_new_with(struct str text, const struct template_functions *functions,
+                      const struct template *library, struct template **out, struct err *e)
+{
     struct err why = ERR_INIT;
     if (text.n > TEMPLATE_TEXT_MAX)
         return err_set(e, ERR_LIMIT, "template of %zu bytes; at most %u are allowed", text.n,
@@ -519,6 +526,7 @@ int template_new(struct str text, const struct template_functions *functions, st
     struct template *t = mem_alloc_zero(sizeof *t);
     t->arena = (struct arena)ARENA_INIT(64u << 20);
     t->text = arena_str(&t->arena, text);
+    t->library = library;
     struct tparser p = { .t = t, .functions = functions, .s = t->text, .err = &why };
     t->root = parse_list(&p, true);
     if (why.code != OK) {

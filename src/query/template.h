@@ -41,6 +41,23 @@ enum tvalue_type {
 
 struct tvalue;
 struct tentry;
+struct template_call;
+
+/* What a value is beside its type: a function's promise, or a unit. */
+enum tvalue_kind {
+    TK_PLAIN,
+    TK_HTML,     /* of a text: made for HTML, not to be escaped there */
+    TK_URL,      /* of a text: an address that may stand in any attribute */
+    TK_DURATION, /* of an integer: nanoseconds, printed as Go prints a duration */
+};
+
+/* What can be called on a list or a map: .Values, .Remove "a". */
+struct tmethods {
+    /* ERR_FIND: no such method; then it is a key like any other. */
+    int (*call)(struct template_call *, struct tvalue self, struct str name, struct tvalue *out);
+    void (*print)(struct buf *, struct tvalue self); /* NULL: as any list or map */
+    bool missing_is_empty;                           /* of a map: a key that is missing prints nothing */
+};
 
 /* A lazy map: the value of a name; TV_NIL when there is none. */
 struct tlookup {
@@ -52,6 +69,7 @@ struct tlookup {
 
 struct tvalue {
     enum tvalue_type type;
+    enum tvalue_kind kind;
     union {
         bool b;
         int64_t i;
@@ -64,10 +82,12 @@ struct tvalue {
         struct {
             const struct tvalue *at;
             size_t n;
+            const struct tmethods *methods; /* NULL: none */
         } list;
         struct {
             const struct tentry *at;
             size_t n;
+            const struct tmethods *methods; /* NULL: none */
         } map;
         const struct tlookup *lookup;
     };
@@ -83,6 +103,7 @@ struct tvalue tv_int(int64_t);
 struct tvalue tv_float(double);
 struct tvalue tv_bool(bool);
 struct tvalue tv_time(int64_t ns, int offset_s);
+struct tvalue tv_duration(int64_t ns);
 bool tv_true(struct tvalue);                       /* Go's truth: not zero, not empty */
 void tv_print(struct buf *, struct tvalue);        /* as {{.}} does */
 struct str tv_text(struct tvalue, struct arena *); /* a text as it is, others printed */
@@ -124,11 +145,24 @@ struct template;
 
 /* ERR_PARSE ("template: 1: function "x" not defined"), ERR_LIMIT. The tables must outlive it. */
 int template_new(struct str text, const struct template_functions *, struct template **out, struct err *);
+/* One that may call what `library` (and its library, and so on) defines; its own definitions come first, also
+ * when one of the library calls another. The library must outlive it. NULL: template_new. */
+int template_new_with(struct str text, const struct template_functions *, const struct template *library,
+                      struct template **out, struct err *);
 void template_free(struct template *); /* NULL is fine */
 
 /* Appends to out. ERR_EXEC, ERR_LIMIT. Scratch and what values point to is in the arena. */
 int template_run(const struct template *, struct tvalue data, void *host, struct arena *, struct buf *out,
                  struct err *);
+
+/* Where what is printed goes through somebody's hands: text of the template itself, and values. */
+struct template_printer {
+    void (*text)(void *ctx, struct buf *out, struct str);
+    void (*value)(void *ctx, struct buf *out, struct tvalue);
+    void *ctx;
+};
+int template_run_through(const struct template *, struct tvalue data, void *host, struct arena *,
+                         struct buf *out, const struct template_printer *, struct err *);
 
 /* {{.name}} and nothing else, or text without any action: then what is cheap may be done without a run. */
 bool template_is_field(const struct template *, struct str *name);

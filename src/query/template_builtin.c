@@ -30,6 +30,10 @@ struct tvalue tv_time(int64_t ns, int offset_s)
 {
     return (struct tvalue){ .type = TV_TIME, .time = { ns, offset_s } };
 }
+struct tvalue tv_duration(int64_t ns)
+{
+    return (struct tvalue){ .type = TV_INT, .kind = TK_DURATION, .i = ns };
+}
 
 bool tv_true(struct tvalue v)
 {
@@ -60,7 +64,12 @@ static void print_at(struct buf *out, struct tvalue v, int depth)
     switch (v.type) {
     case TV_NIL: buf_cs(out, "<no value>"); break;
     case TV_BOOL: buf_cs(out, v.b ? "true" : "false"); break;
-    case TV_INT: buf_i64(out, v.i); break;
+    case TV_INT:
+        if (v.kind == TK_DURATION)
+            tv_print_duration(out, v.i);
+        else
+            buf_i64(out, v.i);
+        break;
     case TV_FLOAT: print_float(out, v.d); break;
     case TV_STR: buf_str(out, v.s); break;
     case TV_TIME:
@@ -78,6 +87,8 @@ static void print_list(struct buf *out, struct tvalue v, int depth)
 {
     bool is_map = v.type == TV_MAP;
     size_t n = is_map ? v.map.n : v.list.n;
+    const struct tmethods *methods = is_map ? v.map.methods : v.list.methods;
+    if (methods != NULL && methods->print != NULL) return methods->print(out, v);
     buf_cs(out, is_map ? "map[" : "[");
     for (size_t i = 0; i < n && !out->full; i++) {
         if (i > 0) buf_char(out, ' ');
@@ -194,6 +205,7 @@ static int index_one(struct template_call *c, struct tvalue v, struct tvalue by,
 {
     *out = (struct tvalue){ 0 };
     if (v.type == TV_MAP && by.type == TV_STR) {
+        if (v.map.methods != NULL && v.map.methods->missing_is_empty) *out = tv_str(STR(""));
         for (size_t i = 0; i < v.map.n; i++)
             if (str_eq(v.map.at[i].key, by.s)) *out = v.map.at[i].value;
         return OK;

@@ -18,6 +18,7 @@ struct template_run {
     void *host;
     struct arena *arena;
     struct buf *out;
+    const struct template_printer *printer; /* NULL: straight to out */
     struct err *err;
     struct variable vars[TEMPLATE_VARS_MAX];
     size_t n_vars, steps;
@@ -60,15 +61,30 @@ static int step(struct template_run *r)
 
 static int eval_pipe(struct template_run *, const struct tpipe *, struct tvalue dot, struct tvalue *out);
 
+/* ERR_FIND: there is none. */
+static int call_method(struct template_run *r, struct tvalue self, struct str name, const struct tvalue *args,
+                       size_t n, int line, struct tvalue *out)
+{
+    char shown[64];
+    snprintf(shown, sizeof shown, "%.*s", STR_ARG(name));
+    struct template_call c = { r, r->arena, r->host, shown, args, n, r->err };
+    int rc = tv_method(&c, self, name, out);
+    if (rc < 0 && rc != ERR_FIND) err_where(r->err, "template: :%d", line);
+    return rc;
+}
+
 static int field_of(struct template_run *r, struct tvalue v, struct str name, int line, struct tvalue *out)
 {
     *out = (struct tvalue){ 0 };
+    int rc = call_method(r, v, name, NULL, 0, line, out);
+    if (rc != ERR_FIND) return rc;
     if (v.type == TV_LOOKUP) {
         *out = v.lookup->get(v.lookup->ctx, name, r->arena);
         if (out->type == TV_NIL && v.lookup->missing_is_empty) *out = tv_str(STR(""));
         return OK;
     }
     if (v.type == TV_MAP) {
+        if (v.map.methods != NULL && v.map.methods->missing_is_empty) *out = tv_str(STR(""));
         for (size_t i = 0; i < v.map.n; i++)
             if (str_eq(v.map.at[i].key, name)) *out = v.map.at[i].value;
         return OK;
@@ -96,9 +112,9 @@ static int call(struct template_run *r, const struct toperand *fn, const struct 
     return rc;
 }
 
-/* A function's name where a value stands is a call without arguments. */
-static int eval_operand(struct template_run *r, const struct toperand *o, struct tvalue dot, int line,
-                        struct tvalue *out)
+/* A function's name where a value stands is a call without arguments. Of the fields behind it the first n. */
+static int eval_fields(struct template_run *r, const struct toperand *o, struct tvalue dot, size_t n_fields,
+                       int line, struct tvalue *out)
 {
     int rc = step(r);
     if (rc < 0) return rc;
@@ -117,8 +133,14 @@ static int eval_operand(struct template_run *r, const struct toperand *o, struct
             return exec_fail(r, line, "undefined variable \"$%.*s\"", STR_ARG(o->name));
     }
     }
-    for (size_t i = 0; rc == OK && i < o->n_fields; i++) rc = field_of(r, *out, o->fields[i], line, out);
+    for (size_t i = 0; rc == OK && i < n_fields; i++) rc = field_of(r, *out, o->fields[i], line, out);
     return rc;
+}
+
+static int eval_operand(struct template_run *r, const struct toperand *o, struct tvalue dot, int line,
+                        struct tvalue *out)
+{
+    return eval_fields(r, o, dot, o->n_fields, line, out);
 }
 
 /* The first argument that decides, or the last. */
@@ -135,19 +157,36 @@ static int eval_shortcut(struct template_run *r, const struct tcommand *c, struc
     return OK;
 }
 
+/* .a.b.Method x y: what is before the last name, and then that called. */
+static int eval_method(struct template_run *r, const struct toperand *o, struct tvalue dot,
+                       const struct tvalue *args, size_t n, int line, struct tvalue *out)
+{
+    struct tvalue self;
+    struct str name = o->fields[o->n_fields - 1];
+    int rc = eval_fields(r, o, dot, o->n_fields - 1, line, &self);
+    if (rc < 0) return rc;
+    *out = (struct tvalue){ 0 };
+    rc = call_method(r, self, name, args, n, line, out);
+    return rc == ERR_FIND ? exec_fail(r, line, "%.*s is no method here but has arguments", STR_ARG(name))
+                          : rc;
+}
+
 static int eval_command(struct template_run *r, const struct tcommand *c, struct tvalue dot,
                         const struct tvalue *last, int line, struct tvalue *out)
 {
     struct tvalue args[TEMPLATE_ARGS_MAX + 1];
     size_t n = 0;
     int rc = OK;
-    if (c->args->kind != TO_FN) return eval_operand(r, c->args, dot, line, out);
+    bool is_function = c->args->kind == TO_FN;
+    if (!is_function && c->n == 1 && last == NULL) return eval_operand(r, c->args, dot, line, out);
     if (c->args->is_and || c->args->is_or) return eval_shortcut(r, c, dot, last, line, out);
     for (const struct toperand *o = c->args->next; o != NULL && rc == OK; o = o->next)
         rc = eval_operand(r, o, dot, line, &args[n++]);
     if (last != NULL) args[n++] = *last;
     if (rc == OK) rc = step(r);
-    return rc < 0 ? rc : call(r, c->args, args, n, line, out);
+    if (rc < 0) return rc;
+    return is_function ? call(r, c->args, args, n, line, out)
+                       : eval_method(r, c->args, dot, args, n, line, out);
 }
 
 static int set_variable(struct template_run *r, const struct tpipe *p, struct str name, struct tvalue v)
@@ -265,11 +304,18 @@ static int exec_range(struct template_run *r, const struct tnode *n, struct tval
     return OK;
 }
 
+static const struct tdefine *define_of(const struct template *t, struct str name)
+{
+    for (; t != NULL; t = t->library)
+        for (const struct tdefine *d = t->defines; d != NULL; d = d->next)
+            if (str_eq(d->name, name)) return d;
+    return NULL;
+}
+
 static int exec_call(struct template_run *r, const struct tnode *n, struct tvalue dot)
 {
-    const struct tdefine *d = r->t->defines;
+    const struct tdefine *d = define_of(r->t, n->text);
     struct tvalue v = { 0 }, data = r->data;
-    while (d != NULL && !str_eq(d->name, n->text)) d = d->next;
     if (d == NULL) return exec_fail(r, n->line, "template \"%.*s\" not defined", STR_ARG(n->text));
     int rc = n->pipe ? eval_pipe(r, n->pipe, dot, &v) : OK;
     if (rc < 0) return rc;
@@ -283,8 +329,20 @@ static int exec_action(struct template_run *r, const struct tnode *n, struct tva
 {
     struct tvalue v;
     int rc = eval_pipe(r, n->pipe, dot, &v);
-    if (rc == OK && n->pipe->n_vars == 0) tv_print(r->out, v);
-    return rc;
+    if (rc < 0 || n->pipe->n_vars > 0) return rc;
+    if (r->printer != NULL)
+        r->printer->value(r->printer->ctx, r->out, v);
+    else
+        tv_print(r->out, v);
+    return OK;
+}
+
+static void put_text(struct template_run *r, struct str text)
+{
+    if (r->printer != NULL)
+        r->printer->text(r->printer->ctx, r->out, text);
+    else
+        buf_str(r->out, text);
 }
 
 static int exec_list(struct template_run *r, const struct tnode *n, struct tvalue dot)
@@ -293,7 +351,7 @@ static int exec_list(struct template_run *r, const struct tnode *n, struct tvalu
     for (; n != NULL && rc == OK; n = n->next) {
         if ((rc = step(r)) < 0) break;
         switch (n->kind) {
-        case TN_TEXT: buf_str(r->out, n->text); break;
+        case TN_TEXT: put_text(r, n->text); break;
         case TN_ACTION: rc = exec_action(r, n, dot); break;
         case TN_IF:
         case TN_WITH: rc = exec_if(r, n, dot); break;
@@ -309,6 +367,12 @@ static int exec_list(struct template_run *r, const struct tnode *n, struct tvalu
 int template_run(const struct template *t, struct tvalue data, void *host, struct arena *a, struct buf *out,
                  struct err *e)
 {
+    return template_run_through(t, data, host, a, out, NULL, e);
+}
+
+int template_run_through(const struct template *t, struct tvalue data, void *host, struct arena *a,
+                         struct buf *out, const struct template_printer *printer, struct err *e)
+{
     struct template_run r;
     struct err own = ERR_INIT;
     r.t = t; /* not zeroed as a whole: vars are many, and a run is one line of a log */
@@ -316,6 +380,7 @@ int template_run(const struct template *t, struct tvalue data, void *host, struc
     r.host = host;
     r.arena = a;
     r.out = out;
+    r.printer = printer;
     r.err = &own;
     r.n_vars = r.steps = 0;
     r.depth = 0;

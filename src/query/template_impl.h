@@ -57,7 +57,13 @@ struct template
     struct str text;
     struct tnode *root;
     struct tdefine *defines;
+    const struct template *library; /* NULL: none */
 };
+
+/* template_method.c: what can be called on times, durations and whatever has methods. ERR_FIND: nothing such.
+ */
+int tv_method(struct template_call *, struct tvalue self, struct str name, struct tvalue *out);
+void tv_print_duration(struct buf *, int64_t ns); /* 1h2m3.5s, as Go does */
 
 /* template_builtin.c */
 const struct template_functions *template_builtin(void);
