@@ -386,7 +386,7 @@ static void put_row(struct writing *w, const struct out_row *row)
         else if (f->type == OUT_CALLS)
             put(w, f->name, "", STR(""), (double)seen_by(w->o, row->words + hist_at(w->o, f->from)));
         else
-            put(w, f->name, "", STR(""), (double)row->words[f->from].n);
+            put(w, f->name, "", STR(""), (double)row->words[f->from].n / (f->divide > 0 ? f->divide : 1));
     }
 }
 

@@ -38,6 +38,7 @@ struct out_family {
     size_t from;
     double scale; /* histograms: bounds and sums are multiplied; 1000 turns seconds into milliseconds */
     bool has_exemplars;
+    double divide; /* counters: what one is counted in, 1e9 for nano-dollars; 0: ones */
 };
 
 struct out_shape {
