@@ -59,6 +59,9 @@ $(BUILD)/prices.h: src/model/prices.yaml
 	@{ echo 'const char price_builtin_yaml[] ='; sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $<; echo ';'; } > $@.tmp && mv $@.tmp $@
 $(BUILD)/src/model/price_builtin.o: $(BUILD)/prices.h
 
+# ---- the built-in rules, embedded by the assembler ----
+$(BUILD)/src/judge/builtin.o: $(wildcard src/judge/builtin/*.yml)
+
 # ---- run, test, check ----
 run:
 	@tools/setup.sh build

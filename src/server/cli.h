@@ -11,6 +11,7 @@ int cli_rotate_key(int argc, char **argv); /* cli_data.c */
 int cli_backup(int argc, char **argv);     /* cli_backup.c */
 int cli_restore(int argc, char **argv);    /* cli_backup.c */
 int cli_doctor(int argc, char **argv);     /* cli_doctor.c */
+int cli_rules(int argc, char **argv);      /* cli_rules.c */
 
 #define CLI_SERVER_DEFAULT "http://127.0.0.1:8090"
 

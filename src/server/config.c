@@ -9,9 +9,10 @@
 #include "server/options.h"
 
 static const char *const used[] = { "global",   "scrape_configs", "otlp",        "redaction",
-                                    "sampling", "log_files",      "span_metrics" };
-static const char *const unused[] = { "rule_files", "alerting", "remote_write",       "remote_read",
-                                      "storage",    "tracing",  "scrape_config_files" };
+                                    "sampling", "log_files",      "span_metrics", "rule_files",
+                                    "log_rule_files", "alerting" };
+static const char *const unused[] = { "remote_write", "remote_read", "storage", "tracing",
+                                      "scrape_config_files" };
 
 static int otlp_check(struct yaml *file, const char *path, struct err *e)
 {

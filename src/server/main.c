@@ -21,6 +21,7 @@ static const struct command commands[] = {
     { "rotate-key", cli_rotate_key, "give an encrypted data directory another key file" },
     { "backup", cli_backup, "copy what is new into a backup, list, check or prune backups" },
     { "restore", cli_restore, "make a data directory of a backup" },
+    { "rules", cli_rules, "check rule files, and run their unit tests" },
     { "doctor", cli_doctor, "look for what would keep the server from working well here" },
 };
 

@@ -33,6 +33,9 @@ struct options {
 
     uint64_t max_body_bytes, max_inflight_bytes, http_threads, max_connections;
 
+    const char *external_url; /* where people reach us; "": --listen */
+    bool builtin_rules;
+
     bool self_metrics, host_metrics, demo, admin_api;
     int64_t self_interval_ms;
     const char *log_level, *log_format;

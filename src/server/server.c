@@ -62,6 +62,23 @@ static int open_config(struct server *s, struct err *e)
     return scrape_glue_open(&s->scrape, file, s->options.config, s->store, &s->api, e);
 }
 
+/* The rules of a configuration, read and checked; server_open and server_reload put them in force. */
+static int read_judge(const struct server *s, struct yaml *file, struct judge_conf **out, struct err *e)
+{
+    const struct options *o = &s->options;
+    char url[300];
+    snprintf(url, sizeof url, "http%s://%s", o->tls_cert_file[0] ? "s" : "", o->listen);
+    return judge_conf_read(file, o->config, o->builtin_rules, o->external_url[0] ? o->external_url : url, out, e);
+}
+
+static int open_judge(struct server *s, struct err *e)
+{
+    struct judge_conf *conf;
+    int rc = read_judge(s, s->options.file, &conf, e);
+    if (rc == OK) judge_glue_open(&s->judge, conf, s->pool, &s->api, (struct alert_sink){ 0 });
+    return rc;
+}
+
 /* ---- opening ---- */
 
 /* An address, not a name that starts like one: 127.0.0.1.example.org is somewhere else. */
@@ -305,6 +322,7 @@ int server_open(struct server *s, struct options *o, struct err *e)
     if ((rc = open_config(s, e)) < 0) goto fail;
     rc = derive_glue_open(&s->derive, s->options.file, &s->options.arena, s->store, &s->taps, e);
     if (rc < 0) goto fail;
+    if ((rc = open_judge(s, e)) < 0) goto fail;
     if ((rc = open_http(s, e)) < 0) goto fail;
     if ((rc = open_grpc(s, e)) < 0) goto fail;
     if ((rc = doors_start(&s->doors, e)) < 0) goto fail;
@@ -322,12 +340,18 @@ int server_reload(struct server *s, struct err *e)
     if (s->options.config[0] == 0) return OK;
     struct arena arena = ARENA_INIT(64u << 20);
     struct yaml *file = NULL;
+    struct judge_conf *judge = NULL;
     struct str text;
     int rc = options_read_file(s->options.config, &arena, &file, &text, e);
     if (rc == OK) rc = config_check(file, s->options.config, e);
+    if (rc == OK) rc = read_judge(s, file, &judge, e);
     if (rc == OK) config_warn_unused(file);
     pthread_mutex_lock(&s->reload_mu);
     if (rc == OK) rc = scrape_glue_reload(&s->scrape, file, s->options.config, &s->api, e);
+    if (rc == OK)
+        judge_glue_reload(&s->judge, judge);
+    else
+        judge_conf_free(judge);
     pthread_mutex_unlock(&s->reload_mu);
     arena_release(&arena);
     return rc;
@@ -344,6 +368,7 @@ void server_close(struct server *s)
     doors_stop(&s->doors);
     derive_glue_close(&s->derive);
     pushgateway_stop(s->pushgateway);
+    judge_glue_close(&s->judge);
     work_stop(s->requests);
     work_stop(s->pool);
     turns_free(s->turns);

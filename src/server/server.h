@@ -13,6 +13,7 @@
 #include "receive/self.h"
 #include "server/derive_glue.h"
 #include "server/doors.h"
+#include "server/judge_glue.h"
 #include "server/options.h"
 #include "server/scrape_glue.h"
 #include "server/signals_api.h"
@@ -44,6 +45,7 @@ struct server {
     struct prometheus_api api;
     struct signals_api signals;
     struct derive_glue derive;
+    struct judge_glue judge;
 
     struct http_route *prefixed; /* prometheus_routes again, below /prometheus */
     char *tls_cert, *tls_key;    /* PEM, or NULL */

@@ -33,6 +33,8 @@ struct component {            /* one line of /health */
     struct str detail;        /* may be empty */
 };
 
+struct rules;
+
 struct prometheus_api {
     struct engine *engine;
     struct store *store;
@@ -50,6 +52,7 @@ struct prometheus_api {
     const struct label *external_labels; /* for /federate; sorted by name */
     size_t n_external_labels;
 
+    struct rules *rules; /* what is judged; NULL: nothing */
     const struct scrape_source *scrape;
     void *ctx;                                       /* of the callbacks below */
     void (*config_yaml)(void *ctx, struct buf *out); /* secrets already hidden */

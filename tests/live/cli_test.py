@@ -315,7 +315,7 @@ def prometheus_files_work_as_they_are():
             "tracing: {endpoint: x}\notlp:\n  promote_resource_attributes: [host.name]\nscrape_configs: []\n")
     s = lab.vedette(*quiet, config=lab.write("prometheus.yml", text))
     log = s.process.tail(10000)
-    has(log, "rule_files", "alerting", "remote_write", "storage", "tracing", "not used yet")
+    has(log, "remote_write", "storage", "tracing", "not used yet")
     expect(s.stop(), 0)
 
 
