@@ -19,8 +19,8 @@ struct outbound;         /* net/outbound.h: which addresses may be reached */
 
 /* What the `global` section gives to receivers that do not say it themselves. Borrowed. */
 struct channel_defaults {
-    struct yaml *global;       /* NULL: none */
-    struct str base_dir;       /* relative file names start here */
+    struct yaml *global; /* NULL: none */
+    struct str base_dir; /* relative file names start here */
     const struct outbound *outbound;
 };
 

@@ -48,3 +48,12 @@ void channel_read_http(struct reader *r, struct yaml *map, const struct channel_
     out->conf.follow_redirects = false;
     out->outbound = d->outbound ? d->outbound : outbound_public_only();
 }
+
+void channel_read_template(struct reader *r, struct yaml *map, const char *key, const char **out)
+{
+    struct err why = ERR_INIT;
+    read_cstr(r, map, key, out);
+    if (r->rc < 0 || yaml_get(map, key) == NULL || strstr(*out, "{{") == NULL) return;
+    if (notify_template_check(str_of(*out), &why) < 0)
+        read_fail(r, yaml_get(map, key)->line, "%s: %s", key, why.text);
+}

@@ -18,6 +18,7 @@
 #include "base/yaml_read.h"
 #include "net/http_conf.h"
 #include "tell/channel/channel.h"
+#include "tell/channel/template.h"
 
 #define CHANNEL_SECRETS_MAX 8
 #define CHANNEL_BODY_MAX    (4u << 20)
@@ -43,6 +44,9 @@ void channel_read_url(struct reader *, struct yaml *map, const char *key, const 
 /* http_config of the map, or else of `global`. Redirects are never followed. */
 void channel_read_http(struct reader *, struct yaml *map, const struct channel_defaults *,
                        struct channel_http *out);
+/* A text that is a template: it is read once, to be sure that it can be. *out keeps its default when absent.
+ */
+void channel_read_template(struct reader *, struct yaml *map, const char *key, const char **out);
 static inline bool secret_is_given(const struct secret *s)
 {
     return s->text != NULL || s->file != NULL;
@@ -54,6 +58,7 @@ struct channel_send {
     const struct notification *n;
     struct channel_result *result;
     struct arena arena;
+    struct tvalue data; /* of templates; TV_NIL until the first one */
     struct buf body, answer;
     char answer_type[64];
     bool failed;
@@ -67,6 +72,12 @@ void channel_fail(struct channel_send *, enum channel_outcome, const char *fmt, 
     __attribute__((format(printf, 3, 4)));
 /* "" when none is given or it could not be read, which fails the send. */
 const char *channel_secret(struct channel_send *, const struct secret *);
+
+/* A template of the configuration, run; NULL is "". What fails, fails the send for good. */
+struct str channel_text(struct channel_send *, const char *text);
+struct str channel_html(struct channel_send *, const char *text);
+/* The same of a URL that is a secret and may be a template; terminated. */
+const char *channel_url(struct channel_send *, const struct secret *);
 
 /* Sends s->body and judges the answer, whose body is then in s->answer: 2xx is CHANNEL_SENT; a network's
  * failure, 5xx and 429 CHANNEL_RETRY; anything else CHANNEL_FAILED. */

@@ -46,6 +46,46 @@ const char *channel_secret(struct channel_send *s, const struct secret *from)
     return text;
 }
 
+/* ---- templates ---- */
+
+static struct str run_template(struct channel_send *s, const char *text, bool html)
+{
+    struct buf out = BUF_INIT(CHANNEL_BODY_MAX);
+    struct err e = ERR_INIT;
+    struct str made = STR("");
+    if (s->failed || text == NULL || *text == 0) return made;
+    if (s->data.type == TV_NIL) s->data = notify_template_data(s->n, 0, &s->arena);
+    if (notify_template_run(s->n->templates, str_of(text), s->data, s->n->now_ms, html, &s->arena, &out, &e) <
+        0)
+        channel_fail(s, CHANNEL_FAILED, "%s", e.text);
+    else
+        made = arena_str(&s->arena, buf_view(&out));
+    buf_release(&out);
+    return made;
+}
+
+struct str channel_text(struct channel_send *s, const char *text)
+{
+    bool plain = text == NULL || strstr(text, "{{") == NULL;
+    return plain ? (text ? str_of(text) : STR("")) : run_template(s, text, false);
+}
+
+struct str channel_html(struct channel_send *s, const char *text)
+{
+    return run_template(s, text, true);
+}
+
+const char *channel_url(struct channel_send *s, const struct secret *from)
+{
+    const char *url = channel_secret(s, from);
+    if (strstr(url, "{{") == NULL) return url;
+    struct str made = channel_text(s, url);
+    s->secrets[s->n_secrets - 1] = made;
+    return made.p;
+}
+
+/* ---- words without secrets ---- */
+
 static void blot(char *text, struct str secret)
 {
     char *at = text;

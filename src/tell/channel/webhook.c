@@ -96,7 +96,7 @@ static void send(const void *conf, const struct notification *n, struct channel_
     size_t n_headers = 1;
     struct channel_send s;
     channel_begin(&s, n, result);
-    const char *url = channel_secret(&s, &w->url);
+    const char *url = channel_url(&s, &w->url);
     put_body(&s, w->max_alerts);
     if (secret_is_given(&w->hmac)) headers[n_headers++] = signature(&s, w);
     int64_t timeout_ms = w->timeout_ms > 0 ? MIN(w->timeout_ms, n->timeout_ms) : n->timeout_ms;

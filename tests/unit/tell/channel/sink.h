@@ -42,7 +42,7 @@ static void sink_take(struct http_exchange *x, void *ctx)
     http_answer(x, status, type, str_of(answer));
 }
 
-static void sink_answers(int status, const char *type, const char *answer)
+__attribute__((unused)) static void sink_answers(int status, const char *type, const char *answer)
 {
     sink.status = status;
     sink.answer_type = type;
@@ -50,7 +50,7 @@ static void sink_answers(int status, const char *type, const char *answer)
     sink.retry_after = sink.location = NULL;
 }
 
-static int sink_start(void **state)
+__attribute__((unused)) static int sink_start(void **state)
 {
     static const struct http_route routes[] = { { "*", "/{rest*}", sink_take } };
     struct http_conf c = { .listen = { "127.0.0.1:0" }, .n_listen = 1, .threads = 2 };
@@ -60,7 +60,7 @@ static int sink_start(void **state)
     return http_server_start(sink.server, &c, NULL);
 }
 
-static int sink_stop(void **state)
+__attribute__((unused)) static int sink_stop(void **state)
 {
     (void)state;
     http_server_stop(sink.server, 3000);
@@ -68,7 +68,7 @@ static int sink_stop(void **state)
     return 0;
 }
 
-static const char *sink_url(const char *path)
+__attribute__((unused)) static const char *sink_url(const char *path)
 {
     static char url[8][300];
     static size_t turn;
