@@ -6,11 +6,21 @@
 #include "receive/push_otlp_config.h"
 #include "server/derive_glue.h"
 #include "server/doors.h"
+#include "server/notify_glue.h"
 #include "server/options.h"
 
-static const char *const used[] = { "global",   "scrape_configs", "otlp",        "redaction",
-                                    "sampling", "log_files",      "span_metrics", "rule_files",
-                                    "log_rule_files", "alerting" };
+static const char *const used[] = { "global",
+                                    "scrape_configs",
+                                    "otlp",
+                                    "redaction",
+                                    "sampling",
+                                    "log_files",
+                                    "span_metrics",
+                                    "rule_files",
+                                    "log_rule_files",
+                                    "alerting",
+                                    "alertmanager_config",
+                                    "outbound" };
 static const char *const unused[] = { "remote_write", "remote_read", "storage", "tracing",
                                       "scrape_config_files" };
 
@@ -40,6 +50,7 @@ int config_check(struct yaml *file, const char *path, struct err *e)
     if (rc == OK) rc = otlp_check(file, path, e);
     if (rc == OK) rc = doors_check(file, path, e);
     if (rc == OK) rc = derive_glue_check(file, path, e);
+    if (rc == OK) rc = notify_glue_check(file, path, e);
     for (size_t i = 0; i < COUNT(used); i++) yaml_get(file, used[i]);
     for (size_t i = 0; i < COUNT(unused); i++) yaml_get(file, unused[i]);
     return rc < 0 ? rc : unknown_check(file, path, e);

@@ -62,20 +62,44 @@ static int open_config(struct server *s, struct err *e)
     return scrape_glue_open(&s->scrape, file, s->options.config, s->store, &s->api, e);
 }
 
+/* Where people reach us, as links in notifications and alerts begin. */
+static const char *external_url(const struct server *s, char *own, size_t cap)
+{
+    const struct options *o = &s->options;
+    snprintf(own, cap, "http%s://%s", o->tls_cert_file[0] ? "s" : "", o->listen);
+    return o->external_url[0] ? o->external_url : own;
+}
+
+static int open_notify(struct server *s, struct err *e)
+{
+    const struct options *o = &s->options;
+    char url[300];
+    struct notify_glue_conf conf = {
+        .config = o->config,
+        .root = o->file,
+        .text = o->file_text,
+        .data_dir = o->data,
+        .external_url = external_url(s, url, sizeof url),
+        .version = VEDETTE_VERSION,
+        .pool = s->requests,
+        .started_ms = s->api.started_ms,
+    };
+    return notify_glue_open(&s->notify, &conf, e);
+}
+
 /* The rules of a configuration, read and checked; server_open and server_reload put them in force. */
 static int read_judge(const struct server *s, struct yaml *file, struct judge_conf **out, struct err *e)
 {
     const struct options *o = &s->options;
     char url[300];
-    snprintf(url, sizeof url, "http%s://%s", o->tls_cert_file[0] ? "s" : "", o->listen);
-    return judge_conf_read(file, o->config, o->builtin_rules, o->external_url[0] ? o->external_url : url, out, e);
+    return judge_conf_read(file, o->config, o->builtin_rules, external_url(s, url, sizeof url), out, e);
 }
 
 static int open_judge(struct server *s, struct err *e)
 {
     struct judge_conf *conf;
     int rc = read_judge(s, s->options.file, &conf, e);
-    if (rc == OK) judge_glue_open(&s->judge, conf, s->pool, &s->api, (struct alert_sink){ 0 });
+    if (rc == OK) judge_glue_open(&s->judge, conf, s->pool, &s->api, notify_glue_sink(&s->notify));
     return rc;
 }
 
@@ -250,6 +274,7 @@ static int open_http(struct server *s, struct err *e)
     http_server_routes(s->http, prometheus_routes, prometheus_routes_count, &s->api);
     add_prefixed(s);
     signals_api_routes(&s->signals, s->http, &s->options.arena);
+    notify_glue_routes(&s->notify, s->http, &s->options.arena);
     http_server_routes(s->http, page_routes, page_n_routes, NULL);
 
     struct http_conf conf = {
@@ -322,6 +347,7 @@ int server_open(struct server *s, struct options *o, struct err *e)
     if ((rc = open_config(s, e)) < 0) goto fail;
     rc = derive_glue_open(&s->derive, s->options.file, &s->options.arena, s->store, &s->taps, e);
     if (rc < 0) goto fail;
+    if ((rc = open_notify(s, e)) < 0) goto fail;
     if ((rc = open_judge(s, e)) < 0) goto fail;
     if ((rc = open_http(s, e)) < 0) goto fail;
     if ((rc = open_grpc(s, e)) < 0) goto fail;
@@ -348,6 +374,7 @@ int server_reload(struct server *s, struct err *e)
     if (rc == OK) config_warn_unused(file);
     pthread_mutex_lock(&s->reload_mu);
     if (rc == OK) rc = scrape_glue_reload(&s->scrape, file, s->options.config, &s->api, e);
+    if (rc == OK) rc = notify_glue_reload(&s->notify, file, text, e);
     if (rc == OK)
         judge_glue_reload(&s->judge, judge);
     else
@@ -371,6 +398,7 @@ void server_close(struct server *s)
     judge_glue_close(&s->judge);
     work_stop(s->requests);
     work_stop(s->pool);
+    notify_glue_close(&s->notify); /* after the pool that answers its API */
     turns_free(s->turns);
     signals_api_close(&s->signals);
     engine_free(s->engine);

@@ -14,6 +14,7 @@
 #include "server/derive_glue.h"
 #include "server/doors.h"
 #include "server/judge_glue.h"
+#include "server/notify_glue.h"
 #include "server/options.h"
 #include "server/scrape_glue.h"
 #include "server/signals_api.h"
@@ -45,6 +46,7 @@ struct server {
     struct prometheus_api api;
     struct signals_api signals;
     struct derive_glue derive;
+    struct notify_glue notify;
     struct judge_glue judge;
 
     struct http_route *prefixed; /* prometheus_routes again, below /prometheus */
