@@ -246,7 +246,7 @@ static void put_span(struct buf *out, const struct record *s)
     put_id(out, "spanId", s->span_id, 8);
     put_text(out, "traceState", s->span.trace_state);
     put_id(out, "parentSpanId", s->span.parent_id, 8);
-    put_number_unless_0(out, "flags", s->flags);
+    put_number_unless_0(out, "flags", record_flags(s));
     put_text(out, "name", s->span.name);
     put_number_unless_0(out, "kind", s->span.kind);
     put_u64(out, "startTimeUnixNano", (uint64_t)s->time_ns);

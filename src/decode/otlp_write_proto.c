@@ -183,7 +183,7 @@ static void put_span(struct buf *out, const struct record *s)
     put_items(out, s->span.events, put_event);
     put_items(out, s->span.links, put_link);
     put_status(out, s);
-    if (s->flags != 0) pb_put_i32(out, 16, s->flags);
+    if (record_flags(s) != 0) pb_put_i32(out, 16, record_flags(s));
     pb_put_end(out, span);
 }
 

@@ -45,6 +45,19 @@ void recent_soon(const struct recent *r, const struct record *span)
     __builtin_prefetch(&r->lines[hash_of(span) % LINES], 1);
 }
 
+static bool is_in(const struct line *line, uint32_t id)
+{
+    for (size_t i = 0; i < WAYS; i++)
+        if (line->id[i] == id) return true;
+    return false;
+}
+
+bool recent_has(const struct recent *r, const struct record *span)
+{
+    uint64_t h = hash_of(span);
+    return is_in(&r->lines[h % LINES], (uint32_t)(h >> 32) | 1);
+}
+
 bool recent_seen(struct recent *r, const struct record *span)
 {
     static const uint8_t none[8];
@@ -52,8 +65,7 @@ bool recent_seen(struct recent *r, const struct record *span)
     uint64_t h = hash_of(span);
     struct line *line = &r->lines[h % LINES];
     uint32_t id = (uint32_t)(h >> 32) | 1;
-    for (size_t i = 0; i < WAYS; i++)
-        if (line->id[i] == id) return true;
+    if (is_in(line, id)) return true;
     line->id[line->next] = id;
     line->next = (line->next + 1) % WAYS;
     return false;

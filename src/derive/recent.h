@@ -13,5 +13,7 @@ struct recent *recent_new(void);
 void recent_free(struct recent *);
 /* True: it was here. Else it is now. Spans without ids are always new. */
 bool recent_seen(struct recent *, const struct record *span);
+/* It was here; nothing changes. */
+bool recent_has(const struct recent *, const struct record *span);
 /* recent_seen of this span is near: memory is told to get its line ready. */
 void recent_soon(const struct recent *, const struct record *span);

@@ -11,9 +11,11 @@
 #include "base/stat.h"
 #include "decode/severity.h"
 #include "derive/agent_graph.h"
+#include "derive/late_series.h"
 #include "derive/recent.h"
 
-#define PICKED_MAX (SPAN_FIELDS_COUNT + SPAN_DIMENSIONS_MAX)
+#define PICKED_MAX   (SPAN_FIELDS_COUNT + SPAN_DIMENSIONS_MAX)
+#define LATE_WORK_MS 10000 /* at a tick; what is left is for the next */
 
 enum { ASKED = 10 }; /* gauges */
 enum skipped { SKIP_RUNNING, SKIP_LATE, SKIP_FUTURE, SKIP_REPEATED, SKIPS };
@@ -28,6 +30,7 @@ struct record_series {
     struct series_out *spans, *logs;
     struct service_graph *services;
     struct agent_graph *agents;
+    struct late_series *late;
 
     pthread_mutex_t recent_mu;
     struct recent *recent; /* recent_mu */
@@ -133,6 +136,29 @@ static struct str dimension(struct chunk *c, const struct record *r, size_t i)
     return as_text(&c->arena, v);
 }
 
+/* A span of the store, whole: what late_series.h wants to know. */
+static void late_span_labels(void *ctx, const struct record *r, struct arena *a, struct str *service,
+                             struct str values[SPAN_DIMENSIONS_MAX])
+{
+    const struct record_series *s = ctx;
+    *service = service_of(r->origin);
+    for (size_t d = 0; d < s->conf.spans.n_dimensions; d++) {
+        const struct str name = str_of(s->conf.spans.dimensions[d]);
+        struct value v = record_value(r, TABLE_SPANS, field_attr(FIELD_ATTR, name));
+        if (v.type == VALUE_NONE) v = record_value(r, TABLE_SPANS, field_attr(FIELD_RESOURCE, name));
+        values[d] = as_text(a, v);
+    }
+}
+
+static bool was_counted(void *ctx, const struct record *r)
+{
+    struct record_series *s = ctx;
+    pthread_mutex_lock(&s->recent_mu);
+    bool was = recent_has(s->recent, r);
+    pthread_mutex_unlock(&s->recent_mu);
+    return was;
+}
+
 static void count_span(struct chunk *c, const struct record *r, struct str service)
 {
     struct record_series *s = c->s;
@@ -143,10 +169,11 @@ static void count_span(struct chunk *c, const struct record *r, struct str servi
     agent_graph_seen(s->agents, r, c->picked, c->now_ms);
 }
 
-/* Those that are over, of now, and new. */
+/* Those that are over, of now, and new; late ones are for later. */
 static void take_span(struct chunk *c, const struct record *r)
 {
     struct record_series *s = c->s;
+    if ((r->flags & RECORD_LATE) && late_series_note(s->late, r->time_ns, c->now_ms)) return;
     const char *why = span_metrics_skip(&s->conf.spans, r, c->now_ms);
     if (why == NULL && recent_seen(s->recent, r)) why = skip_names[SKIP_REPEATED];
     if (why != NULL)
@@ -209,7 +236,7 @@ struct record_tap record_series_tap(struct record_series *s)
 
 /* ---- writing ---- */
 
-int record_series_write(struct record_series *s, int64_t tick_ms, int64_t step_ms, struct err *e)
+static int write_live(struct record_series *s, int64_t tick_ms, int64_t step_ms, struct err *e)
 {
     struct series_out *const all[] = { s->spans, s->logs, service_graph_out(s->services),
                                        agent_graph_out(s->agents) };
@@ -227,10 +254,18 @@ int record_series_write(struct record_series *s, int64_t tick_ms, int64_t step_m
     return rc;
 }
 
-static void write_logged(struct record_series *s, int64_t tick_ms)
+int record_series_write(struct record_series *s, int64_t tick_ms, int64_t step_ms, struct err *e)
+{
+    int rc = write_live(s, tick_ms, step_ms, e);
+    int late = late_series_write(s->late, clock_now_ms(), s->conf.interval_ms, LATE_WORK_MS, e);
+    return rc < 0 ? rc : late;
+}
+
+static void write_logged(struct record_series *s, int64_t tick_ms, int64_t quiet_ms)
 {
     struct err e = ERR_INIT;
-    if (record_series_write(s, tick_ms, s->conf.interval_ms, &e) < 0)
+    if (write_live(s, tick_ms, s->conf.interval_ms, &e) < 0 ||
+        late_series_write(s->late, clock_now_ms(), quiet_ms, LATE_WORK_MS, &e) < 0)
         log_warn("derive", "series of records not stored", "error", e.text, NULL);
 }
 
@@ -251,10 +286,10 @@ static void *write_main(void *arg)
     const int64_t step = s->conf.interval_ms;
     int64_t t = (clock_now_ms() / step + 1) * step;
     while (wait_until(s, t)) {
-        write_logged(s, t);
+        write_logged(s, t, step);
         t = MAX(t + step, clock_now_ms() / step * step);
     }
-    write_logged(s, t); /* the tick that would have come next: what came last is not lost */
+    write_logged(s, t, 0); /* the tick that would have come next: what came last is not lost */
     return NULL;
 }
 
@@ -328,6 +363,7 @@ void span_dimension_label(char out[SPAN_LABEL_MAX], struct str attribute)
     out[n] = 0;
 }
 
+/* And those of late ones, which have the same labels. */
 static struct series_out *new_spans(struct record_series *s)
 {
     struct span_metrics_conf named = s->conf.spans;
@@ -338,6 +374,7 @@ static struct series_out *new_spans(struct record_series *s)
         span_dimension_label(s->labels[i], str_of(named.dimensions[i]));
         named.dimensions[i] = s->labels[i];
     }
+    s->late = late_series_new(s->store, &named, late_span_labels, was_counted, s);
     return span_metrics_new(&named);
 }
 
@@ -391,6 +428,7 @@ void record_series_stop(struct record_series *s)
     series_out_free(s->logs);
     service_graph_free(s->services);
     agent_graph_free(s->agents);
+    late_series_free(s->late);
     recent_free(s->recent);
     pthread_mutex_destroy(&s->recent_mu);
     pthread_mutex_destroy(&s->mu);

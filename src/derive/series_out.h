@@ -21,7 +21,7 @@
 #include "model/record.h"
 #include "model/store.h"
 
-#define OUT_LABELS_MAX   12
+#define OUT_LABELS_MAX   13
 #define OUT_VALUE_BYTES  256 /* longer label values are cut */
 #define OUT_BOUNDS_MAX   24
 #define OUT_FAMILIES_MAX 8

@@ -32,9 +32,10 @@ struct series_out *span_metrics_new(const struct span_metrics_conf *conf)
                                .n_hists = 1,
                                .bounds = span_bounds,
                                .n_bounds = SPAN_BOUNDS };
-    check(conf->n_dimensions <= SPAN_DIMENSIONS_MAX && FIXED + SPAN_DIMENSIONS_MAX <= OUT_LABELS_MAX);
+    check(conf->n_dimensions <= SPAN_DIMENSIONS_MAX && FIXED + SPAN_DIMENSIONS_MAX + 1 <= OUT_LABELS_MAX);
     memcpy(shape.families, families, sizeof families);
     for (size_t i = 0; i < conf->n_dimensions; i++) shape.labels[shape.n_labels++] = conf->dimensions[i];
+    if (conf->is_late) shape.labels[shape.n_labels++] = SPAN_LATE_LABEL;
     return series_out_new(&shape, conf->max_rows, conf->idle_ms);
 }
 
@@ -48,14 +49,22 @@ const char *span_metrics_skip(const struct span_metrics_conf *conf, const struct
     return end_ns / 1000000 > now_ms + conf->late_ms ? "future" : NULL;
 }
 
+struct out_row *span_metrics_row(struct series_out *o, const struct span_metrics_conf *conf,
+                                 const struct seen_span *span, int64_t now_ms)
+{
+    const struct record *r = span->record;
+    struct str values[FIXED + SPAN_DIMENSIONS_MAX + 1] = { span->service, r->span.name, kinds[r->span.kind],
+                                                           statuses[r->span.status] };
+    for (size_t i = 0; i < conf->n_dimensions; i++) values[FIXED + i] = span->dimensions[i];
+    if (conf->is_late) values[FIXED + conf->n_dimensions] = STR("true");
+    return series_out_row(o, values, now_ms);
+}
+
 void span_metrics_seen(struct series_out *o, const struct span_metrics_conf *conf,
                        const struct seen_span *span, int64_t now_ms)
 {
     const struct record *r = span->record;
-    struct str values[FIXED + SPAN_DIMENSIONS_MAX] = { span->service, r->span.name, kinds[r->span.kind],
-                                                       statuses[r->span.status] };
-    for (size_t i = 0; i < conf->n_dimensions; i++) values[FIXED + i] = span->dimensions[i];
-    struct out_row *row = series_out_row(o, values, now_ms);
+    struct out_row *row = span_metrics_row(o, conf, span, now_ms);
     double seconds = (double)r->span.duration_ns / 1e9;
     series_out_observe(o, row, 0, seconds);
     series_out_exemplar(row, seconds, r->time_ns / 1000000, r->trace_id, r->span_id);

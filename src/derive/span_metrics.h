@@ -6,9 +6,10 @@
  *
  * One exemplar a row and step: the slowest span, with trace_id and span_id.
  *
- * Not counted: spans that still run (they are when they have ended), and spans that ended more than
- * late_ms ago or lie as far ahead (imports of old files must not look like load of now); these are counted by
- * reason in vedette_span_metrics_skipped_total. Repeats are sorted out before (recent.h). */
+ * Not counted here: spans that still run (they are when they have ended), and spans that ended more than
+ * late_ms ago or lie as far ahead: imports of old files must not look like load of now. Late ones are counted
+ * at their own time (late_series.h), the others by reason in vedette_span_metrics_skipped_total. Repeats are
+ * sorted out before (recent.h). */
 #pragma once
 #include "derive/series_out.h"
 
@@ -20,7 +21,9 @@ struct span_metrics_conf {
     const char
         *dimensions[SPAN_DIMENSIONS_MAX]; /* attributes, of the span or else of its resource; borrowed */
     size_t n_dimensions;
+    bool is_late; /* the label vedette_late="true" in all of it (late_series.h) */
 };
+#define SPAN_LATE_LABEL "vedette_late"
 #define SPAN_METRICS_DEFAULT                                                                                 \
     {                                                                                                        \
         .max_rows = 10000, .idle_ms = 15 * 60000, .late_ms = 3600000                                         \
@@ -41,6 +44,9 @@ struct seen_span {
 const char *span_metrics_skip(const struct span_metrics_conf *, const struct record *, int64_t now_ms);
 
 struct series_out *span_metrics_new(const struct span_metrics_conf *);
+/* Locked. Where such spans are counted; the labels alone matter. */
+struct out_row *span_metrics_row(struct series_out *, const struct span_metrics_conf *,
+                                 const struct seen_span *, int64_t now_ms);
 /* Locked. Of a span that counts. */
 void span_metrics_seen(struct series_out *, const struct span_metrics_conf *, const struct seen_span *,
                        int64_t now_ms);

@@ -131,6 +131,10 @@ struct origin {
     struct hash128 id; /* of the resource: records_origin sets it, readers find it set */
 };
 
+/* In a span's flags, beyond those of OTLP: it ended longer before it came than span metrics look back, so
+ * that they count it at its own time. Ours alone: doors clear it, answers leave it out (record_flags). */
+#define RECORD_LATE 0x80000000u
+
 struct record {
     int64_t time_ns;                  /* log: its time, else when it was observed; span: start */
     uint8_t trace_id[16], span_id[8]; /* zeros: none */
@@ -152,6 +156,12 @@ struct record {
         } log;
     };
 };
+
+/* Flags as their sender knows them. */
+static inline uint32_t record_flags(const struct record *r)
+{
+    return r->flags & ~RECORD_LATE;
+}
 
 /* One field of it; VALUE_NONE when absent. Linear in the attributes. */
 struct value record_value(const struct record *, enum table, struct field);

@@ -11,6 +11,7 @@
 struct policy {
     const struct redact *redact;     /* NULL: nothing is redacted */
     const struct sampling *sampling; /* NULL: all spans are kept */
+    int64_t late_ms;                 /* spans that ended so long ago are marked RECORD_LATE; 0: none are */
 };
 
 struct policy_run {

@@ -6,9 +6,8 @@
 
 static bool is_taken(const struct span_metrics_conf *conf, struct str name)
 {
-    static const char *const fixed[] = {
-        "service", "span_name", "span_kind", "status_code", "le", "__name__"
-    };
+    static const char *const fixed[] = { "service", "span_name", "span_kind",    "status_code",
+                                         "le",      "__name__",  SPAN_LATE_LABEL };
     char label[SPAN_LABEL_MAX];
     span_dimension_label(label, name);
     for (size_t i = 0; i < COUNT(fixed); i++)

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "derive/span_metrics.h"
 
 #define DECODE_QUEUE 256 /* large gRPC messages that wait; beyond, UNAVAILABLE */
 
@@ -54,13 +55,22 @@ int doors_check(struct yaml *file, const char *path, struct err *e)
 
 /* ---- life ---- */
 
+/* As span metrics see it (derive_glue.c, which has checked the section). */
+static int64_t late_ms_of(struct yaml *file)
+{
+    int64_t late_ms = ((const struct span_metrics_conf)SPAN_METRICS_DEFAULT).late_ms;
+    struct yaml *section = file != NULL ? yaml_get(file, "span_metrics") : NULL;
+    if (section != NULL) (void)yaml_duration_ms(yaml_get(section, "late"), &late_ms, NULL);
+    return late_ms;
+}
+
 static int open_policy(struct doors *d, const struct options *o, struct store *store, struct err *e)
 {
     bool has = false;
     int rc = redact_new(yaml_get(o->file, "redaction"), o->data, &d->redact, e);
     if (rc == OK) rc = sampling_config(yaml_get(o->file, "sampling"), &d->sampling, &has, e);
     if (rc < 0) return rc;
-    d->policy = (struct policy){ d->redact, has ? &d->sampling : NULL };
+    d->policy = (struct policy){ d->redact, has ? &d->sampling : NULL, late_ms_of(o->file) };
     if (has) d->sampling_run = sampling_run_new(&d->sampling, store, o->data);
     return OK;
 }

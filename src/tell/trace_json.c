@@ -219,7 +219,7 @@ static void put_parts(struct json_writer *w, const struct record *r, const struc
 
     put_text(w, "status_message", r->span.status_message);
     put_text(w, "trace_state", r->span.trace_state);
-    if (r->flags != 0) json_kv_i64(w, "flags", r->flags);
+    if (record_flags(r) != 0) json_kv_i64(w, "flags", record_flags(r));
     if (r->dropped != 0) json_kv_i64(w, "dropped_attributes", r->dropped);
     put_scope(w, r->origin);
     if (parts->attributes) put_attrs(w, "attributes", &r->attrs, parts->content);
