@@ -15,7 +15,8 @@ static int by_span_then_best(const void *va, const void *vb)
     if (c == 0) c = by_number(a->kind, b->kind);
     if (c == 0) c = by_number(b->is_finished, a->is_finished);
     if (c == 0) c = by_number(b->sequence, a->sequence);
-    return c != 0 ? c : by_number(b->place, a->place);
+    if (c == 0) c = by_number(b->place, a->place);
+    return c != 0 ? c : by_number(b->tag, a->tag);
 }
 
 void span_claims_sort(struct span_claim *c, size_t n)

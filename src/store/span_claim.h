@@ -14,7 +14,8 @@ struct span_claim { /* of one row among the rows of a trace */
     size_t tag;        /* the caller's: which row this is */
 };
 
-/* Sort them so that equal spans lie together, the one that is kept first. */
+/* Sort them so that equal spans lie together, the one that is kept first. The same row of two files: the one
+ * with the higher tag, whoever asks. */
 void span_claims_sort(struct span_claim *, size_t n);
 /* After sorting: is the i-th the one that is kept of its span? */
 bool span_claim_wins(const struct span_claim *sorted, size_t i);

@@ -256,7 +256,7 @@ static void round_case(void *ctx, size_t i, unsigned process)
     for (size_t left = i; left >= p->rounds[k]; k++) left -= p->rounds[k];
     for (size_t before = 0; before < k; before++) i -= p->rounds[before];
     r.kind = &kinds[k];
-    r.n = 1 + i * (p->rounds[k] < p->calls[k] ? p->every : 1);
+    r.n = 1 + i * p->calls[k] / p->rounds[k];
 
     alarm(HANG_SECONDS);
     round_begin(&r, process, p->scratch);
@@ -277,7 +277,7 @@ static void undisturbed(struct plan *p)
     munmap(r.w, sizeof *r.w);
 }
 
-/* Every N-th call of any kind; of the rarer kinds (renames, syncs) at least a hundred, or all. */
+/* Every N-th call of any kind; of the rarer kinds (renames, syncs) at least thirty, evenly, or all. */
 static void make_plan(struct plan *p)
 {
     for (size_t k = 0; k < COUNT(kinds); k++) {

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* The run of a whole program: figures are shared by all its processes. */
-enum { CREW_FIGURES = 16 };
+enum { CREW_FIGURES = 32 };
 void crew_init(const char *name, unsigned jobs);
 void crew_cases(size_t n, void (*run)(void *ctx, size_t i, unsigned process), void *ctx);
 void crew_wrong(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

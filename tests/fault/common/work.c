@@ -381,7 +381,7 @@ void work_wait(const struct work *w, uint32_t from, uint32_t to, uint32_t most)
 struct embedded_conf work_conf(const char *dir)
 {
     return (struct embedded_conf){ .dir = dir,
-                                   .head_bytes = 96u << 10,
+                                   .head_bytes = 192u << 10,
                                    .retention_ms = 5 * DAY,
                                    .sync_interval_ms = WORK_INTERVAL_MS,
                                    .min_free_bytes = 1,

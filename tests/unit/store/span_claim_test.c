@@ -26,4 +26,21 @@ TEST(a_finished_span_is_kept_before_a_running_one_then_the_later)
     EXPECT_INT(kept, 3);
 }
 
-TESTS(CASE(a_finished_span_is_kept_before_a_running_one_then_the_later))
+/* A row that lies in two files is asked about from either side: both must hear the same. */
+TEST(of_one_row_in_two_files_the_same_is_kept_whatever_their_order)
+{
+    struct span_claim one = { .span_id = 1,
+                              .kind = 2,
+                              .is_finished = true,
+                              .sequence = 3,
+                              .place = 5,
+                              .tag = 7 },
+                      other = one;
+    other.tag = 8;
+    struct span_claim forth[] = { one, other }, back[] = { other, one };
+    EXPECT_INT(winner(forth, 2), 8);
+    EXPECT_INT(winner(back, 2), 8);
+}
+
+TESTS(CASE(a_finished_span_is_kept_before_a_running_one_then_the_later),
+      CASE(of_one_row_in_two_files_the_same_is_kept_whatever_their_order))
