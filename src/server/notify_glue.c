@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "tell/channel/template.h"
 
 #define AM_API_VERSION "0.28.1" /* the Alertmanager whose API is matched */
 
@@ -76,6 +77,13 @@ static void source_release(struct notify_glue_source *s)
 
 /* ---- the Alertmanager's configuration ---- */
 
+static int load_templates(struct am_config *c, struct err *e)
+{
+    int rc = notify_templates_load(c->template_files, c->n_template_files, &c->templates, e);
+    if (rc == OK) c->free_templates = notify_templates_free;
+    return rc;
+}
+
 static int read_config(void *ctx, struct am_config **out, struct err *e)
 {
     struct notify_glue *g = ctx;
@@ -92,6 +100,7 @@ static int read_config(void *ctx, struct am_config **out, struct err *e)
         rc = am_config_parse(str_of(g->from.in_line), &load, out, e);
     else if (rc == OK)
         *out = am_config_empty();
+    if (rc == OK && (rc = load_templates(*out, e)) < 0) am_config_unref(*out);
     buf_release(&text);
     mem_free(base_dir);
     return rc;

@@ -18,6 +18,7 @@ static void read_group_by(struct am_reader *r, struct yaml *map, struct am_route
     struct str *names;
     if (yaml_get(map, "group_by") == NULL) return;
     size_t n = am_texts(r, map, "group_by", &names);
+    if (n == 0) return; /* an empty list says nothing: Alertmanager takes the parent's, too */
     int line = yaml_get(map, "group_by")->line;
     to->group_by_all = false;
     for (size_t i = 0; i < n && r->rc == OK; i++) {
