@@ -3,7 +3,8 @@
 #include "tell/channel/channel_impl.h"
 
 static const struct channel_kind *const kinds[] = {
-    &channel_webhook,
+    &channel_webhook,   &channel_slack,   &channel_email,   &channel_pagerduty, &channel_opsgenie,
+    &channel_msteamsv2, &channel_msteams, &channel_discord, &channel_telegram,  &channel_mattermost,
 };
 
 const struct channel_kind *channel_kind(struct str key)

@@ -76,6 +76,8 @@ const char *channel_secret(struct channel_send *, const struct secret *);
 /* A template of the configuration, run; NULL is "". What fails, fails the send for good. */
 struct str channel_text(struct channel_send *, const char *text);
 struct str channel_html(struct channel_send *, const char *text);
+/* Its key and text into an object that is open, unless the text is empty. */
+void channel_put(struct channel_send *, struct json_writer *, const char *key, const char *text);
 /* The same of a URL that is a secret and may be a template; terminated. */
 const char *channel_url(struct channel_send *, const struct secret *);
 
@@ -111,4 +113,6 @@ struct str channel_cut_bytes(struct arena *, struct str, size_t most); /* the sa
 struct str channel_sha256(struct arena *, struct str);
 struct str channel_hmac_sha256(struct arena *, struct str key, struct str text);
 
-extern const struct channel_kind channel_webhook;
+extern const struct channel_kind channel_webhook, channel_slack, channel_email, channel_pagerduty,
+    channel_opsgenie, channel_msteams, channel_msteamsv2, channel_discord, channel_telegram,
+    channel_mattermost;

@@ -75,6 +75,12 @@ struct str channel_html(struct channel_send *s, const char *text)
     return run_template(s, text, true);
 }
 
+void channel_put(struct channel_send *s, struct json_writer *w, const char *key, const char *text)
+{
+    struct str made = channel_text(s, text);
+    if (made.n > 0) json_kv_string(w, key, made);
+}
+
 const char *channel_url(struct channel_send *s, const struct secret *from)
 {
     const char *url = channel_secret(s, from);
