@@ -42,6 +42,11 @@ struct arena *http_arena(struct http_exchange *x)
     return &x->arena;
 }
 
+void **http_slot(struct http_exchange *x)
+{
+    return &x->slot;
+}
+
 const _Atomic bool *http_gone(struct http_exchange *x)
 {
     return &x->gone;

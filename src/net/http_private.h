@@ -50,6 +50,7 @@ struct http_exchange {
     struct http_exchange *next, *prev; /* suspended ones; core->mu */
 
     struct arena arena;
+    void *slot; /* http_slot */
     struct str method, target, path, query;
     char peer[HTTP_PEER_MAX];
     struct http_pair *fields;

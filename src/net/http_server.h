@@ -67,6 +67,8 @@ bool http_has_param(struct http_exchange *, const char *name);
 /* All values of a repeated parameter (match[]), into the exchange's arena. */
 size_t http_params(struct http_exchange *, const char *name, struct str **out);
 struct arena *http_arena(struct http_exchange *); /* lives until the answer is sent */
+void **http_slot(
+    struct http_exchange *); /* for the handler's use, NULL at first; what it points to: http_arena */
 
 /* Becomes true when the client has hung up (checked while suspended); stays valid until the answer is given.
  */

@@ -7,6 +7,7 @@
 #include "decode/otlp_write.h"
 #include "query/traces/window.h"
 #include "tell/api_jaeger_impl.h"
+#include "tell/missing.h"
 
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX     1000
@@ -268,6 +269,7 @@ static void answer_protobuf(struct http_exchange *x, const struct trace_records 
     struct buf out = BUF_INIT(ANSWER_MAX_BYTES);
     otlp_write_spans_proto(r->list.at, r->list.n, &out);
     if (!out.full) {
+        missing_header(x);
         http_answer_buf(x, 200, "application/protobuf", &out);
         return;
     }

@@ -2,6 +2,7 @@
 #include "tell/api_job.h"
 
 #include "base/clock.h"
+#include "tell/missing.h"
 
 struct job {
     struct http_exchange *x;
@@ -33,6 +34,8 @@ void api_call_init(struct api_call *c, struct http_exchange *x, const struct pro
         .deadline_ns = clock_mono_ns() + timeout_ms * 1000000,
         .cancelled = http_gone(x),
         .arena = &c->arena,
+        .notes = missing_notes(x),
+        .pool = api->pool,
     };
 }
 

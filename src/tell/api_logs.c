@@ -10,6 +10,7 @@
 #include "tell/api_loki_impl.h"
 #include "tell/log_filter.h"
 #include "tell/log_json.h"
+#include "tell/missing.h"
 
 #define LOGS        100
 #define LOGS_MAX    5000
@@ -275,6 +276,7 @@ static void answer_lines(struct http_exchange *x, struct paging *p)
     if (p->more)
         http_answer_header(x, "X-Next-Cursor",
                            arena_printf(http_arena(x), "%lld.%zu", (long long)p->last_ns, p->of_last));
+    missing_header(x);
     http_answer_buf(x, 200, "application/x-ndjson", &p->out);
 }
 

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "tell/api_tempo_impl.h"
+#include "tell/missing.h"
 
 /* ---- answers ---- */
 
@@ -33,6 +34,7 @@ void tempo_error(struct http_exchange *x, const struct err *e)
 void tempo_answer_json(struct http_exchange *x, struct buf *out)
 {
     if (!out->full) {
+        missing_header(x);
         http_answer_buf(x, 200, "application/json", out);
         return;
     }

@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "decode/otlp_write.h"
 #include "tell/api_tempo_impl.h"
+#include "tell/missing.h"
 
 #define SPANS_MAX (1u << 20)
 
@@ -88,10 +89,12 @@ static void answer(struct http_exchange *x, const struct gathering *g, bool is_v
     if (is_proto && !is_v2) buf_str(&out, buf_view(&body));
     out.full |= body.full;
     buf_release(&body);
-    if (!out.full && is_proto)
-        http_answer_buf(x, 200, "application/protobuf", &out);
-    else
+    if (out.full || !is_proto) {
         tempo_answer_json(x, &out);
+    } else {
+        missing_header(x);
+        http_answer_buf(x, 200, "application/protobuf", &out);
+    }
 }
 
 static void run(struct http_exchange *x, const struct prometheus_api *api, bool is_v2)

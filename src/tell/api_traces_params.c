@@ -6,6 +6,7 @@
 #include "base/float.h"
 #include "decode/id_text.h"
 #include "tell/api_traces_impl.h"
+#include "tell/missing.h"
 
 /* ---- a question under way ---- */
 
@@ -29,6 +30,7 @@ void trace_query_release(struct trace_query *q)
 
 void trace_answer(struct http_exchange *x, struct buf *json)
 {
+    missing_json(x, json);
     if (!json->full) {
         http_answer_buf(x, 200, "application/json", json);
         return;

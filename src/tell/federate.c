@@ -12,6 +12,7 @@
 #include "tell/api_job.h"
 #include "tell/external_labels.h"
 #include "tell/handlers.h"
+#include "tell/missing.h"
 
 #define LOOKBACK_MS 300000
 
@@ -150,6 +151,7 @@ static void answer(struct http_exchange *x, struct federation *f)
                      ANSWER_MAX_BYTES >> 20);
         return;
     }
+    missing_header(x);
     http_answer_buf(x, 200, exposition_content_type(&format, type), &body);
 }
 

@@ -9,6 +9,7 @@
 #include "decode/time_text.h"
 #include "query/logql/parse.h"
 #include "tell/api_loki_impl.h"
+#include "tell/missing.h"
 
 /* ---- jobs ---- */
 
@@ -60,6 +61,7 @@ void loki_error(struct http_exchange *x, const struct err *e)
 
 void loki_answer(struct http_exchange *x, struct buf *json)
 {
+    missing_json(x, json);
     if (!json->full) {
         http_answer_buf(x, 200, "application/json; charset=UTF-8", json);
         return;

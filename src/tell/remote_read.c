@@ -6,6 +6,7 @@
 #include "tell/api_job.h"
 #include "tell/external_labels.h"
 #include "tell/handlers.h"
+#include "tell/missing.h"
 
 struct reading { /* one query of the request */
     const struct prometheus_api *api;
@@ -99,6 +100,7 @@ static void run_read(struct http_exchange *x, const struct prometheus_api *api)
         buf_release(&packed);
         respond_text(x, status_of(e.code), "%s", e.text);
     } else {
+        missing_header(x);
         http_answer_header(x, "Content-Encoding", STR("snappy"));
         http_answer_buf(x, 200, "application/x-protobuf", &packed);
     }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/json.h"
+#include "tell/missing.h"
 
 #define JSON "application/json"
 
@@ -39,7 +40,16 @@ static void put_list(struct buf *out, const char *key, const struct str *texts, 
 void respond_success(struct http_exchange *x, struct buf *out, const struct str *warnings, size_t n_warnings,
                      const struct str *infos, size_t n_infos)
 {
-    put_list(out, "warnings", warnings, n_warnings);
+    struct str *missing, *all = (struct str *)warnings;
+    size_t n_missing = missing_list(x, &missing);
+
+    if (n_missing > 0) {
+        missing_header(x);
+        all = arena_array(http_arena(x), n_missing + n_warnings, sizeof *all);
+        memcpy(all, missing, n_missing * sizeof *all);
+        if (n_warnings > 0) memcpy(all + n_missing, warnings, n_warnings * sizeof *all);
+    }
+    put_list(out, "warnings", all, n_missing + n_warnings);
     put_list(out, "infos", infos, n_infos);
     buf_char(out, '}');
     if (out->full) {

@@ -185,6 +185,19 @@ static int check_times(const struct logql_request *q, struct err *e)
     return good ? OK : err_set(e, ERR_PARSE, "time of the query out of range");
 }
 
+/* What the store said, beside what the engine of metric queries has said already. */
+static void give_notes(struct call_notes *lost, struct logql_result *out)
+{
+    struct str *texts, *all;
+    if (!call_notes_any(lost)) return;
+    size_t n = call_notes_list(lost, &out->arena, &texts);
+    all = arena_array(&out->arena, n + out->n_warnings, sizeof *all);
+    memcpy(all, texts, n * sizeof *all);
+    if (out->n_warnings > 0) memcpy(all + n, out->warnings, out->n_warnings * sizeof *all);
+    out->warnings = all;
+    out->n_warnings += n;
+}
+
 int logql_query(struct logql *lq, const struct logql_request *q, struct logql_result *out, struct err *e)
 {
     int64_t begun = clock_mono_ns();
@@ -194,7 +207,12 @@ int logql_query(struct logql *lq, const struct logql_request *q, struct logql_re
                            .req = q,
                            .arena = ARENA_INIT(lq->conf.max_memory_bytes),
                            .stats = &out->stats };
-    r.call = (struct call){ begun + lq->conf.timeout_ms * NS_PER_MS, q->cancelled, &r.arena, { NULL, 0 } };
+    struct call_notes lost;
+    call_notes_init(&lost);
+    r.call = (struct call){ .deadline_ns = begun + lq->conf.timeout_ms * NS_PER_MS,
+                            .cancelled = q->cancelled,
+                            .arena = &r.arena,
+                            .notes = &lost };
     int rc = check_times(q, e);
     if (rc == OK) rc = logql_parse(q->text, &r.arena, &r.query, e);
     if (rc == OK)
@@ -203,6 +221,8 @@ int logql_query(struct logql *lq, const struct logql_request *q, struct logql_re
     store_view_close(r.view);
     logql_query_release(&r.query);
     arena_release(&r.arena);
+    if (rc == OK) give_notes(&lost, out);
+    call_notes_release(&lost);
     if (rc < 0) logql_result_release(out);
     out->stats.total_s = (double)(clock_mono_ns() - begun) / 1e9;
     return rc;

@@ -70,6 +70,7 @@ void notes_init(struct notes *n, struct str query)
 {
     *n = (struct notes){ .query = query, .arena = ARENA_INIT(1u << 20) };
     pthread_mutex_init(&n->mu, NULL);
+    call_notes_init(&n->lost);
 }
 
 void notes_release(struct notes *n)
@@ -77,6 +78,12 @@ void notes_release(struct notes *n)
     map_release(&n->seen);
     arena_release(&n->arena);
     pthread_mutex_destroy(&n->mu);
+    call_notes_release(&n->lost);
+}
+
+bool notes_any(struct notes *n)
+{
+    return n->n[WARNING] > 0 || n->n[INFO] > 0 || call_notes_any(&n->lost);
 }
 
 static void piece(struct buf *b, char what, const struct note *n)
@@ -164,6 +171,12 @@ static struct str *listed(struct notes *all, int kind, struct arena *a, size_t *
 
 void notes_finish(struct notes *all, struct arena *a, struct annotations *out)
 {
-    out->warnings = listed(all, WARNING, a, &out->n_warnings);
+    struct str *lost, *warnings;
+    size_t n_lost = call_notes_list(&all->lost, a, &lost), n;
+    warnings = listed(all, WARNING, a, &n);
+    out->warnings = arena_array(a, n_lost + n + 1, sizeof *out->warnings);
+    memcpy(out->warnings, lost, n_lost * sizeof *lost);
+    memcpy(out->warnings + n_lost, warnings, n * sizeof *warnings);
+    out->n_warnings = n_lost + n;
     out->infos = listed(all, INFO, a, &out->n_infos);
 }

@@ -1,7 +1,7 @@
 /* annotate.h - warnings and infos a query collects on its way: what Prometheus calls annotations.
  *
- * Every text ends in the (line:column) of the expression meant and is kept once. Threads: notes_add from any.
- */
+ * Every text ends in the (line:column) of the expression meant and is kept once; what the store says that the
+ * answer lacks stands before them. Threads: notes_add from any. */
 #pragma once
 #include <pthread.h>
 
@@ -52,9 +52,11 @@ struct notes {
     struct arena arena;
     struct str *texts[2]; /* warnings, infos */
     size_t n[2], cap[2], skipped[2];
+    struct call_notes lost; /* of the store; its own lock */
 };
 
 void notes_init(struct notes *, struct str query);
 void notes_release(struct notes *);
+bool notes_any(struct notes *);
 void notes_add(struct notes *, struct note);
 void notes_finish(struct notes *, struct arena *, struct annotations *out);

@@ -432,7 +432,11 @@ static void query_init(struct query *q, struct engine *en, const struct query_co
         .max_samples = en->conf.max_samples,
         .max_memory = en->conf.max_memory_bytes,
     };
-    q->call = (struct call){ clock_mono_ns() + timeout * 1000000, c->cancelled, &q->arena, { NULL, 0 } };
+    q->call = (struct call){ .deadline_ns = clock_mono_ns() + timeout * 1000000,
+                             .cancelled = c->cancelled,
+                             .arena = &q->arena,
+                             .notes = &q->notes.lost,
+                             .pool = q->pool };
     pthread_mutex_init(&q->mu, NULL);
     notes_init(&q->notes, c->text);
     q->counts_steps = c->stats_per_step;

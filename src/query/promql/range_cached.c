@@ -71,14 +71,9 @@ static bool last_that_holds(const struct continuing *c, int64_t *out)
 
 /* ---- keeping ---- */
 
-static bool has_notes(const struct query *q)
+static const char *why_not_kept(struct query *q)
 {
-    return q->notes.n[0] > 0 || q->notes.n[1] > 0;
-}
-
-static const char *why_not_kept(const struct query *q)
-{
-    if (has_notes(q)) return "it has warnings or infos";
+    if (notes_any(&q->notes)) return "it has warnings or infos";
     if (atomic_load(&q->spoiled))
         return "its windows are so long, or its histograms such, that steps are computed from one another";
     return NULL;
