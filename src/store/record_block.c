@@ -123,6 +123,22 @@ int record_block_seek(struct record_block *b, size_t i, struct err *e)
     return rc;
 }
 
+int record_block_look(struct record_block *b, size_t i, struct record_key *first, struct record_key *last,
+                      int64_t *min_ns, int64_t *max_ns, size_t *rows, struct err *e)
+{
+    size_t g = record_part_group(b->part, i);
+    const struct record_index *x;
+    int rc = record_part_index(b->part, b->unpacker, g, &x, e);
+    if (rc < 0) return rc;
+    const struct record_place *p = &x->place[i - b->part->first_block[g]];
+    *first = p->first;
+    *last = p->last;
+    *min_ns = p->min_ns;
+    *max_ns = p->max_ns;
+    *rows = p->rows;
+    return OK;
+}
+
 size_t record_block_rows(const struct record_block *b)
 {
     return b->rows;

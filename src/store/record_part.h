@@ -85,6 +85,9 @@ struct record_block *record_block_new(struct record_part *);
 void record_block_free(struct record_block *);
 /* Place it on block i. What was lent before is gone. */
 int record_block_seek(struct record_block *, size_t i, struct err *);
+/* Where block i lies, without reading it. */
+int record_block_look(struct record_block *, size_t i, struct record_key *first, struct record_key *last,
+                      int64_t *min_ns, int64_t *max_ns, size_t *rows, struct err *);
 /* What is lost with block i, which cannot be read: the block, or its whole group when nobody knows where that
  * has its blocks. Returns the first block behind. */
 size_t record_part_loss(struct record_part *, size_t i, struct damage *);

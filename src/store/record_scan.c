@@ -10,6 +10,9 @@
  * Therefore the first windows are slices, each wider than the last, and rows outside cost a comparison of
  * times. Who reads on wants all: then windows are whole buckets, and a block is read once.
  *
+ * Pieces are matched and fetched by the threads of the call's pool that are idle, each with a share of the
+ * sources; the rows are delivered by the caller's thread, in order.
+ *
  * A block that cannot be read is left out, if the call can be told so (damage.h); rows of it that were
  * delivered before that was noticed stay delivered. */
 #include <stdlib.h>
@@ -18,12 +21,15 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/stat.h"
+#include "base/work.h"
 #include "store/record_settle.h"
+#include "store/record_window.h"
 
+#define HANDS_MAX     16     /* threads that share a scan, and pieces in the air when they come as they lie */
+#define HAND_PIECES   4      /* fewer pieces than twice as many are not worth another thread */
 #define SLICE_ROWS    8192u  /* delivered at once, as store.h promises */
 #define SLICE_RECORDS 1024u  /* whole ones: each may be a prompt */
 #define FETCH_ROWS    65536u /* of a window, fetched at once */
-#define PIECES_FEW    8      /* a window with fewer of them may be wider */
 #define SLICES        3      /* narrow windows, before those of whole buckets */
 #define SLICE_LEAST   1024u  /* rows hoped for in the first; each is so many times as wide as the last: */
 #define SLICE_GROWTH  8
@@ -48,6 +54,14 @@ struct scanning {
     uint64_t *gone; /* rows of a fetch whose block turned out to be damaged; FETCH_ROWS bits */
     size_t n_gone;
     struct arena texts; /* of one fetch */
+
+    struct scanning *to;   /* whose columns a fetch fills: its own, or those of the scan it helps */
+    struct scanning *hand; /* those who help, the caller's thread being one of them; HANDS_MAX */
+    size_t n_hands;
+    size_t n; /* of a hand: rows of the piece that match, those up to `fetched` are in its columns */
+    size_t fetched;
+    int rc;
+    struct err err;
 };
 
 /* ---- room for rows ---- */
@@ -65,6 +79,8 @@ static void reserve(struct scanning *s, size_t n)
 
 static void release(struct scanning *s)
 {
+    for (size_t i = 0; i < s->n_hands; i++) release(&s->hand[i]);
+    mem_free(s->hand);
     for (size_t f = 0; f < s->x.scan->n_fields; f++) mem_free(s->values[f]);
     mem_free(s->values);
     mem_free(s->records);
@@ -74,6 +90,53 @@ static void release(struct scanning *s)
     mem_free(s->gone);
     arena_release(&s->texts);
     record_sources_close(&s->x);
+}
+
+static void prepare(struct scanning *s, size_t budget)
+{
+    s->rows = mem_array(PIECE_ROWS, sizeof s->rows[0]);
+    s->values = mem_array(s->x.scan->n_fields, sizeof s->values[0]);
+    s->gone = mem_array(FETCH_ROWS / 64, sizeof s->gone[0]);
+    s->texts = (struct arena)ARENA_INIT(budget);
+    s->to = s;
+}
+
+/* How many threads a number of pieces is worth; 1: the caller does it alone. */
+static size_t hands_for(struct scanning *s, size_t n_pieces)
+{
+    struct work_pool *pool = s->x.call->pool;
+    size_t n = pool == NULL ? 1 : MIN(2 * work_threads(pool), (size_t)HANDS_MAX);
+    n = MIN(n, n_pieces / HAND_PIECES);
+    if (n < 2) return 1;
+    if (s->hand == NULL) s->hand = mem_array(HANDS_MAX, sizeof *s->hand);
+    for (; s->n_hands < n; s->n_hands++) {
+        struct scanning *h = &s->hand[s->n_hands];
+        record_sources_share(&h->x, &s->x, s->x.arena.budget);
+        prepare(h, s->x.arena.budget);
+    }
+    for (size_t i = 0; i < n; i++) {
+        s->hand[i].delivered = s->delivered;
+        s->hand[i].n_found = s->hand[i].n_gone = 0;
+        s->hand[i].rc = OK;
+    }
+    return n;
+}
+
+/* The first that failed speaks for all. */
+static int hands_done(struct scanning *s, size_t n, struct err *e)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (s->hand[i].rc < 0) {
+            if (e) *e = s->hand[i].err;
+            return s->hand[i].rc;
+        }
+        bytes += s->hand[i].texts.used;
+    }
+    if (bytes > s->texts.budget)
+        return err_set(e, ERR_LIMIT,
+                       "the rows that are read at once need more memory than the query may use");
+    return OK;
 }
 
 static size_t rows_left(const struct scanning *s)
@@ -92,17 +155,17 @@ static int check_memory(struct scanning *s, struct err *e)
 
 /* ---- delivering ---- */
 
-/* Rows [first, first + n) of what was fetched. */
-static int deliver(struct scanning *s, size_t first, size_t n, struct err *e)
+/* Rows [first, first + n) of what `from` has fetched. */
+static int deliver(struct scanning *s, struct scanning *from, size_t first, size_t n, struct err *e)
 {
     size_t n_fields = s->x.scan->n_fields;
     const struct value **columns = arena_array(&s->x.scratch, n_fields, sizeof columns[0]);
-    for (size_t f = 0; f < n_fields; f++) columns[f] = s->values[f] + first;
-    struct record_rows out = { .n = n, .time_ns = s->times + first };
+    for (size_t f = 0; f < n_fields; f++) columns[f] = from->values[f] + first;
+    struct record_rows out = { .n = n, .time_ns = from->times + first };
     if (n_fields > 0)
         out.values = columns;
     else
-        out.records = s->records + first;
+        out.records = from->records + first;
     s->delivered += n;
     int rc = s->sink(s->ctx, &out);
     arena_reset(&s->x.scratch);
@@ -114,7 +177,7 @@ static int deliver_all(struct scanning *s, size_t n, struct err *e)
 {
     size_t most = s->x.scan->n_fields > 0 ? SLICE_ROWS : SLICE_RECORDS;
     int rc = OK;
-    for (size_t i = 0; rc == OK && i < n; i += most) rc = deliver(s, i, MIN(n - i, (size_t)most), e);
+    for (size_t i = 0; rc == OK && i < n; i += most) rc = deliver(s, s, i, MIN(n - i, (size_t)most), e);
     return rc;
 }
 
@@ -155,90 +218,70 @@ static int match(struct scanning *s, const struct record_piece *p, int64_t from_
     return rc == OK ? check_memory(s, e) : rc;
 }
 
-static int scan_any(struct scanning *s, struct err *e)
+/* The next slice of what has matched, into its own columns. */
+static int fetch_slice(struct scanning *s, const struct record_piece *p, size_t n, struct err *e)
 {
-    size_t most = s->x.scan->n_fields > 0 ? SLICE_ROWS : SLICE_RECORDS, n;
-    int rc = OK;
-    for (size_t i = 0; rc == OK && i < s->x.n_pieces && rows_left(s) > 0; i++) {
-        const struct record_piece *p = &s->x.pieces[i];
-        rc = match(s, p, INT64_MIN, INT64_MAX, &n, e);
-        n = rc == OK ? MIN(n, rows_left(s)) : 0;
-        for (size_t at = 0, stop; rc == OK && at < n; at = stop) {
-            stop = MIN(n, at + most);
-            rc = fetch_here(s, p, s->rows + at, stop - at, e);
-            if (rc < 0) { /* as would the rest of the block be */
-                rc = leave_out(s, p, rc, e);
-                break;
-            }
-            rc = deliver(s, 0, stop - at, e);
+    size_t most = s->x.scan->n_fields > 0 ? SLICE_ROWS : SLICE_RECORDS, stop = MIN(n, s->fetched + most);
+    int rc = fetch_here(s, p, s->rows + s->fetched, stop - s->fetched, e);
+    if (rc == OK)
+        s->fetched = stop;
+    else if ((rc = leave_out(s, p, rc, e)) == OK) /* as the rest of the block would be */
+        s->n = s->fetched;
+    return rc;
+}
+
+/* A piece up to its first slice. */
+static void begin_piece(struct scanning *s, const struct record_piece *p)
+{
+    s->fetched = 0;
+    s->rc = match(s, p, INT64_MIN, INT64_MAX, &s->n, &s->err);
+    if (s->rc == OK) s->n = MIN(s->n, rows_left(s));
+    if (s->rc == OK && s->n > 0) s->rc = fetch_slice(s, p, s->n, &s->err);
+}
+
+/* The rows of a piece that h has begun. */
+static int deliver_piece(struct scanning *s, struct scanning *h, const struct record_piece *p, struct err *e)
+{
+    size_t n = MIN(h->n, rows_left(s)), sent = 0;
+    if (h->rc < 0 && e) *e = h->err;
+    int rc = h->rc;
+    while (rc == OK && sent < n) {
+        size_t there = MIN(h->fetched, n) - sent;
+        if (there > 0) rc = deliver(s, h, 0, there, e);
+        sent += there;
+        if (rc == OK && sent < n) {
+            rc = fetch_slice(h, p, n, e);
+            n = MIN(n, h->n);
         }
     }
     return rc;
 }
 
-/* ---- by time: windows ---- */
-
-struct window { /* closed */
-    int64_t from_ns, to_ns;
+struct lot { /* pieces that hands work on side by side */
+    struct scanning *s;
+    size_t first;
 };
 
-static int64_t minus(int64_t ns, int64_t width)
+static void begin_of_lot(void *ctx, size_t i)
 {
-    return ns < INT64_MIN + width ? INT64_MIN : ns - width;
+    const struct lot *l = ctx;
+    begin_piece(&l->s->hand[i], &l->s->x.pieces[l->first + i]);
 }
 
-static int64_t plus(int64_t ns, int64_t width)
+static int scan_any(struct scanning *s, struct err *e)
 {
-    return ns > INT64_MAX - width ? INT64_MAX : ns + width;
-}
-
-/* Newest first: from the last time of any piece that is not beyond `edge`, `width` back. */
-static bool window_before(const struct record_sources *x, int64_t edge, int64_t width, struct window *w)
-{
-    bool any = false;
-    w->to_ns = INT64_MIN;
-    for (size_t i = 0; i < x->n_pieces; i++) {
-        if (x->pieces[i].min_ns > edge) continue;
-        w->to_ns = MAX(w->to_ns, MIN(x->pieces[i].max_ns, edge));
-        any = true;
+    int rc = OK;
+    for (size_t i = 0, n; rc == OK && i < s->x.n_pieces && rows_left(s) > 0; i += n) {
+        n = hands_for(s, s->x.n_pieces - i);
+        struct lot lot = { s, i };
+        if (n > 1)
+            work_parallel(s->x.call->pool, n, begin_of_lot, &lot);
+        else
+            begin_piece(s, &s->x.pieces[i]);
+        for (size_t k = 0; rc == OK && k < n && rows_left(s) > 0; k++)
+            rc = deliver_piece(s, n > 1 ? &s->hand[k] : s, &s->x.pieces[i + k], e);
     }
-    w->from_ns = minus(w->to_ns, width - 1);
-    return any;
-}
-
-static bool window_after(const struct record_sources *x, int64_t edge, int64_t width, struct window *w)
-{
-    bool any = false;
-    w->from_ns = INT64_MAX;
-    for (size_t i = 0; i < x->n_pieces; i++) {
-        if (x->pieces[i].max_ns < edge) continue;
-        w->from_ns = MIN(w->from_ns, MAX(x->pieces[i].min_ns, edge));
-        any = true;
-    }
-    w->to_ns = plus(w->from_ns, width - 1);
-    return any;
-}
-
-/* Its far end moves to where a bucket ends: a block lies in one bucket, and is then read in one window. */
-static void whole_buckets(const struct record_sources *x, bool desc, struct window *w)
-{
-    int64_t bucket_ns = x->layout->bucket_ns;
-    if (desc)
-        w->from_ns = w->from_ns < bucket_ns ? INT64_MIN : w->from_ns - w->from_ns % bucket_ns;
-    else
-        w->to_ns = plus(MAX(w->to_ns, 0) - MAX(w->to_ns, 0) % bucket_ns, bucket_ns - 1);
-}
-
-static bool is_in(const struct record_piece *p, const struct window *w)
-{
-    return p->min_ns <= w->to_ns && p->max_ns >= w->from_ns;
-}
-
-static size_t pieces_in(const struct record_sources *x, const struct window *w)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < x->n_pieces; i++) n += is_in(&x->pieces[i], w);
-    return n;
+    return rc;
 }
 
 /* ---- by time: the rows of a window ---- */
@@ -283,12 +326,55 @@ static int note_piece(struct scanning *s, uint32_t piece, int64_t from_ns, int64
     return rc;
 }
 
+struct wanted;
+
+struct taking { /* pieces, or stretches of a fetch, that hands take one after the other */
+    struct scanning *s;
+    const struct window *window;
+    const uint32_t *piece;     /* of the window */
+    const struct wanted *want; /* of a fetch, and where the rows of each piece begin */
+    const uint32_t *begin;
+    size_t n;
+    atomic_size_t next;
+};
+
+static void note_taken(void *ctx, size_t i)
+{
+    struct taking *t = ctx;
+    struct scanning *h = &t->s->hand[i];
+    for (size_t k; h->rc == OK && (k = atomic_fetch_add(&t->next, 1)) < t->n;)
+        h->rc = note_piece(h, t->piece[k], t->window->from_ns, t->window->to_ns, &h->err);
+}
+
+static void take_over_found(struct scanning *s, const struct scanning *from)
+{
+    for (size_t i = 0; i < from->n_found; i++) {
+        s->found = mem_grow(s->found, s->n_found, &s->cap_found, sizeof s->found[0]);
+        s->found[s->n_found++] = from->found[i];
+    }
+}
+
+static int note_together(struct scanning *s, struct taking *t, size_t hands, struct err *e)
+{
+    work_parallel(s->x.call->pool, hands, note_taken, t);
+    int rc = hands_done(s, hands, e);
+    for (size_t i = 0; rc == OK && i < hands; i++) take_over_found(s, &s->hand[i]);
+    return rc;
+}
+
 static int note_window(struct scanning *s, const struct window *w, struct err *e)
 {
     int rc = OK;
+    uint32_t *piece = mem_array(s->x.n_pieces, sizeof *piece);
+    struct taking t = { .s = s, .window = w, .piece = piece };
     s->n_found = 0;
-    for (uint32_t i = 0; rc == OK && i < s->x.n_pieces; i++)
-        if (is_in(&s->x.pieces[i], w)) rc = note_piece(s, i, w->from_ns, w->to_ns, e);
+    for (uint32_t i = 0; i < s->x.n_pieces; i++)
+        if (window_has(&s->x.pieces[i], w)) piece[t.n++] = i;
+    size_t hands = hands_for(s, t.n);
+    if (hands > 1) rc = note_together(s, &t, hands, e);
+    for (size_t i = 0; hands == 1 && rc == OK && i < t.n; i++)
+        rc = note_piece(s, piece[i], w->from_ns, w->to_ns, e);
+    mem_free(piece);
     sort_found(s);
     return rc;
 }
@@ -323,7 +409,7 @@ static void scatter(struct scanning *s, size_t field, const struct value *from, 
             last = v.text;
             v.text = copy;
         }
-        s->values[field][w[i].to] = v;
+        s->to->values[field][w[i].to] = v;
     }
 }
 
@@ -344,7 +430,7 @@ static int fetch_records(struct scanning *s, const struct record_piece *p, const
 {
     struct record *records = arena_array(&s->x.scratch, n, sizeof records[0]);
     int rc = record_piece_records(&s->x, p, s->rows, n, &s->texts, records, e);
-    for (size_t i = 0; rc == OK && i < n; i++) s->records[w[i].to] = records[i];
+    for (size_t i = 0; rc == OK && i < n; i++) s->to->records[w[i].to] = records[i];
     return rc;
 }
 
@@ -375,12 +461,50 @@ static size_t close_gaps(struct scanning *s, size_t n)
     return s->n_gone > 0 ? kept : n;
 }
 
+static void fetch_taken(void *ctx, size_t i)
+{
+    struct taking *t = ctx;
+    struct scanning *h = &t->s->hand[i];
+    h->to = t->s;
+    memset(h->gone, 0, FETCH_ROWS / 8);
+    arena_reset(&h->texts);
+    for (size_t k; h->rc == OK && (k = atomic_fetch_add(&t->next, 1)) < t->n;)
+        h->rc = fetch_piece(h, t->want + t->begin[k], t->begin[k + 1] - t->begin[k], &h->err);
+    h->to = h;
+}
+
+static int fetch_together(struct scanning *s, struct taking *t, size_t hands, struct err *e)
+{
+    work_parallel(s->x.call->pool, hands, fetch_taken, t);
+    for (size_t i = 0; i < hands; i++) {
+        s->n_gone += s->hand[i].n_gone;
+        for (size_t k = 0; s->hand[i].n_gone > 0 && k < FETCH_ROWS / 64; k++)
+            s->gone[k] |= s->hand[i].gone[k];
+    }
+    return hands_done(s, hands, e);
+}
+
+static int fetch_wanted(struct scanning *s, const struct wanted *w, size_t n, struct err *e)
+{
+    uint32_t *begin = mem_array(n + 1, sizeof *begin);
+    struct taking t = { .s = s, .want = w, .begin = begin };
+    int rc = OK;
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || w[i].piece != w[i - 1].piece) begin[t.n++] = (uint32_t)i;
+    begin[t.n] = (uint32_t)n;
+    size_t hands = hands_for(s, t.n);
+    if (hands > 1) rc = fetch_together(s, &t, hands, e);
+    for (size_t k = 0; hands == 1 && rc == OK && k < t.n; k++)
+        rc = fetch_piece(s, w + begin[k], begin[k + 1] - begin[k], e);
+    mem_free(begin);
+    return rc;
+}
+
 /* Found rows [first, first + *count) into the columns, in their order; *count: those that could be read. */
 static int fetch(struct scanning *s, size_t first, size_t *count, struct err *e)
 {
     size_t n = *count;
     struct wanted *w = mem_array(n, sizeof *w);
-    int rc = OK;
     memset(s->gone, 0, FETCH_ROWS / 8);
     s->n_gone = 0;
     reserve(s, n);
@@ -391,10 +515,7 @@ static int fetch(struct scanning *s, size_t first, size_t *count, struct err *e)
         s->times[i] = f->time_ns;
     }
     qsort(w, n, sizeof *w, by_piece);
-    for (size_t i = 0, end; rc == OK && i < n; i = end) {
-        for (end = i + 1; end < n && w[end].piece == w[i].piece;) end++;
-        rc = fetch_piece(s, w + i, end - i, e);
-    }
+    int rc = fetch_wanted(s, w, n, e);
     mem_free(w);
     *count = close_gaps(s, n);
     return rc;
@@ -413,47 +534,26 @@ static int scan_window(struct scanning *s, const struct window *w, struct err *e
     return rc;
 }
 
-/* So wide that about `rows` rows lie in it, if time is as full as it is around the edge. */
-static int64_t slice_ns(const struct record_sources *x, bool desc, double rows)
-{
-    struct window edge;
-    double a_ns = 0;
-    bool any = desc ? window_before(x, INT64_MAX, 1, &edge) : window_after(x, INT64_MIN, 1, &edge);
-    for (size_t i = 0; any && i < x->n_pieces; i++) {
-        const struct record_piece *p = &x->pieces[i];
-        if (is_in(p, &edge)) a_ns += (double)p->rows / ((double)p->max_ns - (double)p->min_ns + 1);
-    }
-    double ns = a_ns > 0 ? rows / a_ns : 0;
-    return ns < 1 ? 1 : ns < 0x1p61 ? (int64_t)ns : INT64_C(1) << 61;
-}
-
-/* Windows of few pieces may be wider. */
-static int64_t next_width(const struct scanning *s, const struct window *w, int64_t width)
-{
-    if (pieces_in(&s->x, w) < PIECES_FEW) return width > INT64_MAX / 2 ? INT64_MAX : 2 * width;
-    return MAX(width / 2, s->x.layout->bucket_ns);
-}
-
 static int scan_by_time(struct scanning *s, struct err *e)
 {
     bool desc = s->x.scan->order == ORDER_TIME_DESC;
     size_t hope = s->x.scan->limit == 0 ? SLICE_LEAST
                                         : MIN(MAX(2 * rows_left(s), (size_t)SLICE_LEAST), (size_t)FETCH_ROWS);
-    int64_t edge = desc ? INT64_MAX : INT64_MIN, width = slice_ns(&s->x, desc, (double)hope), n = 0;
+    int64_t edge = desc ? INT64_MAX : INT64_MIN, width = window_slice_ns(&s->x, desc, (double)hope), n = 0;
     struct window w;
     int rc = OK;
     while (rc == OK && rows_left(s) > 0 &&
            (desc ? window_before(&s->x, edge, width, &w) : window_after(&s->x, edge, width, &w))) {
-        if (++n > SLICES) whole_buckets(&s->x, desc, &w);
+        if (++n > SLICES) window_whole_buckets(&s->x, desc, &w);
         rc = scan_window(s, &w, e);
         if (desc ? w.from_ns == INT64_MIN : w.to_ns == INT64_MAX) break;
         edge = desc ? w.from_ns - 1 : w.to_ns + 1;
         if (n < SLICES)
             width = MIN(width, INT64_MAX / SLICE_GROWTH) * SLICE_GROWTH;
         else if (n == SLICES)
-            width = s->x.n_pieces <= PIECES_FEW ? INT64_MAX : s->x.layout->bucket_ns;
+            width = s->x.n_pieces <= WINDOW_FEW ? INT64_MAX : s->x.layout->bucket_ns;
         else
-            width = next_width(s, &w, width);
+            width = window_next_width(&s->x, &w, width);
     }
     return rc;
 }
@@ -476,10 +576,7 @@ int view_do_records(struct store_view *base, struct call *call, const struct rec
     if (rc < 0) return rc;
 
     rc = record_sources_open(&s.x, v, call, scan, e);
-    s.rows = mem_array(PIECE_ROWS, sizeof s.rows[0]);
-    s.values = mem_array(scan->n_fields, sizeof s.values[0]);
-    s.gone = mem_array(FETCH_ROWS / 64, sizeof s.gone[0]);
-    s.texts = (struct arena)ARENA_INIT(s.x.arena.budget);
+    prepare(&s, s.x.arena.budget);
     if (rc == OK) rc = scan->order == ORDER_ANY ? scan_any(&s, e) : scan_by_time(&s, e);
     stat_add(v->s->stats.scanned, s.delivered);
     release(&s);

@@ -108,10 +108,9 @@ static int add_block(struct record_sources *x, uint32_t source, uint32_t block, 
     struct record_source *s = &x->at[source];
     struct record_key first, last;
     int64_t min_ns, max_ns;
-    int rc = record_block_seek(s->block, block, e);
+    size_t rows;
+    int rc = record_block_look(s->block, block, &first, &last, &min_ns, &max_ns, &rows, e);
     if (rc < 0) return rc;
-    s->at = block;
-    record_block_range(s->block, &first, &last, &min_ns, &max_ns);
     if (min_ns <= x->to_ns && max_ns >= x->from_ns)
         add_piece(x, (struct record_piece){ .source = source,
                                             .block = block,
@@ -119,7 +118,7 @@ static int add_block(struct record_sources *x, uint32_t source, uint32_t block, 
                                             .last_bucket = last.bucket,
                                             .min_ns = min_ns,
                                             .max_ns = max_ns,
-                                            .rows = record_block_rows(s->block) });
+                                            .rows = rows });
     return OK;
 }
 
@@ -260,12 +259,30 @@ int record_sources_open(struct record_sources *x, struct view *v, struct call *c
     return rc;
 }
 
+void record_sources_share(struct record_sources *x, const struct record_sources *of, size_t budget)
+{
+    *x = *of;
+    x->scan = &x->prepared;
+    x->own = *of->call;
+    x->own.arena = NULL; /* it is the other's to use */
+    x->call = &x->own;
+    x->is_share = true;
+    x->arena = x->scratch = (struct arena)ARENA_INIT(budget);
+    x->at = arena_array(&x->arena, of->n + 1, sizeof *x->at);
+    if (of->n > 0) memcpy(x->at, of->at, of->n * sizeof *x->at);
+    for (size_t i = 0; i < x->n; i++) {
+        x->at[i].block = x->at[i].probe = NULL;
+        x->at[i].at = SIZE_MAX;
+        if (x->at[i].index) x->at[i].verdicts = record_verdicts_new(&x->arena, x->scan, x->at[i].n_chunks);
+    }
+}
+
 void record_sources_close(struct record_sources *x)
 {
     for (size_t i = 0; i < x->n; i++) {
         record_block_free(x->at[i].block);
         record_block_free(x->at[i].probe);
-        record_index_unref(x->at[i].index);
+        if (!x->is_share) record_index_unref(x->at[i].index);
     }
     arena_release(&x->arena);
     arena_release(&x->scratch);
@@ -276,6 +293,7 @@ void record_sources_close(struct record_sources *x)
 static int place(struct record_source *s, const struct record_piece *p, struct err *e)
 {
     if (s->at == p->block) return OK;
+    if (s->block == NULL) s->block = record_block_new(s->part);
     int rc = record_block_seek(s->block, p->block, e);
     s->at = rc == OK ? p->block : SIZE_MAX;
     return rc;

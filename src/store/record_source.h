@@ -2,7 +2,8 @@
  * into pieces.
  *
  * A piece is a block of a part, or some thousand rows of a head's index: what is matched at once. Rows of a
- * piece are numbered in key order. A source is asked by one thread at a time; each scan opens its own. */
+ * piece are numbered in key order. A source is asked by one thread at a time; each scan opens its own, and
+ * each thread that helps a scan has a share of it. */
 #pragma once
 #include "store/view.h"
 
@@ -41,7 +42,9 @@ struct record_sources {
     const struct record_id *wanted; /* any match has one of these ids, in order; NULL: any id may match */
     size_t n_wanted;
     const struct record_layout *layout;
-    struct call *call;
+    const struct call *call;
+    struct call own;        /* of a share */
+    bool is_share;          /* sources and pieces are another's */
     int64_t from_ns, to_ns; /* closed; what of the scan's range the view has */
     struct record_source *at;
     size_t n, cap;
@@ -54,6 +57,8 @@ struct record_sources {
 int record_sources_open(struct record_sources *, struct view *, struct call *, const struct record_scan *,
                         struct err *);
 void record_sources_close(struct record_sources *);
+/* The same sources and pieces for another thread, with blocks and memory of its own. Close it before `of`. */
+void record_sources_share(struct record_sources *, const struct record_sources *of, size_t budget);
 int record_sources_check(struct record_sources *, struct err *); /* call_check, and our own memory */
 
 /* Rows of the piece that match and lie in [from, to]; room for PIECE_ROWS. */

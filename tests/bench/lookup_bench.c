@@ -1,6 +1,7 @@
 /* lookup_bench - what it costs to find spans: lists of traces, one trace, an attribute, a service.
  *
- *     lookup_bench [SPANS] [A FLUSH EVERY]     default: 360000, 300000: most in parts, the rest in the head
+ *     lookup_bench [SPANS] [A FLUSH EVERY] [THREADS]     default: 360000, 300000: most in parts, the rest in
+ * the head; 1
  *
  * 12 spans a trace, a trace every 12 ms, 40 services, ids at random. Each question is asked eight times; best
  * and worst of the last seven, and the processor time of the best. */
@@ -11,6 +12,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/work.h"
 #include "model/predicate.h"
 #include "query/traces/search.h"
 #include "store/embedded.h"
@@ -34,6 +36,7 @@ struct bench {
     size_t n;
     int64_t first_ns;
     uint8_t some_trace[16]; /* from the middle */
+    struct work_pool *pool;
 };
 
 /* ---- writing ---- */
@@ -100,7 +103,7 @@ static int count_rows(void *ctx, const struct record_rows *rows)
 static size_t scan(struct bench *b, struct arena *a, const struct predicate *where, int64_t from_ns)
 {
     size_t n = 0;
-    struct call call = { .arena = a };
+    struct call call = { .arena = a, .pool = b->pool };
     struct store_view *v;
     const struct field fields[] = { field_in(IN_TRACE_ID), field_in(IN_NAME) };
     struct record_scan s = { .table = TABLE_SPANS,
@@ -118,7 +121,7 @@ static size_t scan(struct bench *b, struct arena *a, const struct predicate *whe
 
 static size_t search(struct bench *b, struct arena *a, int64_t min_ns, enum trace_status status)
 {
-    struct call call = { .arena = a };
+    struct call call = { .arena = a, .pool = b->pool };
     struct store_view *v;
     struct trace_found found;
     struct err e = ERR_INIT;
@@ -212,6 +215,7 @@ int main(int argc, char **argv)
     check(embedded_open(&conf, &b.store, NULL) == OK);
     b.first_ns = (clock_now_ms() - (int64_t)b.n) / 60000 * 60000 * 1000000;
 
+    if (argc > 3) b.pool = work_start("query", (size_t)atoll(argv[3]), 64);
     double cpu = cpu_ms();
     for (size_t i = 0; i < b.n; i += BATCH) {
         write_batch(&b, i, MIN(b.n - i, (size_t)BATCH));
@@ -233,6 +237,7 @@ int main(int argc, char **argv)
     measure(&b, "attribute = value of a user", ask_user);
     measure(&b, "attribute that is nowhere", ask_absent);
     measure(&b, "one of 40 services, the last hour", ask_service);
+    work_stop(b.pool);
     store_close(b.store);
     snprintf(command, sizeof command, "rm -rf %s", dir);
     return system(command);
