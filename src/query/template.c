@@ -20,8 +20,10 @@ struct tparser {
     int depth, loops;
     size_t nodes;
     struct err *err;
-    bool trim_next;  /* the action before ended in -}} */
-    struct str word; /* of the action that ended a list: end, else */
+    bool trim_next;                     /* the action before ended in -}} */
+    struct str word;                    /* of the action that ended a list: end, else */
+    struct str vars[TEMPLATE_VARS_MAX]; /* declared here and around, from first_var on */
+    size_t first_var, n_vars;
 };
 
 static int line_of(const struct tparser *p, size_t at)
@@ -227,6 +229,21 @@ static bool take_name(struct tparser *p, struct toperand *o)
     return o->fn != NULL || fail(p, "function \"%.*s\" not defined", STR_ARG(word));
 }
 
+static bool is_declared(const struct tparser *p, struct str name)
+{
+    for (size_t i = p->first_var; i < p->n_vars; i++)
+        if (str_eq(p->vars[i], name)) return true;
+    return false;
+}
+
+/* From here to the end of the list it stands in. */
+static bool declare(struct tparser *p, struct str name)
+{
+    if (p->n_vars == TEMPLATE_VARS_MAX) return fail(p, "more than %d variables", TEMPLATE_VARS_MAX);
+    p->vars[p->n_vars++] = name;
+    return true;
+}
+
 static bool take_operand(struct tparser *p, struct toperand *o)
 {
     char c = look(p, 0);
@@ -250,6 +267,8 @@ static bool take_operand(struct tparser *p, struct toperand *o)
         p->at++;
         o->kind = TO_VAR;
         o->name = take_word(p);
+        if (o->name.n > 0 && !is_declared(p, o->name))
+            return fail(p, "undefined variable \"$%.*s\"", STR_ARG(o->name));
         return take_fields(p, o);
     }
     if (c != '.') return c ? fail(p, "unexpected \"%c\" in operand", c) : fail(p, "unclosed action");
@@ -305,6 +324,11 @@ static bool take_variables(struct tparser *p, struct tpipe *pipe)
         pipe->declares = at_text(p, ":=");
         if (!pipe->declares && (look(p, 0) != '=' || look(p, 1) == '=')) break;
         p->at += pipe->declares ? 2 : 1;
+        for (size_t i = 0; i < pipe->n_vars; i++) {
+            if (pipe->declares && !declare(p, pipe->vars[i])) return false;
+            if (!is_declared(p, pipe->vars[i]))
+                return fail(p, "undefined variable \"$%.*s\"", STR_ARG(pipe->vars[i]));
+        }
         return true;
     } while (true);
     p->at = from;
@@ -318,7 +342,7 @@ static struct tpipe *parse_pipe(struct tparser *p)
     struct tcommand **end = &pipe->commands;
     if (++p->depth > TEMPLATE_DEPTH_MAX) return fail(p, "nested more than %d deep", TEMPLATE_DEPTH_MAX), NULL;
     pipe->line = line_of(p, p->at);
-    take_variables(p, pipe);
+    if (!take_variables(p, pipe)) return NULL;
     for (;;) {
         if ((*end = parse_command(p)) == NULL) return NULL;
         if (end != &pipe->commands && (*end)->args->kind != TO_FN && (*end)->args->n_fields == 0)
@@ -356,9 +380,11 @@ static bool take_template_name(struct tparser *p, struct str *out)
 
 static bool parse_branches(struct tparser *p, struct tnode *n)
 {
+    size_t vars = p->n_vars;
     p->loops += n->kind == TN_RANGE;
     n->body = parse_list(p, false);
     p->loops -= n->kind == TN_RANGE;
+    p->n_vars = vars;
     if (p->err->code != OK || str_is(p->word, "end")) return p->err->code == OK;
     /* else: perhaps with its own condition */
     skip_space(p);
@@ -388,7 +414,11 @@ static bool parse_define(struct tparser *p, struct tnode *call)
         if ((call->pipe = parse_pipe(p)) == NULL) return false;
     }
     if (!take_end(p)) return false;
+    size_t vars = p->n_vars, first = p->first_var; /* what is defined sees none of those outside */
+    p->first_var = vars;
     struct tnode *body = parse_list(p, false);
+    p->first_var = first;
+    p->n_vars = vars;
     if (p->err->code == OK && !str_is(p->word, "end")) return fail(p, "unexpected else in define");
     return p->err->code == OK && add_define(p, name, body);
 }
@@ -412,7 +442,10 @@ static bool parse_word(struct tparser *p, struct str word, struct tnode *n, bool
     for (size_t i = 0; i < COUNT(branches); i++) {
         if (!str_is(word, branches[i].word)) continue;
         n->kind = branches[i].kind;
-        return (n->pipe = parse_pipe(p)) != NULL && take_end(p) && parse_branches(p, n);
+        size_t vars = p->n_vars;
+        bool good = (n->pipe = parse_pipe(p)) != NULL && take_end(p) && parse_branches(p, n);
+        p->n_vars = vars;
+        return good;
     }
     if (str_is(word, "template")) return parse_call(p, n);
     if (str_is(word, "block")) return parse_define(p, n);

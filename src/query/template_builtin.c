@@ -1,6 +1,7 @@
 /* template_builtin.c - values of templates, and the functions that Go itself gives every template. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/check.h"
 #include "base/float.h"
@@ -51,10 +52,19 @@ bool tv_true(struct tvalue v)
     return false;
 }
 
+/* Shortest digits; as Go, with an exponent from a million on. */
 static void print_float(struct buf *out, double d)
 {
     char text[FLOAT_TEXT_MAX];
-    buf_add(out, text, float_text(d, text));
+    double size = fabs(d);
+    int digits = 0;
+    if (!(size >= 1e6 && size < 1e21)) {
+        buf_add(out, text, float_text(d, text));
+        return;
+    }
+    do snprintf(text, sizeof text, "%.*e", digits, d);
+    while (strtod(text, NULL) != d && ++digits < 17);
+    buf_cs(out, text);
 }
 
 static void print_list(struct buf *out, struct tvalue v, int depth);
