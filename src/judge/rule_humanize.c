@@ -118,7 +118,7 @@ int fn_to_time(struct template_call *c, struct tvalue *out)
     int rc = rule_number(c, &c->args[0], &v);
     if (rc < 0) return rc;
     if (isnan(v) || fabs(v) > SECONDS_MAX) return tf_fail(c, "%g is not a time", v);
-    *out = tv_time((int64_t)floor(v) * 1000000000 + (int64_t)((v - floor(v)) * 1e9), 0);
+    *out = tv_time((int64_t)(v * 1e9) / 1000000 * 1000000, 0); /* to the millisecond, as there */
     return OK;
 }
 
