@@ -88,10 +88,24 @@ static void fill_tier(struct price_rates *r, const struct price_rates *first)
     }
 }
 
+/* What has no price of its own is billed as its kin is, in a class too. */
+static struct price_rates with_kin(const struct price_rates *said, const struct price_rates *first)
+{
+    static const enum price_kind kin[][2] = { { PRICE_REASONING, PRICE_OUTPUT },
+                                              { PRICE_AUDIO_INPUT, PRICE_INPUT },
+                                              { PRICE_AUDIO_OUTPUT, PRICE_OUTPUT },
+                                              { PRICE_CACHE_WRITE_1H, PRICE_CACHE_WRITE } };
+    struct price_rates r = *said;
+    for (size_t i = 0; i < COUNT(kin); i++)
+        if (first->pico[kin[i][0]] == first->pico[kin[i][1]]) fall_back(&r, kin[i][0], kin[i][1]);
+    return r;
+}
+
 /* A class's price in a tier: as much of the tier's as it is of the first tier's standard price. */
-static void fill_class(struct price_tier *tier, enum genai_class c, const struct price_rates *said,
+static void fill_class(struct price_tier *tier, enum genai_class c, const struct price_rates *said_only,
                        const struct price_rates *first)
 {
+    const struct price_rates all = with_kin(said_only, first), *said = &all;
     for (unsigned k = 0; k < PRICE_KINDS; k++) {
         int64_t standard = tier->rates[CLASS_STANDARD].pico[k];
         tier->rates[c].pico[k] =

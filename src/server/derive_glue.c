@@ -1,6 +1,7 @@
 #include "server/derive_glue.h"
 
 #include "base/check.h"
+#include "server/prices_glue.h"
 
 #define ROWS_MOST 1000000
 
@@ -66,19 +67,57 @@ static int read_section(struct yaml *s, struct arena *a, struct record_series_co
     return yaml_unknown(s, "span_metrics", e);
 }
 
+static int read_genai(struct yaml *s, struct genai_series_conf *conf, bool *enabled, struct err *e)
+{
+    int64_t rows = (int64_t)conf->max_rows;
+    int rc;
+    *enabled = true;
+    if (s == NULL) return OK;
+    if (s->kind != YAML_MAP)
+        return err_set(e, ERR_PARSE, "line %d: genai: expected a map of options", s->line);
+    if ((rc = yaml_bool(yaml_get(s, "enabled"), enabled, e)) < 0 ||
+        (rc = yaml_duration_ms(yaml_get(s, "interval"), &conf->interval_ms, e)) < 0 ||
+        (rc = yaml_duration_ms(yaml_get(s, "wait"), &conf->wait_ms, e)) < 0 ||
+        (rc = yaml_duration_ms(yaml_get(s, "idle"), &conf->idle_ms, e)) < 0 ||
+        (rc = yaml_duration_ms(yaml_get(s, "late"), &conf->late_ms, e)) < 0 ||
+        (rc = yaml_i64(yaml_get(s, "max_series"), &rows, e)) < 0)
+        return rc;
+    if (rows < 1 || rows > ROWS_MOST)
+        return err_set(e, ERR_RANGE, "line %d: genai: max_series must be 1 to %d", s->line, ROWS_MOST);
+    if (conf->interval_ms < 1000 || conf->wait_ms < 1000)
+        return err_set(e, ERR_RANGE, "line %d: genai: interval and wait must be 1s or more", s->line);
+    conf->max_rows = (size_t)rows;
+    return yaml_unknown(s, "genai", e);
+}
+
 int derive_glue_check(struct yaml *file, const char *path, struct err *e)
 {
     struct record_series_conf conf = RECORD_SERIES_DEFAULT;
+    struct genai_series_conf genai = GENAI_SERIES_DEFAULT;
     struct arena scratch = ARENA_INIT(1u << 20);
     bool enabled;
     int rc = read_section(yaml_get(file, "span_metrics"), &scratch, &conf, &enabled, e);
+    if (rc == OK) rc = read_genai(yaml_get(file, "genai"), &genai, &enabled, e);
     if (rc < 0) err_where(e, "%s", path);
     arena_release(&scratch);
-    return rc;
+    return rc < 0 ? rc : prices_glue_check(file, path, e);
 }
 
-int derive_glue_open(struct derive_glue *g, struct yaml *file, struct arena *a, struct store *store,
-                     struct record_taps *taps, struct err *e)
+static int open_genai(struct derive_glue *g, struct yaml *file, struct store *store, struct record_taps *taps,
+                      struct err *e)
+{
+    struct genai_series_conf conf = GENAI_SERIES_DEFAULT;
+    bool enabled;
+    int rc = read_genai(file != NULL ? yaml_get(file, "genai") : NULL, &conf, &enabled, e);
+    if (rc < 0 || !enabled) return rc;
+    check(taps->n < RECORD_TAPS_MAX);
+    g->genai = genai_series_start(store, &conf);
+    taps->at[taps->n++] = genai_series_tap(g->genai);
+    return OK;
+}
+
+static int open_spans(struct derive_glue *g, struct yaml *file, struct arena *a, struct store *store,
+                      struct record_taps *taps, struct err *e)
 {
     struct record_series_conf conf = RECORD_SERIES_DEFAULT;
     bool enabled;
@@ -90,8 +129,17 @@ int derive_glue_open(struct derive_glue *g, struct yaml *file, struct arena *a, 
     return OK;
 }
 
+int derive_glue_open(struct derive_glue *g, struct yaml *file, struct arena *a, struct store *store,
+                     struct record_taps *taps, struct err *e)
+{
+    int rc = open_spans(g, file, a, store, taps, e);
+    return rc < 0 ? rc : open_genai(g, file, store, taps, e);
+}
+
 void derive_glue_close(struct derive_glue *g)
 {
     record_series_stop(g->series);
+    genai_series_stop(g->genai);
     g->series = NULL;
+    g->genai = NULL;
 }

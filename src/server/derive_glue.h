@@ -10,13 +10,24 @@
  *       late: 1h               spans that ended longer ago do not count; 0s: all do
  *       wait: 30s              for the other half of an edge of a graph
  *
+ *     genai:
+ *       enabled: true
+ *       interval: 15s          as above, of model calls, tokens, cost, agents, MCP
+ *       wait: 30s              for the rest of a trace, where it decides what counts and for whom
+ *       max_series: 5000       label sets of each of its tables
+ *       idle: 15m
+ *       late: 1h
+ *     prices: FILE             a price list in front of the built-in one (prices_glue.h)
+ *
  * Opened after the store and before the doors, closed after the doors and before the store. */
 #pragma once
 #include "base/yaml.h"
+#include "derive/genai_series.h"
 #include "derive/record_series.h"
 
 struct derive_glue {
     struct record_series *series; /* NULL: not enabled */
+    struct genai_series *genai;   /* likewise */
 };
 
 int derive_glue_check(struct yaml *file, const char *path, struct err *);

@@ -22,6 +22,7 @@ static const struct command commands[] = {
     { "backup", cli_backup, "copy what is new into a backup, list, check or prune backups" },
     { "restore", cli_restore, "make a data directory of a backup" },
     { "rules", cli_rules, "check rule files, and run their unit tests" },
+    { "prices", cli_prices, "what models cost: list, check a file, show a model" },
     { "doctor", cli_doctor, "look for what would keep the server from working well here" },
 };
 

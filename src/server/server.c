@@ -1,5 +1,6 @@
 /* server.c - see server.h. The order of opening: store, workers, engine, then the doors, then what feeds
  * itself. */
+#include "server/prices_glue.h"
 #include "server/server.h"
 
 #include <arpa/inet.h>
@@ -345,6 +346,7 @@ int server_open(struct server *s, struct options *o, struct err *e)
     open_engine(s);
     fill_api(s);
     if ((rc = open_config(s, e)) < 0) goto fail;
+    if ((rc = prices_glue_apply(s->options.file, s->options.config, e)) < 0) goto fail;
     rc = derive_glue_open(&s->derive, s->options.file, &s->options.arena, s->store, &s->taps, e);
     if (rc < 0) goto fail;
     if ((rc = open_notify(s, e)) < 0) goto fail;
@@ -375,6 +377,7 @@ int server_reload(struct server *s, struct err *e)
     pthread_mutex_lock(&s->reload_mu);
     if (rc == OK) rc = scrape_glue_reload(&s->scrape, file, s->options.config, &s->api, e);
     if (rc == OK) rc = notify_glue_reload(&s->notify, file, text, e);
+    if (rc == OK) rc = prices_glue_apply(file, s->options.config, e);
     if (rc == OK)
         judge_glue_reload(&s->judge, judge);
     else

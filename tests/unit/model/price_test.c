@@ -99,6 +99,9 @@ TEST(price_classes_of_service_have_their_own_and_fall_back_to_the_standard)
     g.price_class = CLASS_BATCH;
     g.usage.tokens[TOKENS_CACHE_READ] = 1000;
     EXPECT_INT(price_book_cost(b, &g).nano_usd, 1000 * 2500 + 1000 * 500 + 100 * 15000);
+    g.usage.tokens[TOKENS_REASONING] = 10; /* has no price of its own: that of output */
+    EXPECT_INT(price_book_cost(b, &g).nano_usd, 1000 * 2500 + 1000 * 500 + 110 * 15000);
+    g.usage.tokens[TOKENS_REASONING] = 0;
     g.price_class = CLASS_PRIORITY;
     EXPECT_INT(price_book_cost(b, &g).nano_usd, 1000 * 10000 + 1000 * 1000 + 100 * 60000);
     g.price_class = CLASS_BATCH;
