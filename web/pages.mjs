@@ -52,6 +52,17 @@ export const PAGES = [
         load: () => import('./pages/logs/logs.mjs'),
     },
     {
+        id: 'alerts',
+        path: '/alerts',
+        title: 'Alerts',
+        key: 'a',
+        timeless: true,
+        range: '1h',
+        refresh: '10s',
+        params: { q: '', tab: 'active' },
+        load: () => import('./pages/alerts/alerts.mjs'),
+    },
+    {
         id: 'explore',
         path: '/explore',
         title: 'Explore',

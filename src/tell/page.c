@@ -78,6 +78,7 @@ static void asset(struct http_exchange *x, void *ctx)
 const struct http_route page_routes[] = {
     { "GET", "/", page },
     { "GET", "/explore", page },
+    { "GET", "/alerts", page },
     { "GET", "/logs", page },
     { "GET", "/traces", page },
     { "GET", "/traces/{id}", page },

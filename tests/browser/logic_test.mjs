@@ -2,6 +2,7 @@
 import { claim, expect } from './lab.mjs';
 import * as address from '../../web/address.mjs';
 import * as format from '../../web/lib/format.mjs';
+import * as alerts from '../../web/lib/alerts.mjs';
 import { messages } from '../../web/lib/chat.mjs';
 import * as filter from '../../web/lib/filter.mjs';
 import * as tree from '../../web/lib/tree.mjs';
@@ -378,6 +379,27 @@ test('folded spans hide what is below them, and operations add up', () => {
         ['n1', 2, 6, 4, 'b'],
         ['n2', 1, 2, 2, 'c'],
     ]);
+});
+
+test('matchers are read as people write them', () => {
+    expect(alerts.readMatchers('a="x y"\nb!="2", c=~"p|q" d!~z'), null, 'two on one line need a comma');
+    const read = alerts.readMatchers('a="x \\"y\\""\nb!=2, c=~"p|q"\n"odd.name"!~z');
+    expect(read.map((m) => [m.name, m.value, m.isEqual, m.isRegex]), [
+        ['a', 'x "y"', true, false],
+        ['b', '2', false, false],
+        ['c', 'p|q', true, true],
+        ['odd.name', 'z', false, true],
+    ]);
+    expect(alerts.readMatchers(alerts.printMatchers(read)), read);
+    expect(alerts.readMatchers('no operator'), null);
+});
+
+test('only links that run nothing are followed, and severities have one order', () => {
+    expect(['javascript:alert(1)', ' javascript:1', 'data:text/html,x', 'https://a/b', '/docs/x'].map((u) => alerts.safeUrl(u)), ['', '', '', 'https://a/b', '/docs/x']);
+    expect(alerts.exprOf('http://p/graph?g0.expr=up%7B%7D&g0.tab=1'), 'up{}');
+    const sorted = ['info', 'medium', 'critical', 'warning', 'high'].map((severity) => ({ labels: { severity }, startsAt: '' })).sort(alerts.order);
+    expect(sorted.map((a) => a.labels.severity), ['critical', 'high', 'medium', 'warning', 'info']);
+    expect(alerts.tone({}), 'warning');
 });
 
 process.exit(failed ? 1 : 0);

@@ -24,9 +24,11 @@ async function answer(response) {
     return body;
 }
 
-/* Our own endpoints answer an object without an envelope; what went wrong looks the same. */
+/* Our own endpoints answer an object without an envelope; what went wrong looks the same, or is a plain JSON text as Alertmanager's. */
 async function plain(response) {
-    if (response.ok) return response.json();
+    if (response.ok) return response.headers.get('content-length') === '0' || response.status === 204 ? null : response.json();
+    const text = await response.clone().text();
+    if (text.startsWith('"')) throw new ApiError(JSON.parse(text), 'http', response.status);
     return answer(response);
 }
 
@@ -51,6 +53,17 @@ export async function ask(path, params = {}, signal) {
     const search = form(params).toString();
     try {
         return await plain(await fetch(path + (search ? '?' + search : ''), { signal }));
+    } catch (e) {
+        if (e instanceof TypeError) throw new ApiError('The server cannot be reached.', 'network', 0);
+        throw e;
+    }
+}
+
+/* A change: method, and what it says as JSON. */
+export async function send(method, path, body) {
+    const options = { method, headers: { 'Content-Type': 'application/json' }, body: body && JSON.stringify(body) };
+    try {
+        return await plain(await fetch(path, options));
     } catch (e) {
         if (e instanceof TypeError) throw new ApiError('The server cannot be reached.', 'network', 0);
         throw e;
