@@ -232,6 +232,7 @@ int pushgateway_sample(struct pushgateway *g, int64_t now_ms, struct err *e)
         pthread_mutex_lock(&g->mu);
         more = push_groups_sample(g->groups, &cursor, now_ms, SAMPLE_ROWS_MAX, &b);
         pthread_mutex_unlock(&g->mu);
+        policy_redact_batch(&b);
         if (b.n_rows > 0) rc = store_write(g->in.store, &b, ACK_MEMORY, &result, NULL, NULL, e);
     }
     arena_release(&arena);
@@ -266,6 +267,7 @@ struct pushgateway *pushgateway_start(struct store *store, const struct limit *l
 {
     struct pushgateway *g = mem_alloc_zero(sizeof *g);
     ingest_init(&g->in, "pushgateway", store, limit);
+    g->in.policy = policy_now();
     g->interval_ms = conf->interval_ms ? conf->interval_ms : 15000;
     g->groups = push_groups_new(conf->max_groups ? conf->max_groups : 10000,
                                 conf->max_series ? conf->max_series : 500000);

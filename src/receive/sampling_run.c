@@ -21,7 +21,7 @@
 #define CALL_TIMEOUT_S 120
 
 struct sampling_run {
-    struct sampling conf;
+    _Atomic int64_t wait_ms; /* for how long a decision waits */
     struct store *store;
     char *state_path;
     int64_t decided_ms; /* spans before are decided; 0: not known */
@@ -131,7 +131,7 @@ static int find_keepers(struct sampling_run *s, struct decision *d, int64_t now_
     keeps[1] = value_str(STR("slow"));
     keeps[2] = value_str(STR("running"));
     const struct predicate *where = predicate_in(&d->arena, kept_by_field(), keeps, 3);
-    return scan(s, where, MAX(d->from_ms - s->conf.wait_ms, (int64_t)0), now_ms, 0, take_keeper, d, e);
+    return scan(s, where, MAX(d->from_ms - s->wait_ms, (int64_t)0), now_ms, 0, take_keeper, d, e);
 }
 
 static int let_go(struct sampling_run *s, struct decision *d, uint64_t *rows, struct err *e)
@@ -156,10 +156,10 @@ static int let_go(struct sampling_run *s, struct decision *d, uint64_t *rows, st
 
 int64_t sampling_run_once(struct sampling_run *s, int64_t now_ms, struct err *e)
 {
-    struct decision d = { .arena = ARENA_INIT(MEMORY_MAX), .to_ms = now_ms - s->conf.wait_ms };
+    struct decision d = { .arena = ARENA_INIT(MEMORY_MAX), .to_ms = now_ms - s->wait_ms };
     uint64_t rows = 0;
     int64_t last = s->decided_ms > 0 ? s->decided_ms : d.to_ms - DAY_MS;
-    d.from_ms = MAX(last - s->conf.wait_ms, (int64_t)0);
+    d.from_ms = MAX(last - s->wait_ms, (int64_t)0);
     if (d.to_ms <= d.from_ms) return 0;
 
     int rc = find_keepers(s, &d, now_ms, e);
@@ -184,8 +184,9 @@ static bool sleeps_until_next(struct sampling_run *s)
 {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += s->conf.wait_ms / 1000;
-    until.tv_nsec += s->conf.wait_ms % 1000 * 1000000;
+    const int64_t wait_ms = s->wait_ms;
+    until.tv_sec += wait_ms / 1000;
+    until.tv_nsec += wait_ms % 1000 * 1000000;
     if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
     pthread_mutex_lock(&s->mu);
     int rc = 0;
@@ -211,7 +212,7 @@ struct sampling_run *sampling_run_new(const struct sampling *conf, struct store 
 {
     struct sampling_run *s = mem_alloc_zero(sizeof *s);
     char path[4096];
-    s->conf = *conf;
+    s->wait_ms = conf->wait_ms;
     s->store = store;
     snprintf(path, sizeof path, "%s/sampling.json", data_dir);
     s->state_path = str_dup(str_of(path));
@@ -232,6 +233,11 @@ void sampling_run_free(struct sampling_run *s)
     pthread_cond_destroy(&s->woken);
     mem_free(s->state_path);
     mem_free(s);
+}
+
+void sampling_run_set(struct sampling_run *s, const struct sampling *conf)
+{
+    s->wait_ms = conf->wait_ms;
 }
 
 void sampling_run_start(struct sampling_run *s)

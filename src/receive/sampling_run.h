@@ -20,6 +20,8 @@ struct sampling_run;
 /* data_dir is copied. */
 struct sampling_run *sampling_run_new(const struct sampling *, struct store *, const char *data_dir);
 void sampling_run_free(struct sampling_run *); /* NULL is fine */
+/* Other rules: decisions wait as long as these say, from the next one on. Any thread. */
+void sampling_run_set(struct sampling_run *, const struct sampling *);
 void sampling_run_start(struct sampling_run *);
 void sampling_run_stop(struct sampling_run *); /* NULL is fine */
 

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "receive/limit.h"
+#include "receive/policy.h"
 #include "receive/scrape_impl.h"
 #include "receive/scrape_request.h"
 
@@ -109,6 +110,7 @@ static void write_batch(struct run *r, struct batch *b)
     struct write_result result = { 0 };
     struct err e = ERR_INIT;
     if (r->parse.timed) check_times(r, b);
+    policy_redact_batch(b);
     if (store_write(r->m->store, b, ACK_MEMORY, &result, NULL, NULL, &e) < 0) {
         scrape_families_forget(r->t->families);
         log_warn("scrape", "a scrape could not be stored", "target", r->spec->url, "error", e.text, NULL);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 #include "derive/span_metrics.h"
 
 #define DECODE_QUEUE 256 /* large gRPC messages that wait; beyond, UNAVAILABLE */
@@ -59,20 +60,53 @@ int doors_check(struct yaml *file, const char *path, struct err *e)
 static int64_t late_ms_of(struct yaml *file)
 {
     int64_t late_ms = ((const struct span_metrics_conf)SPAN_METRICS_DEFAULT).late_ms;
-    struct yaml *section = file != NULL ? yaml_get(file, "span_metrics") : NULL;
-    if (section != NULL) (void)yaml_duration_ms(yaml_get(section, "late"), &late_ms, NULL);
+    struct yaml *metrics = file != NULL ? yaml_get(file, "span_metrics") : NULL;
+    if (metrics != NULL) (void)yaml_duration_ms(yaml_get(metrics, "late"), &late_ms, NULL);
     return late_ms;
 }
 
-static int open_policy(struct doors *d, const struct options *o, struct store *store, struct err *e)
+struct door_rules {
+    struct redact *redact;
+    struct sampling sampling;
+    bool has_sampling;
+    struct door_rules *past;
+};
+
+static void rules_free(struct door_rules *r)
 {
-    bool has = false;
-    int rc = redact_new(yaml_get(o->file, "redaction"), o->data, &d->redact, e);
-    if (rc == OK) rc = sampling_config(yaml_get(o->file, "sampling"), &d->sampling, &has, e);
-    if (rc < 0) return rc;
-    d->policy = (struct policy){ d->redact, has ? &d->sampling : NULL, late_ms_of(o->file) };
-    if (has) d->sampling_run = sampling_run_new(&d->sampling, store, o->data);
-    return OK;
+    while (r != NULL) {
+        struct door_rules *past = r->past;
+        redact_free(r->redact);
+        mem_free(r);
+        r = past;
+    }
+}
+
+static struct yaml *section(struct yaml *file, const char *name)
+{
+    return file != NULL ? yaml_get(file, name) : NULL;
+}
+
+static int rules_read(struct yaml *file, const char *data_dir, struct door_rules **out, struct err *e)
+{
+    struct door_rules *r = mem_alloc_zero(sizeof *r);
+    int rc = redact_new(section(file, "redaction"), data_dir, &r->redact, e);
+    if (rc == OK) rc = sampling_config(section(file, "sampling"), &r->sampling, &r->has_sampling, e);
+    if (rc == OK)
+        *out = r;
+    else
+        rules_free(r);
+    return rc;
+}
+
+/* r is taken. Spans that were marked by rules of before are still decided about. */
+static void rules_put_in_force(struct doors *d, struct door_rules *r)
+{
+    r->past = d->rules;
+    d->rules = r;
+    d->policy.redact = r->redact;
+    d->policy.sampling = r->has_sampling ? &r->sampling : NULL;
+    if (r->has_sampling && d->sampling_run != NULL) sampling_run_set(d->sampling_run, &r->sampling);
 }
 
 static void share(struct ingest *in, const struct policy *policy, const struct record_taps *taps)
@@ -81,29 +115,49 @@ static void share(struct ingest *in, const struct policy *policy, const struct r
     in->taps = taps;
 }
 
-int doors_open(struct doors *d, const struct options *o, struct store *store, const struct limit *limit,
-               struct push_otlp *otlp, const struct record_taps *taps, struct err *e)
+static struct tail *new_tail(struct doors *d, struct tail_conf *files)
 {
+    if (files == NULL) return NULL;
+    struct tail *t = tail_new(files, d->data_dir, d->store, &d->limit);
+    share(tail_ingest(t), &d->policy, d->taps);
+    return t;
+}
+
+int doors_begin(struct doors *d, const struct options *o, struct store *store, struct err *e)
+{
+    struct door_rules *rules = NULL;
+    *d = (struct doors){ .store = store, .data_dir = o->data };
+    int rc = rules_read(o->file, o->data, &rules, e);
+    if (rc < 0) return rc;
+    d->policy.late_ms = late_ms_of(o->file);
+    if (rules->has_sampling) d->sampling_run = sampling_run_new(&rules->sampling, store, o->data);
+    rules_put_in_force(d, rules);
+    policy_in_force(&d->policy);
+    return OK;
+}
+
+int doors_open(struct doors *d, const struct options *o, const struct limit *limit, struct push_otlp *otlp,
+               const struct record_taps *taps, struct err *e)
+{
+    struct store *store = d->store;
     struct tail_conf *files = NULL;
-    *d = (struct doors){ 0 };
-    int rc = open_policy(d, o, store, e);
-    if (rc == OK) rc = tail_conf_new(yaml_get(o->file, "log_files"), &files, e);
+    d->limit = *limit;
+    d->taps = taps;
+    int rc = tail_conf_new(section(o->file, "log_files"), &files, e);
     if (rc == OK && strcmp(o->listen_syslog, "none") != 0)
         rc = syslog_listener_new(o->listen_syslog, store, limit, &d->syslog, e);
     if (rc < 0) {
         tail_conf_free(files);
-        doors_close(d);
         return rc;
     }
     push_records_init(&d->records, store, limit);
     push_elastic_init(&d->elastic, store, limit);
-    if (files != NULL) d->tail = tail_new(files, o->data, store, limit);
+    d->tail = new_tail(d, files);
 
-    struct ingest *const all[] = { &otlp->http,         &otlp->grpc,
-                                   &d->records.zipkin,  &d->records.jaeger,
-                                   &d->records.loki,    &d->records.json,
-                                   &d->elastic.in,      syslog_listener_ingest(d->syslog),
-                                   tail_ingest(d->tail) };
+    struct ingest *const all[] = { &otlp->http,        &otlp->grpc,
+                                   &d->records.zipkin, &d->records.jaeger,
+                                   &d->records.loki,   &d->records.json,
+                                   &d->elastic.in,     syslog_listener_ingest(d->syslog) };
     for (size_t i = 0; i < COUNT(all); i++)
         if (all[i] != NULL) share(all[i], &d->policy, taps);
     d->decoders = work_start("decode", (size_t)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1), DECODE_QUEUE);
@@ -125,6 +179,30 @@ int doors_start(struct doors *d, struct err *e)
     return rc;
 }
 
+/* Where files were read up to is on disk when tail_stop returns, so the new one goes on there. */
+static int reload_tail(struct doors *d, struct tail_conf *files, struct err *e)
+{
+    tail_stop(d->tail);
+    tail_free(d->tail);
+    d->tail = new_tail(d, files);
+    return d->tail != NULL ? tail_start(d->tail, e) : OK;
+}
+
+int doors_reload(struct doors *d, struct yaml *file, struct err *e)
+{
+    struct tail_conf *files = NULL;
+    struct door_rules *rules = NULL;
+    int rc = rules_read(file, d->data_dir, &rules, e);
+    if (rc == OK && (rc = tail_conf_new(section(file, "log_files"), &files, e)) < 0) rules_free(rules);
+    if (rc < 0) return rc;
+
+    bool is_first = rules->has_sampling && d->sampling_run == NULL;
+    if (is_first) d->sampling_run = sampling_run_new(&rules->sampling, d->store, d->data_dir);
+    rules_put_in_force(d, rules);
+    if (is_first) sampling_run_start(d->sampling_run);
+    return reload_tail(d, files, e);
+}
+
 void doors_stop(struct doors *d)
 {
     sampling_run_stop(d->sampling_run);
@@ -139,6 +217,7 @@ void doors_close(struct doors *d)
     sampling_run_free(d->sampling_run);
     tail_free(d->tail);
     syslog_listener_free(d->syslog);
-    redact_free(d->redact);
+    policy_in_force(NULL);
+    rules_free(d->rules);
     *d = (struct doors){ 0 };
 }

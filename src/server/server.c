@@ -1,6 +1,5 @@
 /* server.c - see server.h. The order of opening: store, workers, engine, then the doors, then what feeds
  * itself. */
-#include "server/prices_glue.h"
 #include "server/server.h"
 
 #include <arpa/inet.h>
@@ -18,6 +17,7 @@
 #include "base/turns.h"
 #include "receive/push_otlp_config.h"
 #include "server/config.h"
+#include "server/prices_glue.h"
 #include "server/version.h"
 #include "tell/page.h"
 
@@ -262,7 +262,7 @@ static int open_http(struct server *s, struct err *e)
     limit.memory_bytes = budget_at_most(BUDGET_REQUESTS, limit.memory_bytes);
     push_prom_init(&s->push, s->store, &limit);
     push_otlp_init(&s->otlp, s->store, &limit, &s->otlp_options);
-    int rc = doors_open(&s->doors, o, s->store, &limit, &s->otlp, &s->taps, e);
+    int rc = doors_open(&s->doors, o, &limit, &s->otlp, &s->taps, e);
     if (rc < 0) return rc;
     s->push.write_v1.policy = s->push.write_v2.policy = s->push.import.policy = &s->doors.policy;
     s->pushgateway = pushgateway_start(s->store, &limit, &(struct pushgateway_conf){ 0 });
@@ -345,6 +345,7 @@ int server_open(struct server *s, struct options *o, struct err *e)
     store_gauges_start(&s->gauges, s->store);
     open_engine(s);
     fill_api(s);
+    if ((rc = doors_begin(&s->doors, &s->options, s->store, e)) < 0) goto fail;
     if ((rc = open_config(s, e)) < 0) goto fail;
     if ((rc = prices_glue_apply(s->options.file, s->options.config, e)) < 0) goto fail;
     rc = derive_glue_open(&s->derive, s->options.file, &s->options.arena, s->store, &s->taps, e);
@@ -378,6 +379,7 @@ int server_reload(struct server *s, struct err *e)
     if (rc == OK) rc = scrape_glue_reload(&s->scrape, file, s->options.config, &s->api, e);
     if (rc == OK) rc = notify_glue_reload(&s->notify, file, text, e);
     if (rc == OK) rc = prices_glue_apply(file, s->options.config, e);
+    if (rc == OK) rc = doors_reload(&s->doors, file, e);
     if (rc == OK)
         judge_glue_reload(&s->judge, judge);
     else
