@@ -205,7 +205,7 @@ static void open_engine(struct server *s)
     /* Whoever waits for a place in the engine holds a thread: so many that light queries find one, too. */
     s->requests =
         work_start_nice("request", 4 * o->query_concurrency + processors, QUERY_QUEUE, QUERY_NICENESS);
-    s->turns = turns_new(processors);
+    s->turns = turns_new(processors + 1); /* one may wait for the disk */
     work_take_turns(s->pool, s->turns, false);
     work_take_turns(s->requests, s->turns, true);
     s->engine = engine_new(s->store, s->pool, &conf);

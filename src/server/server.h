@@ -28,7 +28,7 @@ struct server {
     bool has_budget; /* the account of memory is running (base/budget.h) */
     struct store *store;
     struct work_pool *pool, *requests; /* parts of queries; requests of the API */
-    struct turns *turns;               /* of both: as many run as there are processors */
+    struct turns *turns;               /* of both: as many run as there are processors, and one */
     struct engine *engine;
     struct http_server *http;
     struct grpc_server *grpc; /* NULL: --listen-grpc none */
