@@ -111,6 +111,14 @@ int am_take_bool(struct http_exchange *x, const char *name, bool *out, struct er
     return err_set(e, ERR_RANGE, "%s is true or false, not \"%.*s\"", name, (int)MIN(s.n, 100u), s.p);
 }
 
+/* A name that comes twice means its last value, as in Go: vmalert writes alertname so. */
+static struct label *label_named(struct label *at, size_t n, struct str name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(at[i].name, name)) return &at[i];
+    return NULL;
+}
+
 int am_read_labels(struct json_reader *r, struct arena *a, struct labels *out, struct err *e)
 {
     struct label *at = NULL;
@@ -119,12 +127,18 @@ int am_read_labels(struct json_reader *r, struct arena *a, struct labels *out, s
     *out = (struct labels){ 0 };
     if (!json_object(r)) return OK;
     while (json_key(r, &key)) {
-        at = arena_grow(a, at, n, &cap, sizeof *at);
-        at[n].name = key;
-        if (json_string(r, &at[n].value)) n += at[n].value.n > 0;
+        struct label *l = label_named(at, n, key);
+        if (l == NULL) {
+            at = arena_grow(a, at, n, &cap, sizeof *at);
+            l = &at[n++];
+            *l = (struct label){ key, { NULL, 0 } };
+        }
+        json_string(r, &l->value);
         if (n > LABELS_MAX) json_fail(r, "too many labels");
     }
-    if (r->failed || n == 0) return OK;
+    size_t full = 0;
+    for (size_t i = 0; i < n; i++) full += at[i].value.n > 0;
+    if (r->failed || full == 0) return OK;
     int rc = labels_normalise(at, &n, e);
     if (rc == OK) *out = (struct labels){ at, n };
     return rc;
