@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/budget.h"
 #include "base/check.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -12,7 +13,10 @@
 #include "base/stat.h"
 #include "store/damage.h"
 #include "store/engine.h"
+#include "store/page_cache.h"
 #include "store/seal.h"
+
+#define PAGE_CACHE_BYTES ((uint64_t)64 << 20) /* or an eighth of the memory limit */
 
 #define RECORDS_MAX (1ull << 30)
 
@@ -228,6 +232,7 @@ static void stats_init(struct engine_stats *t)
         stat_counter("vedette_store_merge_written_bytes_total", "Bytes written by merges.", NULL);
     t->scanned = stat_counter("vedette_store_rows_scanned_total", "Rows handed to queries.", NULL);
     damage_init();
+    page_cache_limit(page_cache_shared(), budget_at_most(BUDGET_CACHES, PAGE_CACHE_BYTES));
     t->files_set_aside = stat_counter("vedette_store_files_set_aside_total",
                                       "Files found missing or damaged at the start.", NULL);
 }

@@ -15,9 +15,11 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "base/budget.h"
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/stat.h"
 
 #define SHARDS      16u
 #define BUCKETS_MIN 64u
@@ -38,6 +40,7 @@ struct shard {
     struct entry **buckets, *hand;
     size_t mask, n, bytes, budget;
     uint64_t hits, misses, evictions, refused;
+    bool is_counted; /* on the account of caches; constant */
 };
 
 struct page_cache {
@@ -140,6 +143,7 @@ static void insert(struct shard *s, struct entry *x)
     }
     s->n++;
     s->bytes += x->bytes;
+    if (s->is_counted) budget_take(BUDGET_CACHES, x->bytes);
     entry_ref(x);
 }
 
@@ -154,6 +158,7 @@ static void take_out(struct shard *s, struct entry *x)
     x->after->before = x->before;
     s->n--;
     s->bytes -= x->bytes;
+    if (s->is_counted) budget_give(BUDGET_CACHES, x->bytes);
     entry_unref(x);
 }
 
@@ -241,6 +246,76 @@ void page_cache_free(struct page_cache *c)
         pthread_mutex_destroy(&c->shards[i].mu);
     }
     mem_free(c);
+}
+
+/* ---- the shared one ---- */
+
+void page_cache_empty(struct page_cache *c)
+{
+    for (size_t i = 0; i < SHARDS; i++) {
+        struct shard *s = &c->shards[i];
+        pthread_mutex_lock(&s->mu);
+        for (size_t k = 0; k <= s->mask; k++) {
+            for (struct entry *x = s->buckets[k], *next; x != NULL; x = next) {
+                next = x->in_bucket;
+                if (atomic_load_explicit(&x->refs, memory_order_acquire) == 1) take_out(s, x);
+            }
+        }
+        pthread_mutex_unlock(&s->mu);
+    }
+}
+
+void page_cache_limit(struct page_cache *c, size_t budget_bytes)
+{
+    for (size_t i = 0; i < SHARDS; i++) {
+        struct shard *s = &c->shards[i];
+        pthread_mutex_lock(&s->mu);
+        s->budget = budget_bytes / SHARDS;
+        make_room(s, 0);
+        pthread_mutex_unlock(&s->mu);
+    }
+}
+
+#define SHARED_BYTES ((size_t)16 << 20) /* until told otherwise */
+
+/* Global: what it may take is one number for all files. */
+static struct page_cache *shared;
+static pthread_once_t shared_once = PTHREAD_ONCE_INIT;
+
+static void empty_shared(void *c)
+{
+    page_cache_empty(c);
+}
+
+#define ASK(field)                                                                                           \
+    static double ask_##field(void *c)                                                                       \
+    {                                                                                                        \
+        struct page_cache_stats now;                                                                         \
+        page_cache_stats(c, &now);                                                                           \
+        return (double)now.field;                                                                            \
+    }
+ASK(hits)
+ASK(misses)
+ASK(evictions)
+ASK(bytes)
+
+static void make_shared(void)
+{
+    shared = page_cache_new(SHARED_BYTES);
+    for (size_t i = 0; i < SHARDS; i++) shared->shards[i].is_counted = true;
+    budget_on_tight(empty_shared, shared);
+    stat_ask(STAT_COUNTER, "vedette_page_cache_hits_total", "Pages found unwrapped.", NULL, ask_hits, shared);
+    stat_ask(STAT_COUNTER, "vedette_page_cache_misses_total", "Pages read and unwrapped.", NULL, ask_misses,
+             shared);
+    stat_ask(STAT_COUNTER, "vedette_page_cache_evictions_total", "Pages let go for others.", NULL,
+             ask_evictions, shared);
+    stat_ask(STAT_GAUGE, "vedette_page_cache_bytes", "Memory of unwrapped pages.", NULL, ask_bytes, shared);
+}
+
+struct page_cache *page_cache_shared(void)
+{
+    pthread_once(&shared_once, make_shared);
+    return shared;
 }
 
 void page_cache_stats(struct page_cache *c, struct page_cache_stats *out)

@@ -24,6 +24,13 @@ struct page_cache;
 struct page_cache *page_cache_new(size_t budget_bytes); /* 0: nothing is kept, everything works */
 void page_cache_free(struct page_cache *);              /* when no page is held any more */
 
+/* The one that all record parts of the process share; made when first asked for. Its bytes are on the account
+ * of caches (base/budget.h), it is emptied when memory is tight, and vedette_page_cache_* tell of it. */
+struct page_cache *page_cache_shared(void);
+void page_cache_limit(struct page_cache *,
+                      size_t budget_bytes); /* what is above goes, as soon as it is free */
+void page_cache_empty(struct page_cache *); /* but for pages in use */
+
 uint64_t page_cache_file(struct page_cache *);            /* a number for a file just opened */
 void page_cache_drop(struct page_cache *, uint64_t file); /* it is closed: forget its pages */
 

@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "store/column.h"
+#include "store/page_cache.h"
 #include "store/record_impl.h"
 
 struct record_block *record_block_new(struct record_part *p)
@@ -37,6 +38,27 @@ void record_block_free(struct record_block *b)
     mem_free(b->column);
     arena_release(&b->arena);
     mem_free(b);
+}
+
+/* Heads and small columns are asked for twice by a scan in order of time, and again by the next one like it.
+ * Large columns are read by whoever reads everything, and would only push out the others. */
+#define CACHED_MOST (128u << 10)
+
+static int cached_read(struct record_block *b, uint64_t at, size_t n, uint8_t kind, struct buf *out,
+                       struct err *e)
+{
+    const struct cached_page *page =
+        n <= CACHED_MOST ? page_cache_find(page_cache_shared(), b->part->cache_file, at) : NULL;
+    if (page != NULL) {
+        buf_clear(out);
+        buf_str(out, page->raw);
+        page_cache_unref(page);
+        return OK;
+    }
+    int rc = page_read(b->unpacker, b->part->fd, at, n, kind, out, e);
+    if (rc == OK && n <= CACHED_MOST && out->n <= CACHED_MOST)
+        page_cache_unref(page_cache_add(page_cache_shared(), b->part->cache_file, at, buf_view(out)));
+    return rc;
 }
 
 /* ---- the head page ---- */
@@ -78,8 +100,7 @@ static int place_columns(struct record_block *b, const struct bytes *in, struct 
 
 static int head_read(struct record_block *b, struct err *e)
 {
-    int rc =
-        page_read(b->unpacker, b->part->fd, b->place.at, b->place.head_bytes, PAGE_RECORD_BLOCK, &b->head, e);
+    int rc = cached_read(b, b->place.at, b->place.head_bytes, PAGE_RECORD_BLOCK, &b->head, e);
     if (rc < 0) return rc;
     struct bytes in = bytes_of(buf_view(&b->head));
     b->rows = bytes_varint(&in);
@@ -178,7 +199,7 @@ int block_bytes(struct record_block *b, const struct block_column *c, struct str
         b->raws = more;
     }
     struct buf *raw = &b->raw[b->raws_used++];
-    int rc = page_read(b->unpacker, b->part->fd, c->at, c->bytes, PAGE_RECORD_COLUMN, raw, e);
+    int rc = cached_read(b, c->at, c->bytes, PAGE_RECORD_COLUMN, raw, e);
     *out = buf_view(raw);
     return rc;
 }

@@ -8,10 +8,7 @@
  * rows, one after the other until no block is left, by way of a cache of bounded size; only the directory
  * stays with the part. Merges and fsck want every row and load the whole.
  *
- * The cache is global since its limit is one for all parts.
- *
  * Threads: any; a directory is published by compare-and-swap (record_impl.h). */
-#include <pthread.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -20,22 +17,6 @@
 #include "store/bytes.h"
 #include "store/page_cache.h"
 #include "store/record_impl.h"
-
-#define CACHE_BYTES (16u << 20)
-
-static struct page_cache *cache;
-static pthread_once_t cache_once = PTHREAD_ONCE_INIT;
-
-static void cache_make(void)
-{
-    cache = page_cache_new(CACHE_BYTES);
-}
-
-static struct page_cache *the_cache(void)
-{
-    pthread_once(&cache_once, cache_make);
-    return cache;
-}
 
 /* ---- writing ---- */
 
@@ -165,11 +146,12 @@ static int fetch_row(void *ctx, size_t at, size_t n, const uint8_t **row, struct
     struct probing *q = ctx;
     const struct record_pieces *x = q->pieces;
     size_t i = at / x->piece_bytes;
-    const struct cached_page *page = page_cache_find(the_cache(), q->part->cache_file, x->at[i]);
+    const struct cached_page *page = page_cache_find(page_cache_shared(), q->part->cache_file, x->at[i]);
     if (page == NULL) {
         struct buf raw = BUF_INIT(RECORD_FILTER_PIECE);
         int rc = piece_read(q->part, q->unpacker, x, i, &raw, e);
-        if (rc == OK) page = page_cache_add(the_cache(), q->part->cache_file, x->at[i], buf_view(&raw));
+        if (rc == OK)
+            page = page_cache_add(page_cache_shared(), q->part->cache_file, x->at[i], buf_view(&raw));
         buf_release(&raw);
         if (rc < 0) return rc;
     }
@@ -249,18 +231,16 @@ void record_filters_init(struct record_part *p)
 {
     p->filter = mem_array(p->top.n * FILTER_CLASSES, sizeof *p->filter);
     p->pieces = mem_array(p->top.n * FILTER_CLASSES, sizeof *p->pieces);
-    p->cache_file = page_cache_file(the_cache());
+    p->cache_file = page_cache_file(page_cache_shared());
 }
 
 void record_filters_release(struct record_part *p)
 {
-    bool any = false;
     for (size_t i = 0; p->filter && i < p->top.n * FILTER_CLASSES; i++) {
-        any |= atomic_load(&p->pieces[i]) != NULL;
         filter_free(atomic_load(&p->filter[i]));
         pieces_free(atomic_load(&p->pieces[i]));
     }
-    if (any) page_cache_drop(the_cache(), p->cache_file);
+    if (p->filter) page_cache_drop(page_cache_shared(), p->cache_file);
     mem_free((void *)p->filter);
     mem_free((void *)p->pieces);
 }

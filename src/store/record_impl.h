@@ -36,7 +36,7 @@ struct record_part {
     _Atomic(struct record_index *) *index;
     _Atomic(struct record_filter *) *filter; /* FILTER_CLASSES of each group, whole: for merges */
     _Atomic(struct record_pieces *) *pieces; /* of each of those, where its pieces lie */
-    uint64_t cache_file;                     /* of the pieces, in the cache */
+    uint64_t cache_file;                     /* of its pages, in the cache */
     struct record_fields fields;
     struct record_content_place *contents;
     size_t n_contents;

@@ -87,12 +87,28 @@ static struct value text_value(enum value_type type, struct str s)
     return (struct value){ .type = type, .text = s };
 }
 
+static bool same_text(struct str a, struct str b)
+{
+    return a.n == b.n && (a.n == 0 || (a.p[0] == b.p[0] && memcmp(a.p, b.p, a.n) == 0));
+}
+
+/* Equality with one text, the most frequent question, without a call a value. */
+static bool is_text_equal(const struct predicate *p)
+{
+    return p->op == PRED_EQ && value_is_text(p->value.type);
+}
+
 static void match_dictionary(struct record_block *b, const struct predicate *p, enum value_type type,
                              const struct text_column *c, bool empty_is_absent, uint64_t *bits)
 {
     uint8_t *hit = arena_array(&b->arena, c->n_dict + 1, 1);
     uint64_t any = 0;
+    bool is_equal = is_text_equal(p);
     for (size_t i = 0; i < c->n_dict; i++) {
+        if (is_equal && !same_text(c->value[i], p->value.text)) {
+            hit[i] = 0;
+            continue;
+        }
         hit[i] = !(empty_is_absent && c->value[i].n == 0) && value_matches(p, text_value(type, c->value[i]));
         any |= hit[i];
     }
@@ -144,6 +160,9 @@ static int match_texts(struct record_block *b, const struct predicate *p, enum v
     memset(bits, 0, (c->n + 63) / 64 * sizeof *bits);
     if (c->ids) {
         match_dictionary(b, p, type, c, empty_is_absent, bits);
+    } else if (is_text_equal(p) && !(empty_is_absent && p->value.text.n == 0)) {
+        for (size_t i = 0; i < c->n; i++)
+            bits[i / 64] |= (uint64_t)same_text(c->value[i], p->value.text) << i % 64;
     } else {
         for (size_t i = 0; i < c->n; i++) {
             if ((among && !bit_get(among, i)) || (empty_is_absent && c->value[i].n == 0)) continue;
