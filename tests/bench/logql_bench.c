@@ -1,10 +1,9 @@
 /* logql_bench - LogQL over the embedded engine: lines a second of scans, pipelines and counts.
  *
- *     logql_bench [RECORDS [DIR]]        default: 2000000 records, /tmp
+ *     logql_bench [RECORDS [DIR [THREADS]]]        default: 2000000 records, /tmp, one thread
  *
  * Lines are logfmt of about 130 bytes, 20 streams, a day; one in a thousand has a needle, half carry an
- * attribute. Everything is in files (flushed and merged) before the first question. One thread, as a query
- * has. */
+ * attribute. Everything is in files (flushed and merged) before the first question. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,7 +109,8 @@ int main(int argc, char **argv)
     fill(s, n);
     printf("logql_bench: %zu records written, flushed and merged in %.1f s\n", n,
            (double)(clock_mono_ns() - begun) / 1e9);
-    struct logql *lq = logql_new(s, NULL, NULL);
+    struct work_pool *pool = argc > 3 ? work_start("query", strtoull(argv[3], NULL, 10), 64) : NULL;
+    struct logql *lq = logql_new(s, pool, NULL);
     int64_t hour = 3600000000000LL;
     ask(lq, "{service_name=~\".+\"} |= \"needle\"", n, 0, "1 M/s");
     ask(lq, "{service_name=~\".+\"} |= \"nothing has this\"", n, 0, "1 M/s");
@@ -128,6 +128,7 @@ int main(int argc, char **argv)
         "(status)",
         n / 20, hour, "");
     logql_free(lq);
+    work_stop(pool);
     store_close(s);
     snprintf(command, sizeof command, "rm -rf '%s'", dir);
     return system(command) != 0;

@@ -24,6 +24,7 @@
 struct logql {
     struct store *store;
     struct engine *engine;
+    struct work_pool *pool; /* may be NULL */
     struct logql_conf conf;
     pthread_mutex_t mu;
     pthread_cond_t turn;
@@ -41,6 +42,7 @@ struct logql *logql_new(struct store *store, struct work_pool *pool, const struc
     if (lq->conf.max_series == 0) lq->conf.max_series = 10000;
     if (lq->conf.max_concurrent == 0) lq->conf.max_concurrent = 20;
     lq->store = store;
+    lq->pool = pool;
     lq->engine = engine_new(store, pool,
                             &(struct engine_conf){ .timeout_ms = lq->conf.timeout_ms,
                                                    .max_memory_bytes = lq->conf.max_memory_bytes,
@@ -212,7 +214,8 @@ int logql_query(struct logql *lq, const struct logql_request *q, struct logql_re
     r.call = (struct call){ .deadline_ns = begun + lq->conf.timeout_ms * NS_PER_MS,
                             .cancelled = q->cancelled,
                             .arena = &r.arena,
-                            .notes = &lost };
+                            .notes = &lost,
+                            .pool = lq->pool };
     int rc = check_times(q, e);
     if (rc == OK) rc = logql_parse(q->text, &r.arena, &r.query, e);
     if (rc == OK)
