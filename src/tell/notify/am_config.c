@@ -183,6 +183,7 @@ static void read_inhibit(struct am_reader *r, struct yaml *root)
     for (size_t i = 0; i < list->n && r->rc == OK; i++) {
         struct yaml *map = list->items[i];
         struct am_inhibit_rule *rule = &r->conf->inhibit[r->conf->n_inhibit++];
+        if (map->kind != YAML_MAP) am_fail(r, map->line, "an inhibition rule is a map");
         am_text(r, map, "name", &rule->name);
         am_matcher_map(r, map, "source_match", MATCH_EQ, &rule->source);
         am_matcher_map(r, map, "source_match_re", MATCH_RE, &rule->source);
@@ -278,7 +279,7 @@ static void read_global(struct am_reader *r, struct yaml *root)
     if (r->global == NULL) return;
     if (r->global->kind != YAML_MAP) am_fail(r, r->global->line, "global is a map");
     am_duration(r, r->global, "resolve_timeout", &r->conf->resolve_timeout_ms);
-    for (size_t i = 0; i < r->global->n; i++)
+    for (size_t i = 0; r->rc == OK && i < r->global->n; i++)
         if (!am_global_is_known(r->global->keys[i]))
             am_fail(r, r->global->key_lines[i], "global: unknown key \"%.*s\"", STR_ARG(r->global->keys[i]));
     accept_all(r->global);
@@ -296,7 +297,7 @@ static void read_all(struct am_reader *r, struct yaml *root)
     read_beyond(r, root);
     yaml_get(root, "tracing");
     yaml_get(root, "event_recorder");
-    for (size_t i = 0; i < root->n; i++)
+    for (size_t i = 0; r->rc == OK && i < root->n; i++)
         if (str_is(root->keys[i], "tracing") || str_is(root->keys[i], "event_recorder"))
             accept_all(root->items[i]);
     if (r->rc == OK) r->rc = yaml_unknown(root, r->load->name, r->e);

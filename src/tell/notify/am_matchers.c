@@ -232,17 +232,27 @@ void am_matchers_sort(struct am_matchers *m)
     if (m->n > 1) qsort(m->at, m->n, sizeof *m->at, order);
 }
 
-void am_matcher_print(struct buf *b, const struct matcher *m)
+static void put_escaped(struct buf *b, struct str s)
 {
-    bool odd = false;
-    for (size_t i = 0; i < m->name.n; i++) odd |= is_reserved(m->name.p[i]);
-    buf_printf(b, odd ? "\"%.*s\"%s\"" : "%.*s%s\"", STR_ARG(m->name), matcher_op_text(m->op));
-    for (size_t i = 0; i < m->value.n; i++) {
-        char c = m->value.p[i];
+    buf_char(b, '"');
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
         if (c == '\\' || c == '"' || c == '\n') buf_char(b, '\\');
         buf_char(b, c == '\n' ? 'n' : c);
     }
     buf_char(b, '"');
+}
+
+void am_matcher_print(struct buf *b, const struct matcher *m)
+{
+    bool odd = false;
+    for (size_t i = 0; i < m->name.n; i++) odd |= is_reserved(m->name.p[i]);
+    if (odd)
+        put_escaped(b, m->name);
+    else
+        buf_str(b, m->name);
+    buf_cs(b, matcher_op_text(m->op));
+    put_escaped(b, m->value);
 }
 
 void am_matchers_print(struct buf *b, const struct am_matchers *m)
