@@ -210,14 +210,14 @@ def ask_for_ever(port, queries, first, stop, tally, mu):
 
 def query_clients(port, now_s, stop, ready, out):
     nice(19)
-    queries, tally, mu = heavy(now_s), {}, threading.Lock()
+    queries, tally, mu, began = heavy(now_s), {}, threading.Lock(), time.monotonic()
     threads = [threading.Thread(target=ask_for_ever, args=(port, queries, i, stop, tally, mu), daemon=True) for i in range(CLIENTS)]
     for t in threads:
         t.start()
     ready.set()
     stop.wait()
     with mu:
-        out.put({k: (len(v), sum(v) / len(v)) for k, v in tally.items()})
+        out.put((time.monotonic() - began, {k: (len(v), sum(v) / len(v)) for k, v in tally.items()}))
 
 
 def hog(stop):
@@ -267,7 +267,9 @@ def main():
         worst.append(measure("queries", server, seconds, 3 << 20))
         print("%d MB resident" % (server.rss() >> 20), flush=True)
     beside(query_clients, lambda stop: (server.port, now_ms // 1000, stop, ready, out), 1, under_queries)
-    for (name, status), (n, mean) in sorted(out.get(timeout=30).items()):
+    took, tally = out.get(timeout=30)
+    print("%.0f queries a second were answered" % (sum(n for (_, status), (n, _) in tally.items() if status == 200) / took))
+    for (name, status), (n, mean) in sorted(tally.items()):
         print("  %-15s %s: %d, %.1f s each" % (name, status or "lost", n, mean), flush=True)
     print("p99 %.1f ms alone, %.1f ms beside %d heavy queries: %.1f times" % (alone, worst[0], CLIENTS, worst[0] / alone))
     lab.done()
