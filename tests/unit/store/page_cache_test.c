@@ -153,8 +153,30 @@ TEST(readers_in_many_threads_always_see_the_page_they_asked_for)
     page_cache_free(c);
 }
 
+TEST(a_lower_limit_and_emptying_spare_pages_in_use_only)
+{
+    struct page_cache *c = page_cache_new(budget);
+    struct page_cache_stats st;
+    for (uint64_t at = 0; at < 500; at++) add(c, 1, at, 1000);
+    const struct cached_page *held = page_cache_find(c, 1, 7);
+    EXPECT(held != NULL);
+    page_cache_limit(c, budget / 8);
+    page_cache_stats(c, &st);
+    EXPECT(st.budget == budget / 8 && st.bytes <= st.budget && st.bytes > st.budget / 2);
+    EXPECT(has(c, 1, 7));
+    page_cache_empty(c);
+    page_cache_stats(c, &st);
+    EXPECT(st.pages == 1 && has(c, 1, 7));
+    page_cache_unref(held);
+    page_cache_empty(c);
+    page_cache_stats(c, &st);
+    EXPECT(st.pages == 0 && st.bytes == 0 && !has(c, 1, 7));
+    page_cache_free(c);
+}
+
 TESTS(CASE(a_page_added_is_found_under_its_file_and_offset_only),
       CASE(the_budget_holds_and_a_page_in_use_survives_every_eviction),
       CASE(a_scan_does_not_push_out_what_is_asked_for_often),
       CASE(what_is_too_large_or_has_no_room_is_lent_but_not_kept),
-      CASE(readers_in_many_threads_always_see_the_page_they_asked_for))
+      CASE(readers_in_many_threads_always_see_the_page_they_asked_for),
+      CASE(a_lower_limit_and_emptying_spare_pages_in_use_only))
