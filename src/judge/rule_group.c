@@ -71,9 +71,6 @@ static int record(struct rule_group *g, struct rule *r, const struct rule_answer
 {
     struct rule_rows rows;
     struct labels labels;
-    if (g->spec->limit > 0 && a->n > g->spec->limit)
-        return err_set(e, ERR_LIMIT, "exceeded limit of %llu with %zu series",
-                       (unsigned long long)g->spec->limit, a->n);
     rule_rows_init(&rows, &g->scratch, at_ms);
     for (size_t i = 0; i < a->n; i++) {
         int rc = recorded_labels(r->spec, a->series[i].labels, &g->scratch, &labels, e);
@@ -84,6 +81,9 @@ static int record(struct rule_group *g, struct rule *r, const struct rule_answer
     if (!rule_rows_are_distinct(&rows))
         return err_set(e, ERR_EXEC,
                        "vector contains metrics with the same labelset after applying rule labels");
+    if (g->spec->limit > 0 && a->n > g->spec->limit)
+        return err_set(e, ERR_LIMIT, "exceeded limit of %llu with %zu series",
+                       (unsigned long long)g->spec->limit, a->n);
     g->samples += rows.batch.n_series;
     return rule_rows_write(&rows, &r->written, g->env->store, e);
 }

@@ -107,7 +107,9 @@ int fn_humanize_percentage(struct template_call *c, struct tvalue *out)
 {
     double v;
     int rc = rule_number(c, &c->args[0], &v);
-    return rc < 0 ? rc : put(c, out, "", v * 100, "%", "");
+    if (rc < 0 || !(isnan(v) || isinf(v))) return rc < 0 ? rc : put(c, out, "", v * 100, "%", "");
+    *out = tv_str(isnan(v) ? STR("NaN%") : v > 0 ? STR("+Inf%") : STR("-Inf%"));
+    return OK;
 }
 
 #define SECONDS_MAX 9.2e9 /* what fits into nanoseconds */

@@ -38,6 +38,17 @@ static void put_duration(struct buf *out, int64_t ms)
         duration_print_ms(out, ms);
 }
 
+/* Go's way: 2m0s, 1h0m30s. */
+static void put_go_duration(struct buf *out, int64_t ms)
+{
+    int64_t s = ms / 1000;
+    if (s >= 3600) buf_printf(out, "%lldh", (long long)(s / 3600));
+    if (s >= 60) buf_printf(out, "%lldm", (long long)(s / 60 % 60));
+    buf_printf(out, "%lld", (long long)(s % 60));
+    if (ms % 1000 != 0) buf_printf(out, ".%03lld", (long long)(ms % 1000));
+    buf_char(out, 's');
+}
+
 static void put_labels(struct buf *out, struct labels l)
 {
     buf_char(out, '{');
@@ -136,7 +147,7 @@ static bool evaluate(struct bench *b, int64_t at_ms)
         for (size_t k = 0; k < g->spec->n_rules; k++) {
             if (g->rules[k].error == NULL) continue;
             buf_printf(b->out, "    rule: %.*s, time: ", STR_ARG(g->rules[k].spec->name));
-            put_duration(b->out, at_ms);
+            put_go_duration(b->out, at_ms);
             buf_printf(b->out, ", err: %s\n", g->rules[k].error);
             good = false;
         }
@@ -372,7 +383,7 @@ int rule_test_file(const char *path, const struct rule_test_host *host, struct b
     struct regex *only = NULL;
     bool any = false;
     int rc = host->run != NULL ? regex_new_search(str_of(host->run), &only, e) : OK;
-    if (rc == OK) rc = rule_tests_read(path, &all, e);
+    if (rc == OK) rc = rule_tests_read(path, host->warn, host->ctx, &all, e);
     for (size_t i = 0; rc == OK && i < all->n_tests; i++) {
         bool failed = false;
         if (only != NULL && !regex_match(only, all->tests[i].name)) continue;

@@ -17,6 +17,7 @@ struct rule_test_host { /* who can make stores */
     void *ctx;
     struct store *(*open)(void *ctx, struct err *); /* fresh and empty; NULL on failure */
     void (*close)(void *ctx, struct store *);
+    void (*warn)(void *ctx, const char *text);
     const char *run; /* only tests whose names match this; NULL: all */
 };
 

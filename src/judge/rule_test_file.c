@@ -3,6 +3,7 @@
 
 #include <glob.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/file.h"
@@ -181,11 +182,17 @@ static void read_test(struct reader *r, struct yaml *map, int64_t interval_ms, s
 
 static void read_rules(struct reader *r, struct rule_tests *t, struct str pattern, int line)
 {
+    char text[600];
     glob_t found = { 0 };
     const char *path = read_resolve(r, pattern);
     if (r->rc < 0) return;
     int status = glob(path, 0, NULL, &found);
-    if (status != 0) read_fail(r, line, "rule_files: no file matches %.*s", STR_ARG(pattern));
+    if (status == GLOB_NOMATCH) {
+        snprintf(text, sizeof text, "no file match pattern %s", path);
+        t->warn(t->warn_ctx, text);
+    } else if (status != 0) {
+        read_fail(r, line, "rule_files: %.*s cannot be read", STR_ARG(pattern));
+    }
     for (size_t i = 0; r->rc == OK && i < found.gl_pathc; i++) {
         struct rule_file *f;
         r->rc = rule_file_load(found.gl_pathv[i], RULE_PROMQL, &f, r->e);
@@ -225,12 +232,17 @@ static void read_root(struct reader *r, struct yaml *root, struct rule_tests *t)
     }
 }
 
-int rule_tests_read(const char *path, struct rule_tests **out, struct err *e)
+int rule_tests_read(const char *path, void (*warn)(void *ctx, const char *text), void *ctx,
+                    struct rule_tests **out, struct err *e)
 {
     struct rule_tests *t = mem_alloc_zero(sizeof *t);
     struct buf text = BUF_INIT(RULE_FILE_BYTES_MAX);
     struct yaml *root = NULL;
-    *t = (struct rule_tests){ .arena = ARENA_INIT(TESTS_ARENA_MAX), .path = path, .interval_ms = 60000 };
+    *t = (struct rule_tests){ .arena = ARENA_INIT(TESTS_ARENA_MAX),
+                              .path = path,
+                              .interval_ms = 60000,
+                              .warn = warn,
+                              .warn_ctx = ctx };
     struct reader r = { .file = path, .arena = &t->arena, .e = e };
 
     r.rc = file_slurp(path, &text, e);

@@ -51,6 +51,8 @@ struct rule_test {
 struct rule_tests {
     struct arena arena;
     const char *path;
+    void (*warn)(void *ctx, const char *text);
+    void *warn_ctx;
     int64_t interval_ms; /* of evaluation */
     bool fuzzy;          /* numbers may differ in their last digits */
     struct str *order;   /* names of groups */
@@ -61,5 +63,7 @@ struct rule_tests {
     size_t n_tests;
 };
 
-int rule_tests_read(const char *path, struct rule_tests **out, struct err *);
+/* warn: of patterns that no file matches, as they were resolved. */
+int rule_tests_read(const char *path, void (*warn)(void *ctx, const char *text), void *ctx,
+                    struct rule_tests **out, struct err *);
 void rule_tests_free(struct rule_tests *); /* NULL is fine */

@@ -183,7 +183,10 @@ static int fn_order(struct template_call *c, struct tvalue *out)
     int cmp, rc = tv_compare(c, c->args[0], c->args[1], &cmp);
     if (rc < 0) return rc;
     bool less = c->name[0] == 'l', or_equal = c->name[1] == 'e';
-    *out = tv_bool(cmp != 2 && ((less ? cmp < 0 : cmp > 0) || (or_equal && cmp == 0)));
+    /* gt is not le, and ge not lt: so it is with numbers that are none, too. */
+    bool below = cmp != 2 && (cmp < 0 || (cmp == 0 && less == or_equal));
+    bool missing = c->args[0].type == TV_NIL || c->args[1].type == TV_NIL;
+    *out = tv_bool(!missing && (less ? below : !below));
     return OK;
 }
 
@@ -205,6 +208,11 @@ static int fn_shortcut(struct template_call *c, struct tvalue *out)
 static int fn_len(struct template_call *c, struct tvalue *out)
 {
     struct tvalue v = c->args[0];
+    if (v.type == TV_LOOKUP && v.lookup->list != NULL) {
+        struct tentry *entries;
+        v.lookup->list(v.lookup->ctx, c->arena, &entries, &v.map.n);
+        return *out = tv_int((int64_t)v.map.n), OK;
+    }
     if (v.type != TV_STR && v.type != TV_LIST && v.type != TV_MAP)
         return tf_fail(c, "len of what has no length");
     *out = tv_int((int64_t)(v.type == TV_STR ? v.s.n : v.type == TV_LIST ? v.list.n : v.map.n));
@@ -377,6 +385,8 @@ static bool format_number(struct buf *b, const struct verb *v, struct tvalue a)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
     int n = snprintf(text, sizeof text, spec, a.d);
+    if (isnan(a.d)) n = snprintf(text, sizeof text, "%s", v->plus ? "+NaN" : "NaN");
+    if (isinf(a.d)) n = snprintf(text, sizeof text, "%s", a.d > 0 ? "+Inf" : "-Inf");
 #pragma GCC diagnostic pop
     buf_add(b, text, n > 0 && (size_t)n < sizeof text ? (size_t)n : 0);
     return true;

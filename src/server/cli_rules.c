@@ -100,6 +100,12 @@ static void close_store(void *ctx, struct store *store)
     nftw(p->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+static void warn(void *ctx, const char *text)
+{
+    (void)ctx;
+    fprintf(stderr, "  WARNING: %s\n", text);
+}
+
 static int test_one(const char *path, const struct rule_test_host *host)
 {
     struct buf failures = BUF_INIT(64u << 20);
@@ -120,7 +126,7 @@ static int test_one(const char *path, const struct rule_test_host *host)
 static int test_files(int argc, char **argv)
 {
     struct place place;
-    struct rule_test_host host = { &place, open_store, close_store, cli_flag(&argc, argv, "--run") };
+    struct rule_test_host host = { &place, open_store, close_store, warn, cli_flag(&argc, argv, "--run") };
     int worst = 0;
     if (cli_no_more_flags(argc, argv, usage) != 0) return 2;
     if (argc == 0) return wrong_usage();
