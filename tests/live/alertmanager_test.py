@@ -15,7 +15,7 @@ from am_lab import Alertmanager, Sink, get, post, stamp, vedette_with
 from lab import Lab, expect, free_port, http, wait_for
 
 lab = Lab(sys.argv)
-ALERTS = int(sys.argv[2]) if len(sys.argv) > 2 else 10000 if os.environ.get("RELEASE") else 600
+ALERTS = int(sys.argv[2]) if len(sys.argv) > 2 else 10000 if os.environ.get("RELEASE") else 300
 FAST = "group_wait: 200ms, group_interval: 1s, repeat_interval: 1h"
 
 
@@ -89,8 +89,8 @@ def life():
     wait_for(lambda: ["b-"] in told(sink) and ["b-"] in told(sink, "/boss"), 20, what="its end is told to both")
     post(s.base, "/api/v2/alerts", [{"labels": {"alertname": "b"}}])
     events = api(s.base, "GET", "/api/v1/alerts/history?fingerprint=" + fp["b"])[1]["data"]["events"]
-    expect([e["event"] for e in events], ["reopened", "resolved", "commented", "commented", "raised"])
-    expect(events[-2]["by"], "bob")
+    expect([e["event"] for e in events], ["reopened", "resolved", "commented", "escalated", "commented", "raised"])
+    expect([e["by"] for e in events], ["", "", "bob", "boss", "bob", ""])
     noise = api(s.base, "GET", "/api/v1/alerts/noise")[1]["data"]["alerts"]
     expect([(n["alertname"], n["raised"], n["reopened"], n["acknowledged"]) for n in noise], [("b", 1, 1, 0), ("a", 1, 0, 1)])
     who = api(s.base, "POST", "/api/v1/alerts/route-test", {"labels": {"alertname": "x"}})[1]["data"]

@@ -244,7 +244,7 @@ static void read_maintenance(struct am_reader *r, struct yaml *root)
 
 static void read_beyond(struct am_reader *r, struct yaml *root)
 {
-    struct yaml *flap = yaml_get(root, "flap_damping"), *cascades = yaml_get(root, "cascades");
+    struct yaml *flap = yaml_get(root, "flap_damping");
     int64_t changes = 0;
     if (flap != NULL) {
         r->conf->flap_window_ms = 10 * 60000;
@@ -254,8 +254,6 @@ static void read_beyond(struct am_reader *r, struct yaml *root)
             am_fail(r, flap->line, "flap_damping wants changes from 2 to 1000, and a window");
         r->conf->flap_changes = (uint64_t)changes;
     }
-    if (cascades != NULL)
-        am_took(r, yaml_bool(yaml_get(cascades, "enabled"), &r->conf->cascades, r->e), "cascades.enabled");
     read_maintenance(r, root);
 }
 

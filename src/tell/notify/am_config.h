@@ -1,10 +1,9 @@
 /* am_config.h - an Alertmanager configuration: who is told what, when, and what is left unsaid.
  *
- * Files are taken as they are, with strict keys. Four keys are ours and optional:
+ * Files are taken as they are, with strict keys. Three keys are ours and optional:
  *     route.escalations: [{delay: 10m, receiver: boss}]      told when nobody has acknowledged by then
  *     maintenance_windows: [{name, matchers, time_intervals: [names]}]
  *     flap_damping: {changes: 6, window: 10m}
- *     cascades: {enabled: true, ...}                         which alerts follow from which
  *
  * Always true:
  *   1. A configuration never changes once loaded; whoever works with one holds a reference.
@@ -88,7 +87,6 @@ struct am_config {
     struct am_maintenance *maintenance;
     uint64_t flap_changes; /* 0: none */
     int64_t flap_window_ms;
-    bool cascades;
     struct str *template_files; /* patterns, absolute or from the working directory */
     size_t n_template_files;
     struct notify_templates *templates; /* NULL: none */

@@ -51,8 +51,7 @@ static const char *const secret_keys[] = { "password",
                                            NULL };
 
 static const char *const own_keys[] = { "escalations", "maintenance_windows", "flap_damping",
-                                        "cascades",    "hmac_secret",         "hmac_secret_file",
-                                        NULL };
+                                        "hmac_secret", "hmac_secret_file",    NULL };
 
 /* Of Slack and Mattermost the URL is the secret; elsewhere it names the vendor. */
 static bool is_secret(struct str section, struct str key)

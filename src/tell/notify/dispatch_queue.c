@@ -105,6 +105,14 @@ static void try_later(struct dispatch *d, struct delivery *m, const struct chann
     timer_set(&d->retries, &m->retry, now_ms + wait);
 }
 
+static void note_escalation(struct dispatch *d, const struct delivery *m, int64_t now_ms)
+{
+    if (strcmp(m->reason, "escalation") != 0) return;
+    for (size_t i = 0; i < m->n_firing; i++)
+        track_note(d->track, TRACK_ESCALATED, m->alerts[i]->fp, m->alerts[i]->a.labels, m->in->receiver->name,
+                   STR(""), now_ms, NULL);
+}
+
 void dispatch_done(struct dispatch *d, struct delivery *m, const struct channel_result *r, int64_t now_ms)
 {
     lane_of(d, m->in)->in_flight--;
@@ -112,6 +120,7 @@ void dispatch_done(struct dispatch *d, struct delivery *m, const struct channel_
     stat_add(counter(m, "vedette_notification_requests_total", "Attempts to notify."), 1);
     if (r->outcome == CHANNEL_SENT) {
         stat_add(counter(m, "vedette_notifications_total", "Notifications told."), 1);
+        note_escalation(d, m, now_ms);
         finish(d, m, true, now_ms);
         return;
     }

@@ -213,7 +213,8 @@ static void tell_one(struct dispatch *d, struct am_group *g, const struct am_int
         news.reason = nflog_news(NULL, &now, in->send_resolved, repeat_ms);
     if (news.reason == NULL) return;
 
-    bool escalates = suffix[0] != 0 && s->n_firing > 0;
+    bool escalates =
+        suffix[0] != 0 && (strcmp(news.reason, "first") == 0 || strcmp(news.reason, "new alerts") == 0);
     struct delivery *m = delivery_new(&(struct delivery_of){
         .conf = d->conf,
         .route = g->route,
