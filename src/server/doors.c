@@ -60,8 +60,7 @@ int doors_check(struct yaml *file, const char *path, struct err *e)
 static int64_t late_ms_of(struct yaml *file)
 {
     int64_t late_ms = ((const struct span_metrics_conf)SPAN_METRICS_DEFAULT).late_ms;
-    struct yaml *metrics = file != NULL ? yaml_get(file, "span_metrics") : NULL;
-    if (metrics != NULL) (void)yaml_duration_ms(yaml_get(metrics, "late"), &late_ms, NULL);
+    (void)yaml_duration_ms(yaml_get(yaml_get(file, "span_metrics"), "late"), &late_ms, NULL);
     return late_ms;
 }
 
@@ -82,16 +81,11 @@ static void rules_free(struct door_rules *r)
     }
 }
 
-static struct yaml *section(struct yaml *file, const char *name)
-{
-    return file != NULL ? yaml_get(file, name) : NULL;
-}
-
 static int rules_read(struct yaml *file, const char *data_dir, struct door_rules **out, struct err *e)
 {
     struct door_rules *r = mem_alloc_zero(sizeof *r);
-    int rc = redact_new(section(file, "redaction"), data_dir, &r->redact, e);
-    if (rc == OK) rc = sampling_config(section(file, "sampling"), &r->sampling, &r->has_sampling, e);
+    int rc = redact_new(yaml_get(file, "redaction"), data_dir, &r->redact, e);
+    if (rc == OK) rc = sampling_config(yaml_get(file, "sampling"), &r->sampling, &r->has_sampling, e);
     if (rc == OK)
         *out = r;
     else
@@ -127,7 +121,8 @@ int doors_begin(struct doors *d, const struct options *o, struct store *store, s
 {
     struct door_rules *rules = NULL;
     *d = (struct doors){ .store = store, .data_dir = o->data };
-    int rc = rules_read(o->file, o->data, &rules, e);
+    int rc = doors_check(o->file, o->config, e);
+    if (rc == OK) rc = rules_read(o->file, o->data, &rules, e);
     if (rc < 0) return rc;
     d->policy.late_ms = late_ms_of(o->file);
     if (rules->has_sampling) d->sampling_run = sampling_run_new(&rules->sampling, store, o->data);
@@ -143,7 +138,7 @@ int doors_open(struct doors *d, const struct options *o, const struct limit *lim
     struct tail_conf *files = NULL;
     d->limit = *limit;
     d->taps = taps;
-    int rc = tail_conf_new(section(o->file, "log_files"), &files, e);
+    int rc = tail_conf_new(yaml_get(o->file, "log_files"), &files, e);
     if (rc == OK && strcmp(o->listen_syslog, "none") != 0)
         rc = syslog_listener_new(o->listen_syslog, store, limit, &d->syslog, e);
     if (rc < 0) {
@@ -193,7 +188,7 @@ int doors_reload(struct doors *d, struct yaml *file, struct err *e)
     struct tail_conf *files = NULL;
     struct door_rules *rules = NULL;
     int rc = rules_read(file, d->data_dir, &rules, e);
-    if (rc == OK && (rc = tail_conf_new(section(file, "log_files"), &files, e)) < 0) rules_free(rules);
+    if (rc == OK && (rc = tail_conf_new(yaml_get(file, "log_files"), &files, e)) < 0) rules_free(rules);
     if (rc < 0) return rc;
 
     bool is_first = rules->has_sampling && d->sampling_run == NULL;
@@ -219,5 +214,5 @@ void doors_close(struct doors *d)
     syslog_listener_free(d->syslog);
     policy_in_force(NULL);
     rules_free(d->rules);
-    *d = (struct doors){ 0 };
+    *d = (struct doors){ .store = NULL };
 }
