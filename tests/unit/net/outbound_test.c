@@ -438,9 +438,8 @@ static const char *const hosts[] = {
     "127\xef\xbd\xa1"
     "0\xef\xbd\xa1"
     "0\xef\xbd\xa1"
-    "1", /* halfwidth ideographic full stops */
-    "\xe2\x93\x9b\xe2\x93\x9e\xe2\x93\x92\xe2\x93\x90\xe2\x93\x9b\xe2\x93\x97\xe2\x93\x9e\xe2\x93\xa2\xe2\x93"
-    "\xa3",
+    "1",                    /* halfwidth ideographic full stops */
+    "\xe2\x93\x9bocalhost", /* a circled l */
     /* escapes, and somebody else's name in front */
     "%31%32%37.0.0.1",
     "127%2e0%2e0%2e1",
