@@ -4,7 +4,7 @@ to Debian's Alertmanager and to us at the same time: the same notifications must
     am_scenarios_test.py BUILD [SCENARIOS [SEED]]       or RELEASE=200
 
 Many scenarios share one pair of servers: each is a subtree of routes for one value of the label scn. Events happen on whole seconds and
-waits end on half seconds, so that a machine that is busy for a while changes nothing; scenarios that differ are run up to twice more before
+waits end on half seconds, so that a machine that is busy for a while changes nothing; scenarios that differ are run up to three times more before
 they count. Compared are, for each receiver and group, the messages in order: who fires, who is resolved. Times may differ by one interval.
 """
 import json
@@ -232,7 +232,7 @@ def main():
         result.update(part)
         told += n
     repeats = 0
-    for _ in range(2):
+    for _ in range(3):
         again = [s for s in scenarios if result[s.n]]
         for first in range(0, len(again), BATCH):
             print("again: %s" % {s.n: result[s.n][:200] for s in again[first:first + BATCH]}, flush=True)
