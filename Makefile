@@ -61,6 +61,11 @@ $(BUILD)/src/model/price_builtin.o: $(BUILD)/prices.h
 
 # ---- the built-in rules, embedded by the assembler ----
 $(BUILD)/src/judge/builtin.o: $(wildcard src/judge/builtin/*.yml)
+RUNBOOKS := $(sort $(wildcard docs/runbooks/[A-Z]*.md))
+$(BUILD)/runbooks_pages.h: $(RUNBOOKS)
+	@mkdir -p $(@D)
+	@for f in $(RUNBOOKS); do echo "{ \"$$(basename $$f .md)\","; sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $$f; echo "},"; done > $@.tmp && mv $@.tmp $@
+$(BUILD)/src/judge/runbooks.o: $(BUILD)/runbooks_pages.h
 
 # ---- run, test, check ----
 run:

@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "judge/rules.h"
+#include "judge/runbooks.h"
 #include "tell/api_job.h"
 #include "tell/handlers.h"
 #include "tell/rules_json.h"
@@ -218,6 +219,17 @@ void handle_rules(struct http_exchange *x, void *ctx)
 void handle_alerts(struct http_exchange *x, void *ctx)
 {
     api_post(x, ctx, list_alerts);
+}
+
+/* What the runbook_url of a built-in rule shows. */
+void handle_runbook(struct http_exchange *x, void *ctx)
+{
+    struct str alert = http_path_param(x, "alert"), page = runbook_of(alert);
+    (void)ctx;
+    if (page.n == 0)
+        respond_text(x, 404, "There is no runbook for %.*s.", (int)MIN(alert.n, (size_t)200), alert.p);
+    else
+        http_answer(x, 200, "text/markdown; charset=utf-8", page);
 }
 
 /* Paths of Alertmanager's first API: clients should move to /api/v2. */

@@ -14,8 +14,8 @@ http_handler handle_series, handle_labels, handle_label_values, handle_metadata;
 /* api_targets.c */
 http_handler handle_targets, handle_targets_metadata, handle_scrape_pools, handle_alertmanagers,
     handle_notifications;
-/* api_rules.c: until something judges, there are no groups */
-http_handler handle_rules, handle_alerts, handle_gone;
+/* api_rules.c */
+http_handler handle_rules, handle_alerts, handle_runbook, handle_gone;
 /* api_status.c */
 http_handler handle_status_config, handle_status_flags, handle_status_runtimeinfo, handle_status_buildinfo,
     handle_status_tsdb, handle_status_cardinality, handle_status_walreplay;
