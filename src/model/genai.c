@@ -99,6 +99,29 @@ bool genai_name_tells(uint8_t name)
     return !is_common(genai_name_row(name)->meaning);
 }
 
+bool genai_name_marks(uint8_t name)
+{
+    switch (genai_name_row(name)->meaning) {
+    case M_OPERATION:
+    case M_VERCEL_OPERATION:
+    case M_SPAN_KIND:
+    case M_INPUT:
+    case M_OUTPUT:
+    case M_USAGE_MAP:
+    case M_COST:
+    case M_COST_BILLED:
+    case M_COST_MAP:
+    case M_MCP_METHOD: return true;
+    default: return false;
+    }
+}
+
+bool genai_name_pays(uint8_t name)
+{
+    unsigned m = genai_name_row(name)->meaning;
+    return m <= M_FUNCTION || m == M_MCP_METHOD;
+}
+
 static void take(struct genai_parse *p, uint8_t name, struct value v, uint8_t rank)
 {
     struct genai_taken *best = &p->best[genai_name_row(name)->meaning];

@@ -144,6 +144,10 @@ bool genai_of_event(struct genai_span *out, const struct record *, struct arena 
 uint8_t genai_name(struct str);
 /* Not one that other spans have too, such as session.id: a record with one is worth the parse. */
 bool genai_name_tells(uint8_t);
+/* Of spans with usage or a kind: every span that has to do with money has one of these. */
+bool genai_name_marks(uint8_t);
+/* Matters to tokens, cost, or whose they are. */
+bool genai_name_pays(uint8_t);
 struct str genai_name_text(uint8_t); /* from 1; empty beyond the last */
 
 struct genai_taken { /* a value, and how good its source is */

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "derive/genai_series.h"
 #include "derive/record_series.h"
 #include "unit/receive/fake_store.h"
 
@@ -29,7 +30,10 @@ static void pack(struct records *out, struct arena *a, uint64_t round, const cha
         r.span.name =
             str_make(name, (size_t)snprintf(name, sizeof name, "GET /api/v1/items/%u", (unsigned)(i % 50)));
         for (size_t k = 0; k < n; k++)
-            at[k] = (struct attr){ str_of(attributes[k]), value_str(STR("a usual value")) };
+            at[k] = (struct attr){ str_of(attributes[k]),
+                                   value_str(strcmp(attributes[k], "gen_ai.operation.name") == 0
+                                                 ? STR("chat")
+                                                 : STR("a usual value")) };
         r.attrs = (struct attrs){ at, n };
         check(records_add(out, &r, NULL) == OK);
     }
@@ -62,6 +66,37 @@ static void run(const char *what, const char *const *attributes, size_t n)
     fake_clear(&store);
 }
 
+/* The same of model calls, tokens and cost (genai_series.h). A second pass in the same traces shows what
+ * spans without any such name cost while traces of agents are followed. */
+static void run_genai(const char *what, const char *const *attributes, size_t n, const char *const *before,
+                      size_t n_before)
+{
+    struct genai_series_conf conf = GENAI_SERIES_DEFAULT;
+    struct fake_store store;
+    fake_init(&store);
+    conf.interval_ms = 0;
+    struct genai_series *s = genai_series_start(&store.store, &conf);
+    struct record_tap tap = genai_series_tap(s);
+    int64_t seen_ns = 0;
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        struct arena a = ARENA_INIT(1u << 30);
+        struct records r;
+        if (n_before > 0) {
+            pack(&r, &a, 1000000 + round, before, n_before);
+            tap.seen(tap.ctx, &r);
+        }
+        pack(&r, &a, round, attributes, n);
+        int64_t t = clock_cpu_ns();
+        tap.seen(tap.ctx, &r);
+        seen_ns += clock_cpu_ns() - t;
+        if (round % 20 == 19) check(genai_series_write(s, clock_now_ms(), 15000, false, NULL) == OK);
+        arena_release(&a);
+    }
+    printf("%-34s %29s %6.0f ns for model calls\n", what, "", (double)seen_ns / (SPANS * ROUNDS));
+    genai_series_stop(s);
+    fake_clear(&store);
+}
+
 int main(void)
 {
     static const char *const web[] = { "http.request.method",
@@ -78,6 +113,9 @@ int main(void)
                                       "gen_ai.response.id",    "user.id" };
     run("spans of the web, 8 attributes", web, COUNT(web));
     run("spans of agents, 8 attributes", ai, COUNT(ai));
+    run_genai("spans of the web, 8 attributes", web, COUNT(web), NULL, 0);
+    run_genai("the same, while traces are followed", web, COUNT(web), ai, COUNT(ai));
+    run_genai("spans of agents, 8 attributes", ai, COUNT(ai), NULL, 0);
     run("bare spans", web, 0);
     return 0;
 }
