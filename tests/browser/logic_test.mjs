@@ -5,6 +5,7 @@ import * as format from '../../web/lib/format.mjs';
 import * as alerts from '../../web/lib/alerts.mjs';
 import { messages } from '../../web/lib/chat.mjs';
 import * as filter from '../../web/lib/filter.mjs';
+import { costText } from '../../web/lib/spend.mjs';
 import * as tree from '../../web/lib/tree.mjs';
 import * as matrix from '../../web/lib/matrix.mjs';
 import * as promql from '../../web/lib/promql.mjs';
@@ -275,6 +276,15 @@ test('points are laid on the grid, holes stay holes', () => {
         ['a'],
     );
     expect(matrix.seriesText({ __name__: 'up', job: 'a"b', 'x.y': 'z' }), 'up{job="a\\"b", "x.y"="z"}');
+});
+
+test('money is never in thousandths', () => {
+    expect([0, 0.00125175, 0.012, 12.345, 1234.5, NaN].map((v) => plain(format.usd(v))), ['$0', '$0.00125175', '$0.01', '$12.35', '$1 235', '–']);
+});
+
+test('what nobody knows is not said to be nothing', () => {
+    const t = (model_calls, unpriced_calls, calls_without_usage, total_cost_usd) => ({ model_calls, unpriced_calls, calls_without_usage, total_cost_usd, is_partial_cost: unpriced_calls + calls_without_usage > 0 });
+    expect([t(0, 0, 0, 0), t(2, 0, 0, 0), t(2, 2, 0, 0), t(2, 0, 2, 0), t(2, 1, 0, 0.5)].map(costText), ['', '$0', 'unpriced', 'not told', '$0.50 and more']);
 });
 
 test('a line of words becomes what the traces are asked for', () => {

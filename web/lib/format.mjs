@@ -81,6 +81,14 @@ export function value(unit, v) {
     return sign + digits(v / by) + (suffix && !suffix.startsWith('/') ? THIN : '') + suffix;
 }
 
+/* Money as it stands on a bill: never in thousandths, small sums with the digits they have. */
+export function usd(v) {
+    if (!Number.isFinite(v)) return special(v);
+    if (v === 0) return '$0';
+    if (Math.abs(v) >= 0.01) return '$' + v.toFixed(Math.abs(v) >= 100 ? 0 : 2).replace(/\B(?=(\d{3})+(?!\d))/g, THIN);
+    return '$' + v.toFixed(9).replace(/0+$/, '');
+}
+
 /* Number and unit apart, for a tile that sets them in two sizes. */
 export function valueParts(unit, v) {
     if (!Number.isFinite(v)) return [special(v), ''];

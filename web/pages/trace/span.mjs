@@ -79,14 +79,19 @@ function Logs({ logs }) {
 
 /* ---- all of it ---- */
 
+const tokensText = ({ total, ...buckets }) =>
+    `${format.count(total)}: ${Object.entries(buckets).filter(([, n]) => n > 0).map(([k, n]) => `${k.replaceAll('_', ' ')} ${format.count(n)}`).join(', ')}`;
+
 function Head({ span, structure }) {
+    const genai = structure?.genai;
     const part = (title, v) => v !== undefined && v !== null && v !== '' && html`<div><dt>${title}</dt><dd>${v}</dd></div>`;
     return html`<dl class="facts">
         ${part('Service', span.service)}${part('Kind', span.kind)}${part('Status', span.status)}${part('Why', span.status_message)}
         ${part('Began', format.moment(span.start))}${part('Took', span.duration_ms === null ? 'runs' : format.value('seconds', span.duration_ms / 1000))}
         ${structure && part('Itself', format.value('seconds', structure.self_ms / 1000))}${structure && part('On the critical path', format.value('seconds', structure.critical_ms / 1000))}
-        ${structure?.tokens && part('Tokens', Object.entries(structure.tokens).map(([k, n]) => `${k} ${format.count(n)}`).join(', '))}
-        ${structure?.cost_usd !== undefined && part('Cost', format.value('usd', structure.cost_usd))}
+        ${genai?.tokens && genai.has_usage && part('Tokens', tokensText(genai.tokens))}
+        ${genai?.has_usage && part('Cost', genai.unpriced ? 'unpriced: no price for this model' : genai.cost_usd === undefined ? '' : `${format.usd(genai.cost_usd)}${genai.counts ? '' : ', counted at another span'}`)}
+        ${genai?.price_model && part('Price of', `${genai.price_provider} ${genai.price_model} (${genai.price_match})`)}
         ${part('Scope', [span.scope?.name, span.scope?.version].filter(Boolean).join(' '))}${part('Span', span.span_id)}
     </dl>`;
 }

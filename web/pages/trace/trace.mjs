@@ -2,6 +2,7 @@
 import { html, useEffect, useMemo, useState } from '../../vendor/preact.mjs';
 import * as api from '../../lib/api.mjs';
 import * as format from '../../lib/format.mjs';
+import { costText } from '../../lib/spend.mjs';
 import { useKeys } from '../../keys.mjs';
 import * as tree from '../../lib/tree.mjs';
 import { colourClass } from '../../parts/chart.mjs';
@@ -50,8 +51,9 @@ function Figures({ trace, spans, only, toggleOnly }) {
         ${trace.error_count > 0 && html`<div class="bad"><dt>Errors</dt><dd><button aria-pressed=${only === 'errors'} onClick=${() => toggleOnly('errors')}>${format.count(trace.error_count)}</button></dd></div>`}
         ${trace.running_count > 0 && part('Running', trace.running_count)}
         ${trace.orphan_count > 0 && part('Without their parent', trace.orphan_count)}
-        ${trace.total_tokens !== undefined && part('Tokens', format.value('', trace.total_tokens))}
-        ${trace.total_cost_usd !== undefined && part('Cost', format.value('usd', trace.total_cost_usd) + (trace.unpriced_count > 0 ? ' and unpriced' : ''))}
+        ${trace.model_calls > 0 && part('Model calls', format.count(trace.model_calls))}
+        ${trace.tokens?.total > 0 && part('Tokens', format.value('', trace.tokens.total))}
+        ${trace.model_calls > 0 && part('Cost', costText(trace))}
     </dl>`;
 }
 

@@ -37,11 +37,11 @@ function Bar({ span, view, colour }) {
         <b class=${right > 80 && left < 15 ? 'inside' : ''} style=${placeOf(left, right)}>${label}</b></span>`;
 }
 
-function notes(span) {
-    const out = [];
-    if (span.tokens) out.push(`${format.value('', span.tokens.total ?? 0)} tok`);
-    if (span.cost_usd !== undefined && span.cost_usd !== null) out.push(format.value('usd', span.cost_usd));
-    return out;
+/* Tokens and money where they count: a wrapper that repeats what its calls say shows nothing. */
+function notes({ genai }) {
+    if (!genai?.counts) return [];
+    const tokens = genai.tokens.total > 0 ? [`${format.value('', genai.tokens.total)} tok`] : [];
+    return [...tokens, genai.cost_usd !== undefined ? format.value('usd', genai.cost_usd) : genai.unpriced ? 'unpriced' : ''];
 }
 
 function Row({ span, i, top, folded, view, colour, chosen, choose, fold, dim }) {

@@ -4,6 +4,7 @@ import * as address from '../../address.mjs';
 import * as api from '../../lib/api.mjs';
 import * as filter from '../../lib/filter.mjs';
 import * as format from '../../lib/format.mjs';
+import { costText } from '../../lib/spend.mjs';
 import { useKeys } from '../../keys.mjs';
 import { useAsk } from '../../parts/ask.mjs';
 import { Facet } from '../../parts/facet.mjs';
@@ -67,7 +68,7 @@ const COLUMNS = [
     ['took', 'Duration', (t) => t.duration_ms ?? Infinity, 'n'],
     ['spans', 'Spans', (t) => t.span_count, 'n'],
     ['errors', 'Errors', (t) => t.error_count, 'n'],
-    ['cost', 'Cost', (t) => t.total_cost_usd ?? -1, 'n'],
+    ['cost', 'Cost', (t) => (t.model_calls > 0 ? t.total_cost_usd : -1), 'n'],
 ];
 
 function Took({ trace, most }) {
@@ -85,7 +86,7 @@ function List({ traces, order, go, chosen }) {
         return [...traces].sort((a, b) => (key(a) < key(b) ? -sign : key(a) > key(b) ? sign : 0));
     }, [traces, order]);
     const most = Math.max(1, ...traces.map((t) => t.duration_ms ?? 0)),
-        priced = traces.some((t) => t.total_cost_usd !== undefined);
+        priced = traces.some((t) => t.model_calls > 0);
     const shown = COLUMNS.filter(([id]) => id !== 'cost' || priced);
     const table = useRef();
     useEffect(() => {
@@ -112,7 +113,7 @@ function List({ traces, order, go, chosen }) {
             <td class="n"><${Took} trace=${t} most=${most} /></td>
             <td class="n">${format.count(t.span_count)}</td>
             <td class="n">${t.error_count > 0 ? html`<span class="badge bad">${format.count(t.error_count)}</span>` : '0'}</td>
-            ${priced && html`<td class="n">${t.total_cost_usd === undefined ? '' : format.value('usd', t.total_cost_usd)}</td>`}
+            ${priced && html`<td class="n">${costText(t)}</td>`}
         </tr>`,
         )}</tbody></table></div></div>`;
 }
