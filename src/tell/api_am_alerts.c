@@ -355,7 +355,7 @@ static void take_alerts(struct http_exchange *x, struct am_api *api)
     if (json_array(&r))
         while (json_next(&r)) read_alert(&r, &in);
     int rc = json_close(&r, &e);
-    if (rc == OK) rc = notify_post(api->notify, in.at, in.n, &e);
+    if (rc == OK) notify_post(api->notify, in.at, in.n);
     if (rc < 0)
         am_error_of(x, &e);
     else if (in.n_bad > 0)

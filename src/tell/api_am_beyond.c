@@ -84,11 +84,11 @@ static struct held *find_alert(struct http_exchange *x, struct am_api *api, stru
     return h;
 }
 
-static int resolve_now(struct am_api *api, const struct held *h, int64_t now_ms, struct err *e)
+static void resolve_now(struct am_api *api, const struct held *h, int64_t now_ms)
 {
     struct alert a = h->a;
     a.ends_ms = a.updated_ms = now_ms;
-    return notify_post(api->notify, &a, 1, e);
+    notify_post(api->notify, &a, 1);
 }
 
 typedef int act_fn(struct am_api *, const struct held *, const struct word *, int64_t now_ms, struct err *);
@@ -115,7 +115,8 @@ static int resolve(struct am_api *api, const struct held *h, const struct word *
     if (w->who.n == 0) return err_set(e, ERR_RANGE, "who resolves it?");
     int rc =
         track_note(notify_track(api->notify), TRACK_COMMENTED, h->fp, h->a.labels, w->who, why, now_ms, e);
-    return rc == OK ? resolve_now(api, h, now_ms, e) : rc;
+    if (rc == OK) resolve_now(api, h, now_ms);
+    return rc;
 }
 
 static void act(struct http_exchange *x, struct am_api *api, act_fn *fn)

@@ -11,6 +11,7 @@ static const char *const steps[] = {
     "CREATE TABLE active_alerts (fp INTEGER PRIMARY KEY, starts_ms INTEGER, ends_ms INTEGER, updated_ms "
     "INTEGER, "
     "labels BLOB, annotations BLOB, url TEXT)",
+    "CREATE TABLE last_alive (one INTEGER PRIMARY KEY CHECK (one = 1), at_ms INTEGER)",
 };
 
 int alert_store_open(struct state *s, struct err *e)
@@ -53,6 +54,7 @@ struct restoring {
     void (*visit)(const struct alert *, void *);
     void *ctx;
     struct arena arena;
+    int64_t resolve_timeout_ms, last_alive_ms;
 };
 
 static int give_row(const struct state_row *r, void *ctx)
@@ -64,7 +66,8 @@ static int give_row(const struct state_row *r, void *ctx)
     struct str labels = arena_str(&x->arena, state_text(r, 3)),
                notes = arena_str(&x->arena, state_text(r, 4));
     a.generator_url = arena_str(&x->arena, state_text(r, 5));
-    if (a.ends_ms > a.updated_ms) a.ends_ms = 0;
+    if (a.ends_ms == 0) a.ends_ms = a.updated_ms + x->resolve_timeout_ms;
+    if (a.ends_ms > x->last_alive_ms) a.ends_ms = 0; /* nobody has seen it end */
     if (labels_unpack_checked(labels, &x->arena, &a.labels, NULL) == OK) {
         if (notes.n > 0) labels_unpack_checked(notes, &x->arena, &a.annotations, NULL);
         x->visit(&a, x->ctx);
@@ -73,14 +76,31 @@ static int give_row(const struct state_row *r, void *ctx)
     return 0;
 }
 
-int alert_store_each(struct state *s, void (*visit)(const struct alert *, void *), void *ctx, struct err *e)
+static int take_alive(const struct state_row *r, void *ctx)
 {
-    struct restoring x = { visit, ctx, ARENA_INIT(LABEL_BYTES_MAX) };
-    int rc =
-        state_each(s, "SELECT starts_ms, ends_ms, updated_ms, labels, annotations, url FROM active_alerts",
-                   NULL, 0, give_row, &x, e);
+    ((struct restoring *)ctx)->last_alive_ms = state_int(r, 0);
+    return 0;
+}
+
+int alert_store_each(struct state *s, int64_t resolve_timeout_ms, void (*visit)(const struct alert *, void *),
+                     void *ctx, struct err *e)
+{
+    struct restoring x = { visit, ctx, ARENA_INIT(LABEL_BYTES_MAX), resolve_timeout_ms, 0 };
+    int rc = state_each(s, "SELECT at_ms FROM last_alive", NULL, 0, take_alive, &x, e);
+    if (rc == OK)
+        rc = state_each(s,
+                        "SELECT starts_ms, ends_ms, updated_ms, labels, annotations, url FROM active_alerts",
+                        NULL, 0, give_row, &x, e);
     arena_release(&x.arena);
     return rc;
+}
+
+void alert_store_alive(struct state *s, int64_t now_ms)
+{
+    struct err e = ERR_INIT;
+    if (state_run(s, "INSERT OR REPLACE INTO last_alive VALUES (1, ?)",
+                  (struct state_value[]){ STATE_INT(now_ms) }, 1, &e) < 0)
+        log_warn("notify", "not written that we are alive", "error", e.text, NULL);
 }
 
 void alert_store_gc(struct state *s, int64_t now_ms)

@@ -9,6 +9,10 @@
 int alert_store_open(struct state *, struct err *);
 /* As they were sent: ends_ms 0 is kept as such. One transaction. */
 int alert_store_put(struct state *, const struct alert *, size_t n, struct err *);
-/* Those that had not ended when they were last heard of come back without an end; the others as resolved. */
-int alert_store_each(struct state *, void (*visit)(const struct alert *, void *), void *ctx, struct err *);
+/* Written now and then: the process was alive at this moment. */
+void alert_store_alive(struct state *, int64_t now_ms);
+/* Those that had not ended when the process was last alive come back without an end; the others with theirs.
+ * resolve_timeout_ms: how long one lives whose end was not said. */
+int alert_store_each(struct state *, int64_t resolve_timeout_ms, void (*visit)(const struct alert *, void *),
+                     void *ctx, struct err *);
 void alert_store_gc(struct state *, int64_t now_ms);

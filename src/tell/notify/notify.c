@@ -2,7 +2,7 @@
  *
  * Always true:
  *   1. What a receiver said yes to is in the notification log before the next message to it is begun.
- *   2. An alert of the API is on disk before it is answered.
+ *   2. An alert of the API is on disk before it is answered, if the disk takes it; it is told in any case.
  *   3. Time goes by the wall clock, for people see it; when that is set, what waits is moved along with it.
  *
  * Locks: `mu` guards the dispatcher and the inbox. Under it those of nflog, silences, track and the state
@@ -23,7 +23,8 @@
 #define THREADS        24
 #define INBOX_MAX      100000
 #define CLOCK_JUMP_MS  2000
-#define FLUSH_STATE_MS 2000   /* history to disk */
+#define FLUSH_STATE_MS 2000 /* history to disk */
+#define ALIVE_MS       10000
 #define FORGET_MS      900000 /* old log entries and silences, as often as Alertmanager does */
 
 struct notify {
@@ -41,7 +42,7 @@ struct notify {
     struct silences *silences;
     struct track *track;
     struct stat *dropped, *received, *reload_ok, *stats[3];
-    int64_t next_flush_ms, next_forget_ms; /* the clock's thread alone */
+    int64_t next_flush_ms, next_alive_ms, next_forget_ms; /* the clock's thread alone */
 };
 
 /* ---- sending ---- */
@@ -82,11 +83,18 @@ static void hand_out(struct notify *n)
 
 /* ---- the clock's thread ---- */
 
+/* A full disk keeps nobody from being told. */
+static void keep_on_disk(struct notify *n, const struct alert *a, size_t count)
+{
+    struct err e = ERR_INIT;
+    if (n->conf.state != NULL && alert_store_put(n->conf.state, a, count, &e) < 0)
+        log_error("notify", "alerts are not on disk: a restart forgets them", "error", e.text, NULL);
+}
+
 static void drain_inbox(struct notify *n)
 {
     struct held **at = n->inbox;
     size_t count = n->n_inbox;
-    struct err e = ERR_INIT;
     if (count == 0) return;
     n->inbox = NULL;
     n->n_inbox = n->cap_inbox = 0;
@@ -94,8 +102,7 @@ static void drain_inbox(struct notify *n)
     for (size_t i = 0; i < count; i++) alerts[i] = at[i]->a;
     if (n->conf.state != NULL) {
         pthread_mutex_unlock(&n->mu); /* the disk may be slow */
-        if (alert_store_put(n->conf.state, alerts, count, &e) < 0)
-            log_error("notify", "alerts are not on disk: a restart forgets them", "error", e.text, NULL);
+        keep_on_disk(n, alerts, count);
         pthread_mutex_lock(&n->mu);
     }
     dispatch_put(&n->d, alerts, count, clock_now_ms());
@@ -109,6 +116,10 @@ static void upkeep(struct notify *n, int64_t now_ms)
     if (now_ms >= n->next_flush_ms) {
         n->next_flush_ms = now_ms + FLUSH_STATE_MS;
         track_flush(n->track, now_ms);
+    }
+    if (now_ms >= n->next_alive_ms && n->conf.state != NULL) {
+        n->next_alive_ms = now_ms + ALIVE_MS;
+        alert_store_alive(n->conf.state, now_ms);
     }
     if (now_ms < n->next_forget_ms) return;
     n->next_forget_ms = now_ms + FORGET_MS;
@@ -170,7 +181,7 @@ static int restore(struct notify *n, struct err *e)
     if (n->conf.state == NULL) return OK;
     int rc = alert_store_open(n->conf.state, e);
     if (rc == OK) alert_store_gc(n->conf.state, clock_now_ms());
-    return rc == OK ? alert_store_each(n->conf.state, restore_one, n, e) : rc;
+    return rc == OK ? alert_store_each(n->conf.state, n->d.conf->resolve_timeout_ms, restore_one, n, e) : rc;
 }
 
 static void init_locks(struct notify *n)
@@ -266,6 +277,7 @@ void notify_stop(struct notify *n)
     if (n->has_thread) drain_inbox(n); /* what came last is on disk when we start again */
     pthread_mutex_unlock(&n->mu);
     if (n->track != NULL) track_flush(n->track, clock_now_ms());
+    if (n->has_thread && n->conf.state != NULL) alert_store_alive(n->conf.state, clock_now_ms());
     dispatch_release(&n->d);
     nflog_close(n->nflog);
     silences_close(n->silences);
@@ -317,18 +329,15 @@ struct alert_sink notify_sink(struct notify *n)
     return (struct alert_sink){ sink_send, n };
 }
 
-int notify_post(struct notify *n, const struct alert *a, size_t count, struct err *e)
+void notify_post(struct notify *n, const struct alert *a, size_t count)
 {
-    int rc = OK;
-    if (count == 0) return OK;
-    if (n->conf.state != NULL) rc = alert_store_put(n->conf.state, a, count, e);
-    if (rc < 0) return rc;
+    if (count == 0) return;
+    keep_on_disk(n, a, count);
     stat_add(n->received, count);
     pthread_mutex_lock(&n->mu);
     dispatch_put(&n->d, a, count, clock_now_ms());
     pthread_cond_signal(&n->wake);
     pthread_mutex_unlock(&n->mu);
-    return OK;
 }
 
 /* ---- looking in ---- */

@@ -2,7 +2,7 @@
  *
  *     notify_start(&conf, &n, e);
  *     rules->sink = notify_sink(n);           alerts of our own rules
- *     notify_post(n, alerts, count, e);       alerts of others, from the API
+ *     notify_post(n, alerts, count);          alerts of others, from the API
  *     notify_reload(n, e);                    on failure the old configuration stays
  *
  * Threads: one that runs the dispatcher's clock, and a pool that sends. notify_lock gives the API a look at
@@ -32,8 +32,8 @@ void notify_stop(
 int notify_reload(struct notify *, struct err *);
 
 struct alert_sink notify_sink(struct notify *); /* quick: they are taken over by the clock's thread */
-/* On disk when it returns OK. Alerts are as in dispatch_put. */
-int notify_post(struct notify *, const struct alert *, size_t n, struct err *);
+/* On disk when it returns, unless the disk refuses. Alerts are as in dispatch_put. */
+void notify_post(struct notify *, const struct alert *, size_t n);
 
 struct dispatch *notify_lock(struct notify *);
 void notify_unlock(struct notify *);

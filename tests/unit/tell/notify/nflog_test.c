@@ -47,7 +47,8 @@ TEST(an_entry_is_there_after_opening_again_until_it_expires)
     size_t n = 0;
     EXPECT(mkdtemp(dir) != NULL);
     snprintf(path, sizeof path, "%s/s.db", dir);
-    EXPECT(state_open(path, &s, NULL) == OK && nflog_open(s, &l, NULL) == OK);
+    EXPECT(state_open(path, &s, NULL) == OK);
+    EXPECT(nflog_open(s, &l, NULL) == OK);
     struct nflog_entry e = { 5, 100, abc, abc + 2, 2, 1 };
     EXPECT(nflog_put(l, STR("group:hook"), &e, NULL) == OK);
     nflog_close(l);

@@ -118,7 +118,8 @@ TEST(silences_are_there_after_a_restart)
     arena = (struct arena)ARENA_INIT(1u << 20);
     EXPECT(mkdtemp(dir) != NULL);
     snprintf(path, sizeof path, "%s/s.db", dir);
-    EXPECT(state_open(path, &st, NULL) == OK && silences_open(st, &l, NULL) == OK);
+    EXPECT(state_open(path, &st, NULL) == OK);
+    EXPECT(silences_open(st, &l, NULL) == OK);
     struct silence s = parsed("{\"matchers\":[{\"name\":\"job\",\"value\":\"a|b\",\"isRegex\":true}],"
                               "\"startsAt\":\"2023-11-14T22:13:20Z\",\"endsAt\":\"2023-11-14T23:13:20.5Z\","
                               "\"createdBy\":\"\\u00e4\",\"comment\":\"c\",\"annotations\":{\"k\":\"v\"}}");
