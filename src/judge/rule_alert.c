@@ -126,7 +126,7 @@ static struct labels named(const struct live_alert *a, const char *name, const c
     return (struct labels){ at, n };
 }
 
-static int write_series(struct rule_group *g, struct rule *r, int64_t asked_ms, struct err *e)
+static void put_series(struct rule_group *g, struct rule *r, int64_t asked_ms)
 {
     struct rule_rows rows;
     rule_rows_init(&rows, &g->scratch, asked_ms);
@@ -138,7 +138,8 @@ static int write_series(struct rule_group *g, struct rule *r, int64_t asked_ms, 
                       floor((double)a->active_ms / 1000), NULL);
     }
     g->samples += rows.batch.n_series;
-    return rule_rows_write(&rows, &r->written, g->env->store, e);
+    r->rows = rows;
+    r->is_waiting = true;
 }
 
 int rule_alert_judge(struct rule_group *g, struct rule *r, const struct rule_answer *answer, int64_t at_ms,
@@ -156,7 +157,8 @@ int rule_alert_judge(struct rule_group *g, struct rule *r, const struct rule_ans
     pthread_mutex_unlock(&g->mu);
     /* The alerts are ours alone to change: what is sent may point to them. */
     if (n_due > 0 && g->env->sink.send != NULL) g->env->sink.send(g->env->sink.ctx, due, n_due);
-    return rc < 0 ? rc : write_series(g, r, asked_ms, e);
+    if (rc == OK) put_series(g, r, asked_ms);
+    return rc;
 }
 
 /* ---- after a restart ---- */

@@ -7,9 +7,11 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "judge/rule_alert.h"
+#include "judge/rule_reads.h"
 #include "judge/rule_stats.h"
 
 #define SCRATCH_MAX ((size_t)512 << 20)
+#define WAITING_MAX ((size_t)16 << 20) /* bytes of rows and what they were made with */
 
 struct rule_group *rule_group_new(struct rule_file *f, size_t index, const struct rule_env *env,
                                   bool is_restored)
@@ -25,6 +27,10 @@ struct rule_group *rule_group_new(struct rule_file *f, size_t index, const struc
     g->rules = mem_array(g->spec->n_rules + 1, sizeof *g->rules);
     for (size_t i = 0; i < g->spec->n_rules; i++)
         g->rules[i] = (struct rule){ .spec = &g->spec->rules[i], .is_restored = is_restored };
+    bool *reads = mem_array(g->spec->n_rules + 1, sizeof *reads);
+    rule_reads_earlier(g->spec, reads);
+    for (size_t i = 0; i < g->spec->n_rules; i++) g->rules[i].reads_earlier = reads[i];
+    mem_free(reads);
     return g;
 }
 
@@ -85,7 +91,9 @@ static int record(struct rule_group *g, struct rule *r, const struct rule_answer
         return err_set(e, ERR_LIMIT, "exceeded limit of %llu with %zu series",
                        (unsigned long long)g->spec->limit, a->n);
     g->samples += rows.batch.n_series;
-    return rule_rows_write(&rows, &r->written, g->env->store, e);
+    r->rows = rows;
+    r->is_waiting = true;
+    return OK;
 }
 
 /* ---- one rule ---- */
@@ -104,7 +112,6 @@ static int judge(struct rule_group *g, struct rule *r, int64_t at_ms, struct err
     rc = r->spec->is_alert ? rule_alert_judge(g, r, &answer, at_ms, asked_ms, e)
                            : record(g, r, &answer, asked_ms, e);
     rule_answer_release(&answer);
-    arena_reset(&g->scratch);
     return rc;
 }
 
@@ -130,6 +137,20 @@ static void note(struct rule_group *g, struct rule *r, int rc, const struct err 
 static double seconds_since(int64_t begun_ns)
 {
     return (double)(clock_mono_ns() - begun_ns) / 1e9;
+}
+
+/* What has been judged so far is in the store, seen by what comes. */
+static void write_waiting(struct rule_group *g, size_t from, size_t to, int64_t at_ms)
+{
+    for (size_t i = from; i < to; i++) {
+        struct rule *r = &g->rules[i];
+        struct err why = ERR_INIT;
+        if (!r->is_waiting) continue;
+        r->is_waiting = false;
+        int rc = rule_rows_write(&r->rows, &r->written, g->env->store, &why);
+        if (rc < 0) note(g, r, rc, &why, r->eval_seconds, at_ms);
+    }
+    arena_reset(&g->scratch);
 }
 
 struct gone_id {
@@ -180,17 +201,23 @@ static void end_gone(struct rule_group *g, int64_t at_ms)
 void rule_group_eval(struct rule_group *g, int64_t at_ms)
 {
     int64_t begun = clock_mono_ns();
+    size_t waiting = 0; /* the first rule whose rows may be */
     g->samples = 0;
     for (size_t i = 0; i < g->spec->n_rules; i++) {
         struct rule *r = &g->rules[i];
         struct err why = ERR_INIT;
+        if (r->reads_earlier || g->scratch.used > WAITING_MAX) {
+            write_waiting(g, waiting, i, at_ms);
+            waiting = i;
+        }
         int64_t rule_begun = clock_mono_ns();
         int rc = judge(g, r, at_ms, &why);
-        if (rc == ERR_CANCEL) return; /* we are being stopped: nothing to be said about the rule */
+        if (rc == ERR_CANCEL) break; /* we are being stopped: nothing to be said about the rule */
         double seconds = seconds_since(rule_begun);
         note(g, r, rc, &why, seconds, at_ms);
         rule_stats_rule(g->stats, rc < 0, seconds);
     }
+    write_waiting(g, waiting, g->spec->n_rules, at_ms);
     end_gone(g, at_ms);
     pthread_mutex_lock(&g->mu);
     g->eval_seconds = seconds_since(begun);

@@ -37,7 +37,10 @@ struct rule {
     int64_t eval_ms;            /* mu; when it was judged last, 0: never */
     struct alert_states alerts; /* mu */
     struct rule_series written;
-    bool is_restored; /* ALERTS is written from then on */
+    bool is_restored;      /* ALERTS is written from then on */
+    bool reads_earlier;    /* what rules before it in the group write */
+    struct rule_rows rows; /* judged and not yet written; in the group's scratch */
+    bool is_waiting;       /* rows are */
 };
 
 struct rule_group_stats;
