@@ -139,6 +139,33 @@ TEST(manifest_cut_anywhere_keeps_the_records_before)
     remove_dir();
 }
 
+/* Among the bits is the one that says that a record is sealed: a store without a key must start all the same.
+ */
+TEST(manifest_with_any_bit_flipped_loads_what_stands_before)
+{
+    char path[100];
+    struct buf whole = BUF_INIT(1 << 20);
+    fresh_dir();
+    struct manifest *m = open_manifest(NULL);
+    for (uint64_t q = 1; q < 5; q++) add(m, 100 + (uint32_t)q % 4, q);
+    manifest_close(m);
+    snprintf(path, sizeof path, "%s/MANIFEST", dir);
+    EXPECT(file_slurp(path, &whole, NULL) == OK);
+    for (size_t bit = 0; bit < 8 * whole.n; bit++) {
+        struct manifest_state s;
+        struct err e = ERR_INIT;
+        whole.p[bit / 8] = (char)(whole.p[bit / 8] ^ 1 << bit % 8);
+        int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+        EXPECT(fd >= 0 && write(fd, whole.p, whole.n) == (ssize_t)whole.n && close(fd) == 0);
+        EXPECT(manifest_load(dir, &s, &e) == OK);
+        EXPECT(s.is_damaged && s.n < 4);
+        manifest_state_release(&s);
+        whole.p[bit / 8] = (char)(whole.p[bit / 8] ^ 1 << bit % 8);
+    }
+    buf_release(&whole);
+    remove_dir();
+}
+
 TEST(manifest_previous_serves_when_the_file_is_gone)
 {
     fresh_dir();
@@ -211,5 +238,6 @@ TEST(manifest_file_names_go_there_and_back)
 
 TESTS(CASE(manifest_remembers_edits), CASE(manifest_is_rewritten_when_most_of_it_is_history),
       CASE(manifest_cut_anywhere_keeps_the_records_before),
+      CASE(manifest_with_any_bit_flipped_loads_what_stands_before),
       CASE(manifest_previous_serves_when_the_file_is_gone),
       CASE(manifest_each_disk_call_failing_once_loses_nothing), CASE(manifest_file_names_go_there_and_back))
