@@ -1,7 +1,8 @@
-"""fault_test.py BUILD [--ci|--release] [--only NAME] [--seed N]: the fault tests of docs/reliability.md, one after the other.
+"""fault_test.py BUILD [--ci|--release] [--only NAME] [--seed N] [--count N]: the fault tests of docs/reliability.md, one after the other.
 
 The C programs of this folder take a store apart from the inside; the cases below take a whole server: kills, ends, and full
 disks under load. What an HTTP answer acknowledged is what must be there afterwards. --ci (preset) is the share of make test.
+--count: so many kills, ends or fillings instead of those of the plan, so that a long run can be made in pieces.
 """
 import json
 import os
@@ -24,6 +25,7 @@ def option(name, preset):
 
 seed = int(option("--seed", time.time_ns() % 1000000))
 only = option("--only", None)
+count = int(option("--count", 0))
 quiet = ["--self-metrics=no", "--host-metrics=no"]
 LANES, SERIES = 3, 100
 at = int(time.time()) - 20 * 86400  # a second a batch: room for 1.7 million
@@ -328,11 +330,11 @@ PLAN = [  # name, CI, release
     ("damage", lambda: program("damage", "--seed", seed, "--images", 400), lambda: program("damage", "--seed", seed, "--images", 20000)),
     ("clock_jumps", lambda: program("clock_jumps", "--seed", seed, "--jumps", 100), lambda: program("clock_jumps", "--seed", seed, "--jumps", 500)),
     ("upgrade", *[lambda: program("upgrade", os.path.join(lab.root, "tests", "data"))] * 2),
-    ("kill9", lambda: lab.case("kills_lose_nothing_acknowledged", lambda: ended(lambda s: s.kill9(), 30)),
-     lambda: lab.case("kills_lose_nothing_acknowledged", lambda: ended(lambda s: s.kill9(), 1000))),
-    ("sigterm", lambda: lab.case("ends_lose_nothing_acknowledged", lambda: ended(by_sigterm, 20)),
-     lambda: lab.case("ends_lose_nothing_acknowledged", lambda: ended(by_sigterm, 500))),
-    ("disk", lambda: on_a_small_disk(10), lambda: on_a_small_disk(200)),
+    ("kill9", lambda: lab.case("kills_lose_nothing_acknowledged", lambda: ended(lambda s: s.kill9(), count or 30)),
+     lambda: lab.case("kills_lose_nothing_acknowledged", lambda: ended(lambda s: s.kill9(), count or 1000))),
+    ("sigterm", lambda: lab.case("ends_lose_nothing_acknowledged", lambda: ended(by_sigterm, count or 20)),
+     lambda: lab.case("ends_lose_nothing_acknowledged", lambda: ended(by_sigterm, count or 500))),
+    ("disk", lambda: on_a_small_disk(count or 10), lambda: on_a_small_disk(count or 200)),
 ]
 for name, ci, whole in PLAN:
     if only in (None, name):

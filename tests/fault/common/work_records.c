@@ -20,10 +20,17 @@ static unsigned count_of(const struct work *w, uint32_t b, enum table table)
     return (unsigned)random_below(&rnd, RECORDS_AT + 1);
 }
 
-/* Most texts are short, some fill a content page of their own. */
+/* Most texts are short, some lie in content pages; and some batches are so large that the log takes them in
+ * several frames, of which a crash may leave the first ones. */
+static size_t text_bytes(struct rnd *rnd, uint32_t b)
+{
+    if (b % 53 == 7) return 15000 + random_below(rnd, 45000);
+    return random_below(rnd, 40) ? random_below(rnd, 60) : 600 + random_below(rnd, 3000);
+}
+
 static struct str text_of(struct rnd *rnd, uint32_t b, unsigned i, struct arena *a)
 {
-    size_t n = random_below(rnd, 40) ? random_below(rnd, 60) : 600 + random_below(rnd, 3000);
+    size_t n = text_bytes(rnd, b);
     char *p = arena_alloc(a, n + 1);
     for (size_t k = 0; k < n; k++) p[k] = (char)('a' + random_below(rnd, 26));
     p[n] = 0;

@@ -220,6 +220,27 @@ TEST(half_the_files_of_a_flush_and_the_log_make_the_whole)
     scene_end(&x);
 }
 
+/* Its footer came to the disk and not all of its blocks, as a power cut may have it: the log has the rows. */
+TEST(a_part_that_cannot_be_read_to_its_end_leaves_its_rows_to_the_log)
+{
+    struct scene x = scene_new(13);
+    write_some(x.m, x.s);
+    flush(x.s);
+    for (int i = 0; i < 5; i++) write_some(x.m, x.s);
+    run("cp -r %s %s.before", x.dir, x.dir);
+    flush(x.s);
+    run("cd %s && for f in logs/*/0-*.part spans/*/0-*.part; do [ -e %s.before/$f ] || { mkdir -p "
+        "%s.before/$(dirname $f) && cp $f %s.before/$f && printf XXXX | dd of=%s.before/$f bs=1 seek=80 "
+        "conv=notrunc status=none; }; done && printf half >> %s.before/MANIFEST",
+        x.dir, x.dir, x.dir, x.dir, x.dir, x.dir);
+    char before[300];
+    snprintf(before, sizeof before, "%s.before", x.dir);
+    opens_whole(x.m, before);
+    run("ls %s/logs/*/*.damaged > /dev/null", before);
+    opens_whole(x.m, before);
+    scene_end(&x);
+}
+
 /* What was deleted does not come back with the part that had it. */
 TEST(deleted_records_stay_deleted_when_the_manifest_loses_its_end)
 {
@@ -297,6 +318,7 @@ TEST(covers_that_are_not_known_hold_and_overlap_nothing)
 
 TESTS(CASE(lost_ends_of_the_manifest_double_and_lose_no_record),
       CASE(half_the_files_of_a_flush_and_the_log_make_the_whole),
+      CASE(a_part_that_cannot_be_read_to_its_end_leaves_its_rows_to_the_log),
       CASE(deleted_records_stay_deleted_when_the_manifest_loses_its_end),
       CASE(writes_after_a_loss_have_higher_numbers_than_any_part),
       CASE(covers_answer_by_table_day_and_number), CASE(covers_that_are_not_known_hold_and_overlap_nothing))
