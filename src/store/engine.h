@@ -92,8 +92,8 @@ struct engine {
     struct buf records;   /* write_mu: series, exemplars and metadata that are news */
     uint32_t day_seen;    /* write_mu: the day whose openness was checked last */
     _Atomic uint64_t samples_ingested, logs_ingested, spans_ingested;
-    uint64_t record_sequence;   /* write_mu: of the last write of logs or spans */
-    uint64_t records_cut;       /* write_mu: those up to this one are not in `head` but in older heads or parts */
+    uint64_t record_sequence; /* write_mu: of the last write of logs or spans */
+    uint64_t records_cut; /* write_mu: those up to this one are not in `head` but in older heads or parts */
     struct batch_ids batch_ids; /* write_mu */
 
     struct changes changes; /* its own lock, the innermost */

@@ -37,7 +37,7 @@ const struct http_route prometheus_routes[] = {
     { "GET", "/api/v1/rules", handle_rules },
     { "GET", "/api/v1/alerts", handle_alerts },
     { "GET", "/runbooks/{alert}", handle_runbook }, /* ours */
-    { "POST", "/api/v1/alerts", handle_gone }, /* Alertmanager's API of before 2019 */
+    { "POST", "/api/v1/alerts", handle_gone },      /* Alertmanager's API of before 2019 */
     { "GET", "/api/v1/status", handle_gone },
     { "GET", "/api/v1/notifications", handle_notifications },
 

@@ -75,7 +75,8 @@ TEST(branches_loops_variables)
     EXPECT_STR(run("{{define \"t\"}}<{{.}}>{{end}}{{template \"t\" .status}}{{block \"u\" 1}}{{.}}{{end}}"),
                "<200>1");
     EXPECT_STR(run("{{or .empty .status}} {{and .empty .status}}|{{not .empty}}"), "200 |true");
-    EXPECT_STR(run("{{if true}}{{$a := 1}}{{end}}{{$a}}"), "refused: template: :1: undefined variable \"$a\"");
+    EXPECT_STR(run("{{if true}}{{$a := 1}}{{end}}{{$a}}"),
+               "refused: template: :1: undefined variable \"$a\"");
 }
 
 TEST(comparisons_and_printf)
