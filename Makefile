@@ -61,6 +61,7 @@ $(BUILD)/src/model/price_builtin.o: $(BUILD)/prices.h
 
 # ---- the built-in rules, embedded by the assembler ----
 $(BUILD)/src/judge/builtin.o: $(wildcard src/judge/builtin/*.yml)
+$(BUILD)/src/tell/dashboards_builtin.o: $(wildcard deploy/grafana/dashboards/*.json deploy/grafana/provisioning/*/*.yml)
 RUNBOOKS := $(sort $(wildcard docs/runbooks/[A-Z]*.md))
 $(BUILD)/runbooks_pages.h: $(RUNBOOKS)
 	@mkdir -p $(@D)

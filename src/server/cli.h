@@ -2,17 +2,18 @@
  * 0 done, 1 it went wrong (a sentence on stderr), 2 wrong usage. */
 #pragma once
 
-int cli_serve(int argc, char **argv);      /* serve.c */
-int cli_query(int argc, char **argv);      /* cli_query.c */
-int cli_import(int argc, char **argv);     /* cli_import.c */
-int cli_fsck(int argc, char **argv);       /* cli_data.c */
-int cli_snapshot(int argc, char **argv);   /* cli_data.c */
-int cli_rotate_key(int argc, char **argv); /* cli_data.c */
-int cli_backup(int argc, char **argv);     /* cli_backup.c */
-int cli_restore(int argc, char **argv);    /* cli_backup.c */
-int cli_prices(int argc, char **argv);     /* cli_prices.c */
-int cli_doctor(int argc, char **argv);     /* cli_doctor.c */
-int cli_rules(int argc, char **argv);      /* cli_rules.c */
+int cli_serve(int argc, char **argv);          /* serve.c */
+int cli_query(int argc, char **argv);          /* cli_query.c */
+int cli_import(int argc, char **argv);         /* cli_import.c */
+int cli_fsck(int argc, char **argv);           /* cli_data.c */
+int cli_snapshot(int argc, char **argv);       /* cli_data.c */
+int cli_rotate_key(int argc, char **argv);     /* cli_data.c */
+int cli_backup(int argc, char **argv);         /* cli_backup.c */
+int cli_restore(int argc, char **argv);        /* cli_backup.c */
+int cli_prices(int argc, char **argv);         /* cli_prices.c */
+int cli_doctor(int argc, char **argv);         /* cli_doctor.c */
+int cli_rules(int argc, char **argv);          /* cli_rules.c */
+int cli_export_grafana(int argc, char **argv); /* cli_grafana.c; after `export grafana` */
 
 #define CLI_SERVER_DEFAULT "http://127.0.0.1:8090"
 

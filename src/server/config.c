@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "receive/push_otlp_config.h"
+#include "server/dashboards_glue.h"
 #include "server/derive_glue.h"
 #include "server/doors.h"
 #include "server/notify_glue.h"
@@ -51,6 +52,7 @@ int config_check(struct yaml *file, const char *path, struct err *e)
     if (rc == OK) rc = doors_check(file, path, e);
     if (rc == OK) rc = derive_glue_check(file, path, e);
     if (rc == OK) rc = notify_glue_check(file, path, e);
+    if (rc == OK) rc = dashboards_glue_check(file, path, e);
     for (size_t i = 0; i < COUNT(used); i++) yaml_get(file, used[i]);
     for (size_t i = 0; i < COUNT(unused); i++) yaml_get(file, unused[i]);
     return rc < 0 ? rc : unknown_check(file, path, e);

@@ -276,6 +276,7 @@ static int open_http(struct server *s, struct err *e)
     add_prefixed(s);
     signals_api_routes(&s->signals, s->http, &s->options.arena);
     notify_glue_routes(&s->notify, s->http, &s->options.arena);
+    http_server_routes(s->http, dashboards_routes, dashboards_n_routes, &s->dashboards.api);
     http_server_routes(s->http, page_routes, page_n_routes, NULL);
 
     struct http_conf conf = {
@@ -351,6 +352,9 @@ int server_open(struct server *s, struct options *o, struct err *e)
     rc = derive_glue_open(&s->derive, s->options.file, &s->options.arena, s->store, &s->taps, e);
     if (rc < 0) goto fail;
     if ((rc = open_notify(s, e)) < 0) goto fail;
+    rc = dashboards_glue_open(&s->dashboards, s->options.file, s->options.config, s->notify.state,
+                              s->requests, e);
+    if (rc < 0) goto fail;
     if ((rc = open_judge(s, e)) < 0) goto fail;
     if ((rc = open_http(s, e)) < 0) goto fail;
     if ((rc = open_grpc(s, e)) < 0) goto fail;
@@ -379,6 +383,7 @@ int server_reload(struct server *s, struct err *e)
     if (rc == OK) rc = scrape_glue_reload(&s->scrape, file, s->options.config, &s->api, e);
     if (rc == OK) rc = notify_glue_reload(&s->notify, file, text, e);
     if (rc == OK) rc = prices_glue_apply(file, s->options.config, e);
+    if (rc == OK) rc = dashboards_glue_reload(&s->dashboards, file, s->options.config, e);
     if (rc == OK) rc = doors_reload(&s->doors, file, e);
     if (rc == OK)
         judge_glue_reload(&s->judge, judge);
@@ -403,6 +408,7 @@ void server_close(struct server *s)
     judge_glue_close(&s->judge);
     work_stop(s->requests);
     work_stop(s->pool);
+    dashboards_glue_close(&s->dashboards);
     notify_glue_close(&s->notify); /* after the pool that answers its API */
     turns_free(s->turns);
     signals_api_close(&s->signals);

@@ -11,6 +11,7 @@
 #include "receive/push_prom.h"
 #include "receive/pushgateway.h"
 #include "receive/self.h"
+#include "server/dashboards_glue.h"
 #include "server/derive_glue.h"
 #include "server/doors.h"
 #include "server/judge_glue.h"
@@ -48,6 +49,7 @@ struct server {
     struct derive_glue derive;
     struct notify_glue notify;
     struct judge_glue judge;
+    struct dashboards_glue dashboards;
 
     struct http_route *prefixed; /* prometheus_routes again, below /prometheus */
     char *tls_cert, *tls_key;    /* PEM, or NULL */

@@ -79,6 +79,8 @@ const struct http_route page_routes[] = {
     { "GET", "/", page },
     { "GET", "/explore", page },
     { "GET", "/alerts", page },
+    { "GET", "/dashboards", page },
+    { "GET", "/dashboards/{name}", page },
     { "GET", "/logs", page },
     { "GET", "/traces", page },
     { "GET", "/traces/{id}", page },
