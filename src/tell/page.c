@@ -78,6 +78,8 @@ static void asset(struct http_exchange *x, void *ctx)
 const struct http_route page_routes[] = {
     { "GET", "/", page },
     { "GET", "/explore", page },
+    { "GET", "/agents", page },
+    { "GET", "/mcp", page },
     { "GET", "/alerts", page },
     { "GET", "/dashboards", page },
     { "GET", "/dashboards/{name}", page },

@@ -2,10 +2,11 @@
 import { html, useEffect, useMemo, useRef, useState } from '../../vendor/preact.mjs';
 import * as address from '../../address.mjs';
 import * as api from '../../lib/api.mjs';
-import * as format from '../../lib/format.mjs';
 import { GuideText } from '../../parts/guide.mjs';
-import { grid, newest, total } from '../../lib/matrix.mjs';
+import { newest } from '../../lib/matrix.mjs';
 import { Panel } from '../../parts/panel.mjs';
+import { fill, tileValues, usePanels } from '../../parts/panels.mjs';
+import { Tile } from '../../parts/tiles.mjs';
 import { HOST, MODEL_CALLS, SECTIONS } from './panels.mjs';
 
 const LOOK_AROUND_S = 30; /* how often we look for new metrics, hosts and jobs while the range stays */
@@ -107,135 +108,7 @@ function useAround(state, now) {
     return [around, trouble];
 }
 
-/* ---- data of the panels ---- */
-
-function nameOf(panel) {
-    return (metric, query) => {
-        const name = Array.isArray(panel.name) ? panel.name[query] : panel.name;
-        return name.replace(/\{(\w+)\}/g, (_, label) => metric[label] ?? '(none)');
-    };
-}
-
-/* A label keeps its colour for as long as the page is open. */
-function paint(data, panel, colours) {
-    const rank = (label) => {
-        const i = panel.order?.indexOf(label) ?? -1;
-        return i < 0 ? 99 : i;
-    };
-    if (!Array.isArray(panel.name))
-        data.series.sort((a, b) => rank(a.label) - rank(b.label) || a.label.localeCompare(b.label));
-    for (const s of data.series) {
-        if (!colours.has(s.label)) colours.set(s.label, colours.size);
-        s.colour = colours.get(s.label);
-    }
-    return data;
-}
-
-export function fill(query, section, span) {
-    const window = Math.max(section.leastWindow, 4 * section.interval, span.step);
-    return query.replaceAll('$s', section.selector).replaceAll('$w', address.duration(Math.ceil(window)));
-}
-
-async function load(section, panel, span, colours, signal) {
-    const answers = await Promise.all(
-        panel.queries.map((q) => api.queryRange(fill(q, section, span), span, { signal })),
-    );
-    return paint(
-        grid(
-            span,
-            answers.map(([data]) => data.result),
-            nameOf(panel),
-        ),
-        panel,
-        colours,
-    );
-}
-
-/* [{panel id: {data, error, span}}, whether the server is out of reach], renewed whenever the span moves. */
-function usePanels(sections, span, setBusy) {
-    const [all, setAll] = useState({});
-    const [lost, setLost] = useState(false);
-    const colours = useRef(new Map()),
-        isFirst = useRef(true);
-    useEffect(() => {
-        if (!sections) return undefined;
-        const stop = new AbortController(),
-            fresh = {};
-        let unreachable = false;
-        const jobs = sections.flatMap((section) =>
-            section.panels.map(async (panel) => {
-                if (!colours.current.has(panel.id)) colours.current.set(panel.id, new Map());
-                try {
-                    fresh[panel.id] = {
-                        data: await load(section, panel, span, colours.current.get(panel.id), stop.signal),
-                        span,
-                    };
-                } catch (e) {
-                    if (e.type === 'network') unreachable = true; /* what was there stays */
-                    else fresh[panel.id] = { error: e.message, span };
-                }
-            }),
-        );
-        const show = () => {
-            if (!stop.signal.aborted) setAll((before) => ({ ...before, ...fresh }));
-        };
-        setBusy(true);
-        if (isFirst.current)
-            for (const job of jobs) job.then(show); /* at first one by one, later all in one stroke */
-        Promise.all(jobs).then(() => {
-            if (stop.signal.aborted) return;
-            isFirst.current = false;
-            show();
-            setLost(unreachable);
-            setBusy(false);
-        });
-        return () => stop.abort();
-    }, [sections, span.start, span.end, span.step]);
-    return [all, lost];
-}
-
 /* ---- tiles ---- */
-
-function tileValues(of, series) {
-    if (of === 'total') return total(series);
-    if (of === 'max')
-        return series.length === 0
-            ? []
-            : series[0].values.map((_, i) =>
-                  series.reduce(
-                      (m, s) => (s.values[i] === null ? m : Math.max(m ?? -Infinity, s.values[i])),
-                      null,
-                  ),
-              );
-    return series[of]?.values ?? [];
-}
-
-/* An area as an SVG path on a field of 100 by 30. */
-function sparkPaths(values) {
-    const known = values.filter((v) => v !== null);
-    if (known.length < 2) return null;
-    const most = Math.max(...known),
-        least = Math.min(...known, most * 0.6),
-        room = most - least || 1;
-    const at = (v, i) =>
-        `${((i / (values.length - 1)) * 100).toFixed(2)} ${(27 - ((v - least) / room) * 22).toFixed(2)}`;
-    const points = values.map((v, i) => (v === null ? null : at(v, i))).filter((p) => p !== null);
-    const line = 'M' + points.join('L');
-    return {
-        line,
-        area: `${line}L${points[points.length - 1].split(' ')[0]} 30L${points[0].split(' ')[0]} 30Z`,
-    };
-}
-
-function Tile({ title, unit, v, values, demo }) {
-    const [number, suffix] = format.valueParts(unit, v);
-    const spark = values && sparkPaths(values);
-    return html`<div class=${'tile' + (demo ? ' demo' : '')}>
-        <dt>${title}</dt><dd>${number}${suffix && html`<small>${suffix}</small>`}</dd>
-        ${spark && html`<svg viewBox="0 0 100 30" preserveAspectRatio="none" aria-hidden="true"><path
-            class="spark-fill" d=${spark.area} /><path class="spark-line" d=${spark.line} /></svg>`}
-    </div>`;
-}
 
 function Tiles({ sections, panels, series }) {
     const tiles = sections.flatMap((section) =>
@@ -244,7 +117,7 @@ function Tiles({ sections, panels, series }) {
             .map((p) => {
                 const values = tileValues(p.tile.of, panels[p.id].data.series);
                 return html`<${Tile} key=${p.id} title=${p.tile.title} unit=${p.unit} v=${newest(values)}
-                    values=${values} demo=${section.id === 'calls'} />`;
+                    values=${values} tone=${section.id === 'calls' ? 'demo' : ''} />`;
             }),
     );
     return html`<dl class=${'tiles' + (tiles.length < 9 ? ' few' : '')} aria-label="At a glance">
