@@ -117,6 +117,11 @@ static void forget_outbound(struct notify_glue *g)
     g->outbound = NULL;
 }
 
+static int read_calls(void *ctx, int64_t now_ms, struct call_graph **out, struct err *e)
+{
+    return call_graph_read(ctx, now_ms, out, e);
+}
+
 /* ---- life ---- */
 
 static int open_state(struct notify_glue *g, const char *dir, struct err *e)
@@ -135,7 +140,10 @@ int notify_glue_open(struct notify_glue *g, const struct notify_glue_conf *c, st
     int rc = read_outbound(c->root, g->file, &g->arena, &g->outbound, e);
     if (rc == OK) rc = open_state(g, c->data_dir, e);
     struct notify_conf conf = {
-        { read_config, g }, g->state, arena_str(&g->arena, str_of(c->external_url)).p, 0
+        .source = { read_config, g },
+        .state = g->state,
+        .external_url = arena_str(&g->arena, str_of(c->external_url)).p,
+        .calls = { read_calls, c->store },
     };
     if (rc == OK) rc = notify_start(&conf, &g->notify, e);
     if (rc == OK) rc = forward_start(yaml_get(c->root, "alerting"), g->file, &g->forward, e);

@@ -40,6 +40,7 @@ struct notify_glue_conf {
     const char *data_dir, *external_url, *version;
     struct work_pool *pool; /* of API requests */
     int64_t started_ms;
+    struct store *store; /* the call graph is read from it */
 };
 
 int notify_glue_check(struct yaml *root, const char *path, struct err *); /* are the sections well formed? */

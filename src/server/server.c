@@ -84,6 +84,7 @@ static int open_notify(struct server *s, struct err *e)
         .version = VEDETTE_VERSION,
         .pool = s->requests,
         .started_ms = s->api.started_ms,
+        .store = s->store,
     };
     return notify_glue_open(&s->notify, &conf, e);
 }

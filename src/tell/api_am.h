@@ -1,7 +1,7 @@
 /* api_am.h - Alertmanager's v2 API over struct notify, and what goes beyond it.
  *
  *     /api/v2/{status,receivers,silences,silence/{id},alerts,alerts/groups}    also below /am
- *     /api/v1/alerts/{fingerprint}/{ack,resolve,comment}, /api/v1/alerts/{history,noise,route-test}
+ *     /api/v1/alerts/{fingerprint}/{ack,resolve,comment}, /api/v1/alerts/{history,noise,cascades,route-test}
  *
  * Register the routes with a struct am_api as their context. Long answers are made on the pool. */
 #pragma once

@@ -87,16 +87,49 @@ static int put_silencer(const struct silence *s, void *ctx)
     return 0;
 }
 
+static void put_fingerprint(struct json_writer *w, uint64_t fp)
+{
+    char hex[24];
+    snprintf(hex, sizeof hex, "%016llx", (unsigned long long)fp);
+    json_put_string(w, str_of(hex));
+}
+
+/* Of an effect its root and what it follows from at once; of a root how many follow from it. */
+static void put_cascade(struct json_writer *w, const struct dispatch *d, const struct held *h)
+{
+    const struct cascade_link *l = cascade_find(d->cascade, h->fp);
+    if (l == NULL) return;
+    json_put_key(w, STR("cascade"));
+    json_begin_object(w);
+    json_kv_cs(w, "role", l->is_effect ? "effect" : "root");
+    am_kv_fingerprint(w, "root", l->root);
+    if (l->is_effect) am_kv_fingerprint(w, "cause", l->cause);
+    json_put_key(w, STR("effects"));
+    json_begin_array(w);
+    for (size_t i = 0; !l->is_effect && i < l->n_effects; i++) put_fingerprint(w, l[i + 1].fp);
+    json_end_array(w);
+    json_end_object(w);
+}
+
+static bool is_suppressed_effect(const struct dispatch *d, const struct held *h)
+{
+    const struct am_route *routes[ROUTES_SHOWN];
+    const struct cascade_link *l = cascade_find(d->cascade, h->fp);
+    if (l == NULL || !l->is_effect) return false;
+    size_t n = MIN(am_route_walk(d->conf, h->a.labels, routes, ROUTES_SHOWN), (size_t)ROUTES_SHOWN);
+    for (size_t i = 0; i < n; i++)
+        if (!routes[i]->cascade_suppresses) return false;
+    return true;
+}
+
 static void put_status(struct json_writer *w, const struct dispatch *d, const struct held *h,
                        const struct mute_reasons *why, int64_t now_ms)
 {
-    bool is_muted = why->is_flapping || why->maintenance.n > 0 || why->is_inhibited || why->is_silenced;
-    char hex[24];
+    bool is_effect = is_suppressed_effect(d, h), is_muted = why->is_flapping || why->maintenance.n > 0;
     json_begin_object(w);
     json_put_key(w, STR("inhibitedBy"));
     json_begin_array(w);
-    snprintf(hex, sizeof hex, "%016llx", (unsigned long long)why->inhibited_by);
-    if (why->is_inhibited) json_put_string(w, str_of(hex));
+    if (why->is_inhibited) put_fingerprint(w, why->inhibited_by);
     json_end_array(w);
     json_put_key(w, STR("silencedBy"));
     json_begin_array(w);
@@ -106,7 +139,10 @@ static void put_status(struct json_writer *w, const struct dispatch *d, const st
     json_begin_array(w);
     if (why->maintenance.n > 0) json_put_string(w, why->maintenance);
     if (why->is_flapping) json_put_string(w, STR("flapping"));
+    if (is_effect) json_put_string(w, STR("cascade"));
     json_end_array(w);
+    put_cascade(w, d, h);
+    is_muted |= is_effect || why->is_inhibited || why->is_silenced;
     json_kv_cs(w, "state", is_muted ? "suppressed" : "active");
     json_end_object(w);
 }
@@ -195,7 +231,8 @@ static void answer_alerts(struct http_exchange *x, struct am_api *api)
     struct json_writer w;
     json_writer_init(&w, &out);
     json_begin_array(&w);
-    const struct dispatch *d = notify_lock(api->notify);
+    struct dispatch *d = notify_lock(api->notify);
+    dispatch_cascade(d, q.now_ms);
     struct held **all = all_of(&d->alerts, by_fingerprint);
     for (size_t i = 0; i < d->alerts.n; i++) put_if_asked(&w, d, all[i], &q);
     notify_unlock(api->notify);
@@ -260,7 +297,8 @@ static void answer_groups(struct http_exchange *x, struct am_api *api)
     struct json_writer w;
     json_writer_init(&w, &out);
     json_begin_array(&w);
-    const struct dispatch *d = notify_lock(api->notify);
+    struct dispatch *d = notify_lock(api->notify);
+    dispatch_cascade(d, q.now_ms);
     struct am_group *g, **all = mem_array(d->groups.n + 1, sizeof *all);
     size_t n = 0;
     for (size_t i = 0; (g = fp_table_next(&d->groups, &i)) != NULL;)

@@ -450,6 +450,7 @@ const struct http_route am_beyond_routes[] = {
     { "POST", "/api/v1/alerts/{fingerprint}/comment", handle_comment },
     { "GET", "/api/v1/alerts/history", handle_history },
     { "GET", "/api/v1/alerts/noise", handle_noise },
+    { "GET", "/api/v1/alerts/cascades", handle_am_cascades },
     { "POST", "/api/v1/alerts/route-test", handle_route_test },
 };
 const size_t am_n_beyond_routes = COUNT(am_beyond_routes);

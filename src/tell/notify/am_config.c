@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "tell/notify/cascade.h"
 
 #define ARENA_MAX (64u << 20)
 
@@ -242,6 +243,19 @@ static void read_maintenance(struct am_reader *r, struct yaml *root)
     }
 }
 
+static void read_cascade(struct am_reader *r, struct yaml *root)
+{
+    struct yaml *map = yaml_get(root, "cascade_detection");
+    int64_t hops = CASCADE_HOPS;
+    r->conf->cascade_window_ms = CASCADE_WINDOW_MS;
+    if (map != NULL && map->kind != YAML_MAP) am_fail(r, map->line, "cascade_detection is a map");
+    if (map != NULL) am_took(r, yaml_i64(yaml_get(map, "hops"), &hops, r->e), "cascade_detection.hops");
+    if (map != NULL) am_duration(r, map, "window", &r->conf->cascade_window_ms);
+    if (r->rc == OK && (hops < 1 || hops > CASCADE_HOPS_MAX))
+        am_fail(r, map->line, "cascade_detection.hops is from 1 to %d", CASCADE_HOPS_MAX);
+    r->conf->cascade_hops = (unsigned)hops;
+}
+
 static void read_beyond(struct am_reader *r, struct yaml *root)
 {
     struct yaml *flap = yaml_get(root, "flap_damping");
@@ -254,6 +268,7 @@ static void read_beyond(struct am_reader *r, struct yaml *root)
             am_fail(r, flap->line, "flap_damping wants changes from 2 to 1000, and a window");
         r->conf->flap_changes = (uint64_t)changes;
     }
+    read_cascade(r, root);
     read_maintenance(r, root);
 }
 

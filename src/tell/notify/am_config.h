@@ -1,9 +1,11 @@
 /* am_config.h - an Alertmanager configuration: who is told what, when, and what is left unsaid.
  *
- * Files are taken as they are, with strict keys. Three keys are ours and optional:
+ * Files are taken as they are, with strict keys. Some keys are ours and optional:
  *     route.escalations: [{delay: 10m, receiver: boss}]      told when nobody has acknowledged by then
  *     maintenance_windows: [{name, matchers, time_intervals: [names]}]
  *     flap_damping: {changes: 6, window: 10m}
+ *     route.cascade: mark | suppress                         alerts that follow from others (cascade.h)
+ *     cascade_detection: {window: 10m, hops: 3}
  *
  * Always true:
  *   1. A configuration never changes once loaded; whoever works with one holds a reference.
@@ -50,6 +52,7 @@ struct am_route {
     struct str *group_by; /* sorted */
     size_t n_group_by;
     bool group_by_all, continues;
+    bool cascade_suppresses; /* effects are not told while their root fires */
     int64_t group_wait_ms, group_interval_ms, repeat_interval_ms;
     const struct time_interval **mute, **active;
     size_t n_mute, n_active;
@@ -87,6 +90,8 @@ struct am_config {
     struct am_maintenance *maintenance;
     uint64_t flap_changes; /* 0: none */
     int64_t flap_window_ms;
+    int64_t cascade_window_ms;
+    unsigned cascade_hops;
     struct str *template_files; /* patterns, absolute or from the working directory */
     size_t n_template_files;
     struct notify_templates *templates; /* NULL: none */

@@ -50,8 +50,10 @@ static const char *const secret_keys[] = { "password",
                                            "mattermost_webhook_url",
                                            NULL };
 
-static const char *const own_keys[] = { "escalations", "maintenance_windows", "flap_damping",
-                                        "hmac_secret", "hmac_secret_file",    NULL };
+static const char *const own_keys[] = { "escalations",       "maintenance_windows",
+                                        "flap_damping",      "cascade",
+                                        "cascade_detection", "hmac_secret",
+                                        "hmac_secret_file",  NULL };
 
 /* Of Slack and Mattermost the URL is the secret; elsewhere it names the vendor. */
 static bool is_secret(struct str section, struct str key)

@@ -85,6 +85,17 @@ static void read_escalations(struct am_reader *r, struct yaml *map, struct am_ro
     to->n_escalations = list->n;
 }
 
+static void read_cascade(struct am_reader *r, struct yaml *map, struct am_route *to)
+{
+    struct yaml *y = yaml_get(map, "cascade");
+    struct str what = STR("");
+    if (y == NULL) return;
+    am_took(r, yaml_str(y, &what, r->e), "cascade");
+    if (r->rc == OK && !str_is(what, "mark") && !str_is(what, "suppress"))
+        am_fail(r, y->line, "cascade is mark or suppress, not \"%.*s\"", STR_ARG(what));
+    to->cascade_suppresses = str_is(what, "suppress");
+}
+
 static void make_key(struct am_reader *r, struct am_route *to)
 {
     struct buf key = BUF_INIT(AM_CONFIG_BYTES_MAX);
@@ -150,6 +161,7 @@ static struct am_route *read_route(struct am_reader *r, struct yaml *map, const 
     if (parent == NULL && to->continues) am_fail(r, map->line, "cannot have continue in root route");
     read_labels(r, map, to);
     read_escalations(r, map, to);
+    read_cascade(r, map, to);
     make_key(r, to);
 
     struct yaml *list = am_list(r, map, "routes");

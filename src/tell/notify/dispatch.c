@@ -31,6 +31,8 @@ void dispatch_release(struct dispatch *d)
     timer_heap_release(&d->flushes);
     timer_heap_release(&d->escalations);
     inhibit_free(d->inhibit);
+    cascade_free(d->cascade);
+    call_graph_free(d->calls);
     am_config_unref(d->conf);
     *d = (struct dispatch){ 0 };
 }
@@ -55,6 +57,15 @@ static struct held *merged(struct dispatch *d, const struct alert *a, int64_t no
     return both;
 }
 
+/* A change is history, and may begin or end a cascade. */
+static void see(struct dispatch *d, struct held *h, int64_t now_ms)
+{
+    bool is_firing = !held_resolved(h, now_ms);
+    if (!track_see(d->track, h->fp, h->a.labels, is_firing, now_ms)) return;
+    d->cascade_is_old = true;
+    if (d->changed.see != NULL) d->changed.see(d->changed.ctx, h, is_firing, now_ms);
+}
+
 static void put_one(struct dispatch *d, const struct alert *a, int64_t now_ms)
 {
     const struct am_route *routes[ROUTES_OF_ONE];
@@ -64,9 +75,11 @@ static void put_one(struct dispatch *d, const struct alert *a, int64_t now_ms)
         held_unref(h);
         return;
     }
-    held_unref(fp_table_put(&d->alerts, h->fp, h));
+    struct held *old = fp_table_put(&d->alerts, h->fp, h);
+    d->cascade_is_old |= old == NULL;
+    held_unref(old);
     inhibit_see(d->inhibit, h);
-    track_see(d->track, h->fp, h->a.labels, !held_resolved(h, now_ms), now_ms);
+    see(d, h, now_ms);
     size_t n = am_route_walk(d->conf, h->a.labels, routes, ROUTES_OF_ONE);
     for (size_t i = 0; i < MIN(n, ROUTES_OF_ONE); i++) group_join(d, routes[i], h, now_ms);
 }
@@ -81,7 +94,7 @@ static void notice_ends(struct dispatch *d, int64_t now_ms)
 {
     struct held *h;
     for (size_t i = 0; (h = fp_table_next(&d->alerts, &i)) != NULL;)
-        if (held_resolved(h, now_ms)) track_see(d->track, h->fp, h->a.labels, false, now_ms);
+        if (held_resolved(h, now_ms)) see(d, h, now_ms);
 }
 
 static void alerts_gc(struct dispatch *d, int64_t now_ms)
@@ -133,6 +146,51 @@ struct str dispatch_route_mute(const struct am_route *r, int64_t now_ms, bool *i
     return STR("");
 }
 
+/* ---- cascades ---- */
+
+#define CASCADE_MANY    1000 /* alerts; from there on a new look is taken once a second */
+#define CASCADE_LOOK_MS 1000
+
+void dispatch_calls(struct dispatch *d, struct call_graph *g)
+{
+    cascade_free(d->cascade); /* it points into the graph */
+    d->cascade = NULL;
+    call_graph_free(d->calls);
+    d->calls = g;
+    d->cascade_is_old = true;
+}
+
+static struct cascade *look(const struct dispatch *d, int64_t now_ms)
+{
+    const struct cascade_terms terms = { d->conf->cascade_window_ms, d->conf->cascade_hops };
+    struct cascade_alert *at = mem_array(d->alerts.n + 1, sizeof *at);
+    struct held *h;
+    size_t n = 0;
+    for (size_t i = 0; (h = fp_table_next(&d->alerts, &i)) != NULL;)
+        if (!held_resolved(h, now_ms)) at[n++] = (struct cascade_alert){ h->fp, h->a.labels, h->a.starts_ms };
+    struct cascade *found = cascade_new(d->calls, at, n, &terms);
+    mem_free(at);
+    return found;
+}
+
+const struct cascade *dispatch_cascade(struct dispatch *d, int64_t now_ms)
+{
+    bool soon = d->alerts.n > CASCADE_MANY && d->cascade != NULL && now_ms >= d->cascade_ms &&
+                now_ms - d->cascade_ms < CASCADE_LOOK_MS;
+    if (d->calls == NULL || !d->cascade_is_old || soon) return d->cascade;
+    cascade_free(d->cascade);
+    d->cascade = look(d, now_ms);
+    d->cascade_is_old = false;
+    d->cascade_ms = now_ms;
+    return d->cascade;
+}
+
+bool dispatch_is_effect(const struct dispatch *d, const struct am_route *r, uint64_t fp)
+{
+    const struct cascade_link *l = r->cascade_suppresses ? cascade_find(d->cascade, fp) : NULL;
+    return l != NULL && l->is_effect;
+}
+
 /* ---- the round ---- */
 
 static struct am_group *of_flush(struct timer *t)
@@ -179,6 +237,7 @@ void dispatch_reload(struct dispatch *d, struct am_config *conf, int64_t now_ms)
     d->conf = am_config_ref(conf);
     d->inhibit = inhibit_new(conf);
     for (size_t i = 0; (h = fp_table_next(&d->alerts, &i)) != NULL;) inhibit_see(d->inhibit, h);
+    d->cascade_is_old = true;
     groups_reload(d, now_ms);
     am_config_unref(old);
 }

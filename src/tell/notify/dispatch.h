@@ -18,6 +18,7 @@
  *
  * Threads: none; the owner locks. */
 #pragma once
+#include "tell/notify/cascade.h"
 #include "tell/notify/delivery.h"
 #include "tell/notify/fp_table.h"
 #include "tell/notify/held.h"
@@ -48,6 +49,12 @@ struct am_group {
     size_t n_flushed;
 };
 
+/* Who wants to know that an alert has begun to fire or resolved. Under the owner's lock: quick. */
+struct dispatch_changed {
+    void (*see)(void *ctx, struct held *, bool is_firing, int64_t now_ms);
+    void *ctx;
+};
+
 struct dispatch {
     struct am_config *conf;
     struct nflog *nflog;
@@ -61,7 +68,12 @@ struct dispatch {
     uint64_t last_id;
     int64_t next_upkeep_ms, next_look_ms;
     size_t n_deliveries;
-    uint64_t n_refused; /* alerts beyond DISPATCH_ALERTS_MAX */
+    uint64_t n_refused;       /* alerts beyond DISPATCH_ALERTS_MAX */
+    struct call_graph *calls; /* NULL: not known */
+    struct cascade *cascade;  /* of the alerts as they were at cascade_ms */
+    bool cascade_is_old;
+    int64_t cascade_ms;
+    struct dispatch_changed changed; /* see may be NULL */
 };
 
 /* Takes a reference of conf. The others are borrowed. */
@@ -76,6 +88,14 @@ struct delivery *dispatch_take(struct dispatch *);       /* NULL: nothing may be
 void dispatch_log(struct dispatch *, struct delivery *, int64_t now_ms);
 void dispatch_done(struct dispatch *, struct delivery *, const struct channel_result *, int64_t now_ms);
 void dispatch_reload(struct dispatch *, struct am_config *, int64_t now_ms); /* takes a reference */
+
+/* The live call graph, taken over. */
+void dispatch_calls(struct dispatch *, struct call_graph *);
+/* What follows from what, of the alerts that fire now; NULL: no graph. Borrowed until the next call of any
+ * function here. */
+const struct cascade *dispatch_cascade(struct dispatch *, int64_t now_ms);
+/* Is it an effect, and would this route keep it quiet? As of the last dispatch_cascade. */
+bool dispatch_is_effect(const struct dispatch *, const struct am_route *, uint64_t fp);
 
 /* The clock was set: all that waits waits as long as it did. */
 void dispatch_shift(struct dispatch *, int64_t by_ms);

@@ -171,11 +171,13 @@ static void snapshot_take(struct snapshot *s, const struct am_group *g, int64_t 
     for (size_t i = 0; i < s->n; i++) s->resolved[i] = held_resolved(s->at[i], now_ms);
 }
 
-static void snapshot_mute(struct snapshot *s, const struct dispatch *d, int64_t now_ms)
+static void snapshot_mute(struct snapshot *s, struct dispatch *d, const struct am_route *r, int64_t now_ms)
 {
     size_t n = 0;
     struct mute_reasons why;
+    if (r->cascade_suppresses) dispatch_cascade(d, now_ms);
     for (size_t i = 0; i < s->n; i++) {
+        if (dispatch_is_effect(d, r, s->at[i]->fp)) continue;
         if (dispatch_mute_reasons(d, s->at[i], now_ms, &why)) continue;
         s->at[n] = s->at[i];
         s->resolved[n++] = s->resolved[i];
@@ -285,7 +287,7 @@ void group_flush(struct dispatch *d, struct am_group *g, int64_t now_ms)
 
     snapshot_take(&s, g, now_ms);
     keep_resolved(g, &s);
-    snapshot_mute(&s, d, now_ms);
+    snapshot_mute(&s, d, g->route, now_ms);
     g->was_mute_by_time = dispatch_route_mute(g->route, now_ms, &inactive).n > 0 || inactive;
     if (!g->was_mute_by_time) {
         tell(d, g, g->route->receiver, &s, "", g->route->repeat_interval_ms, now_ms);
@@ -330,7 +332,7 @@ static void escalate(struct dispatch *d, struct am_group *g, int64_t now_ms)
         struct snapshot s;
         char suffix[48];
         snapshot_take(&s, g, now_ms);
-        snapshot_mute(&s, d, now_ms);
+        snapshot_mute(&s, d, g->route, now_ms);
         snapshot_escalate(&s, d, g->route->escalations[k].delay_ms, now_ms);
         snprintf(suffix, sizeof suffix, "/escalation/%zu", k);
         tell(d, g, g->route->escalations[k].receiver, &s, suffix, g->route->repeat_interval_ms, now_ms);

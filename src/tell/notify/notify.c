@@ -25,6 +25,7 @@
 #define CLOCK_JUMP_MS  2000
 #define FLUSH_STATE_MS 2000 /* history to disk */
 #define ALIVE_MS       10000
+#define CALLS_MS       15000  /* how old the call graph may be */
 #define FORGET_MS      900000 /* old log entries and silences, as often as Alertmanager does */
 
 struct notify {
@@ -42,7 +43,8 @@ struct notify {
     struct silences *silences;
     struct track *track;
     struct stat *dropped, *received, *reload_ok, *stats[3];
-    int64_t next_flush_ms, next_alive_ms, next_forget_ms; /* the clock's thread alone */
+    bool reads_calls;                                                    /* under mu */
+    int64_t next_flush_ms, next_alive_ms, next_forget_ms, next_calls_ms; /* the clock's thread alone */
 };
 
 /* ---- sending ---- */
@@ -77,7 +79,7 @@ static void hand_out(struct notify *n)
         struct job *j = mem_alloc(sizeof *j);
         *j = (struct job){ n, m };
         n->n_sending++;
-        check(work_post(n->pool, send_job, j)); /* the queue is as long as n_sending may be */
+        check(work_post(n->pool, send_job, j)); /* the queue is longer than n_sending may be */
     }
 }
 
@@ -128,6 +130,30 @@ static void upkeep(struct notify *n, int64_t now_ms)
     if (n->conf.state != NULL) alert_store_gc(n->conf.state, now_ms);
 }
 
+/* ---- the call graph ---- */
+
+static void read_calls(void *arg)
+{
+    struct notify *n = arg;
+    struct call_graph *g = NULL;
+    struct err e = ERR_INIT;
+    int rc = n->conf.calls.read(n->conf.calls.ctx, clock_now_ms(), &g, &e);
+    if (rc < 0) log_warn("notify", "no call graph, so no cascades are found", "error", e.text, NULL);
+    pthread_mutex_lock(&n->mu);
+    if (rc == OK) dispatch_calls(&n->d, g);
+    n->reads_calls = false;
+    pthread_mutex_unlock(&n->mu);
+}
+
+/* Only while there may be something to find out. Under mu. */
+static void renew_calls(struct notify *n, int64_t now_ms)
+{
+    if (n->conf.calls.read == NULL || n->d.alerts.n == 0 || n->reads_calls || now_ms < n->next_calls_ms)
+        return;
+    n->next_calls_ms = now_ms + CALLS_MS;
+    n->reads_calls = work_post(n->pool, read_calls, n);
+}
+
 static void wait_until(struct notify *n, int64_t wake_ms)
 {
     int64_t ms = MIN(MAX(wake_ms - clock_now_ms(), 1), 1000);
@@ -156,6 +182,7 @@ static void *run(void *arg)
         int64_t jump = clock_jump(&offset);
         if (jump != 0) dispatch_shift(&n->d, jump);
         drain_inbox(n);
+        renew_calls(n, clock_now_ms());
         int64_t wake_ms = dispatch_run(&n->d, clock_now_ms());
         hand_out(n);
         pthread_mutex_unlock(&n->mu);
@@ -250,6 +277,7 @@ int notify_start(const struct notify_conf *conf, struct notify **out, struct err
     if (rc == OK) rc = silences_open(conf->state, &n->silences, e);
     if (rc == OK) rc = track_open(conf->state, &n->track, e);
     if (rc == OK) dispatch_init(&n->d, am, n->nflog, n->silences, n->track);
+    if (rc == OK) n->d.changed = conf->changed;
     am_config_unref(am);
     if (rc == OK) rc = restore(n, e);
     if (rc < 0) {

@@ -19,11 +19,20 @@ struct notify_source {
     void *ctx;
 };
 
+/* The live call graph, for cascades. Asked now and then while alerts are known, from a thread that may wait.
+ */
+struct notify_calls {
+    int (*read)(void *ctx, int64_t now_ms, struct call_graph **out, struct err *); /* NULL: none */
+    void *ctx;
+};
+
 struct notify_conf {
     struct notify_source source;
     struct state *state; /* NULL: all in memory */
     const char *external_url;
     size_t threads; /* that send; 0 = 24 */
+    struct notify_calls calls;
+    struct dispatch_changed changed; /* see may be NULL */
 };
 
 int notify_start(const struct notify_conf *, struct notify **out, struct err *);

@@ -189,14 +189,14 @@ static void drop_ack(struct track *t, struct life *l)
         log_warn("notify", "an acknowledgement that has ended stays on disk", "error", e.text, NULL);
 }
 
-void track_see(struct track *t, uint64_t fp, struct labels labels, bool is_firing, int64_t now_ms)
+bool track_see(struct track *t, uint64_t fp, struct labels labels, bool is_firing, int64_t now_ms)
 {
     pthread_mutex_lock(&t->mu);
     struct life *l = fp_table_get(&t->lives, fp);
     bool known = l != NULL;
     if ((known && l->is_firing == is_firing) || (!known && !is_firing)) {
         pthread_mutex_unlock(&t->mu);
-        return;
+        return false;
     }
     l = life_of(t, fp);
     l->is_firing = is_firing;
@@ -205,6 +205,7 @@ void track_see(struct track *t, uint64_t fp, struct labels labels, bool is_firin
     enum track_kind kind = !is_firing ? TRACK_RESOLVED : known ? TRACK_REOPENED : TRACK_RAISED;
     add_event(t, kind, fp, labels, STR(""), STR(""), now_ms);
     pthread_mutex_unlock(&t->mu);
+    return true;
 }
 
 void track_resume(struct track *t, uint64_t fp)

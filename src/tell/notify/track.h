@@ -28,8 +28,8 @@ struct track;
 int track_open(struct state *, struct track **out, struct err *); /* state NULL: in memory, without history */
 void track_close(struct track *);
 
-/* The alert fires or has resolved, seen now. Cheap when that is no change. */
-void track_see(struct track *, uint64_t fp, struct labels, bool is_firing, int64_t now_ms);
+/* The alert fires or has resolved, seen now. True when that is a change; cheap when it is none. */
+bool track_see(struct track *, uint64_t fp, struct labels, bool is_firing, int64_t now_ms);
 
 /* It was firing when the process ended: no news. */
 void track_resume(struct track *, uint64_t fp);

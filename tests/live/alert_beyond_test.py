@@ -1,0 +1,108 @@
+"""alert_beyond_test.py - what goes beyond Alertmanager and needs more than alerts: cascades along the call graph that spans have drawn.
+
+    alert_beyond_test.py BUILD
+"""
+import json
+import os
+import sys
+import time
+
+from am_lab import Sink, get, post, vedette_with
+from lab import Lab, expect, http, wait_for
+
+lab = Lab(sys.argv)
+FAST = "group_wait: 300ms, group_interval: 1s, repeat_interval: 1h"
+
+
+def span(trace, ident, parent, name, kind, now_ns, **attributes):
+    return {"traceId": trace, "spanId": ident, "parentSpanId": parent, "name": name, "kind": kind, "startTimeUnixNano": str(now_ns),
+            "endTimeUnixNano": str(now_ns + 5_000_000), "attributes": [{"key": k, "value": {"stringValue": v}} for k, v in attributes.items()]}
+
+
+def of_service(name, *spans):
+    return {"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": name}}]}, "scopeSpans": [{"spans": list(spans)}]}
+
+
+def calls(s, *path):
+    """One trace in which path[0] calls path[1] calls path[2] ..."""
+    trace, now, parent, parts = os.urandom(16).hex(), time.time_ns() - 1_000_000_000, "", []
+    for i, name in enumerate(path):
+        server, client = os.urandom(8).hex(), os.urandom(8).hex()
+        spans = [span(trace, server, parent, "serve", 2, now)] if i > 0 else []
+        if i + 1 < len(path):
+            spans.append(span(trace, client, server if i > 0 else "", "call", 3, now))
+        parts.append(of_service(name, *spans))
+        parent = client
+    status, _, body = http("POST", "http://127.0.0.1:%d/v1/traces" % s.otlp_port, json.dumps({"resourceSpans": parts}).encode(),
+                           {"Content-Type": "application/json"})
+    expect(status, 200, body.decode())
+
+
+def agent_uses(s, agent, model):
+    trace, now, run = os.urandom(16).hex(), time.time_ns() - 1_000_000_000, os.urandom(8).hex()
+    agent_span = span(trace, run, "", "invoke_agent", 1, now, **{"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": agent})
+    chat = span(trace, os.urandom(8).hex(), run, "chat", 3, now, **{"gen_ai.operation.name": "chat", "gen_ai.request.model": model})
+    status, _, body = http("POST", "http://127.0.0.1:%d/v1/traces" % s.otlp_port,
+                           json.dumps({"resourceSpans": [of_service("agents", agent_span, chat)]}).encode(), {"Content-Type": "application/json"})
+    expect(status, 200, body.decode())
+
+
+def alert(**labels):
+    return {"labels": labels}
+
+
+def cascades(s):
+    return get(s.base, "/api/v1/alerts/cascades")["data"]
+
+
+def names(one):
+    return one["root"]["labels"]["alertname"], sorted(e["labels"]["alertname"] for e in one["effects"])
+
+
+# S4-031, S4-032: the root is told, what follows from it is marked, and not told where a route says so
+def cascade():
+    sink = Sink()
+    config = ("route: {receiver: all, group_by: [alertname], %s, routes: [{receiver: quiet, continue: true, cascade: suppress}, {receiver: all}]}\n"
+              "cascade_detection: {window: 5m}\n"
+              "receivers:\n- name: all\n  webhook_configs: [{url: '%s'}]\n- name: quiet\n  webhook_configs: [{url: '%s'}]\n"
+              % (FAST, sink.url("all"), sink.url("quiet")))
+    s = vedette_with(lab, config)
+    calls(s, "web", "shop", "db")
+    agent_uses(s, "planner", "m-large")
+    # The graph is there before its alerts are: an alert of nobody makes the server look for it.
+    def series(name):
+        return json.loads(http("GET", s.base + "/api/v1/query?query=" + name)[2])["data"]["result"]
+    wait_for(lambda: len(series("traces_service_graph_request_total")) >= 2 and series("vedette_agent_graph_request_total"), 60, what="call graph")
+    post(s.base, "/api/v2/alerts", [alert(alertname="other", service="mail")])
+    wait_for(lambda: cascades(s)["calls"] >= 3, 60, what="the graph is known to the alerts")
+    expect(cascades(s)["cascades"], [])
+
+    post(s.base, "/api/v2/alerts", [alert(alertname="DbDown", service="db")])
+    post(s.base, "/api/v2/alerts", [alert(alertname="ShopErrors", service="shop"), alert(alertname="WebSlow", service_name="web")])
+    post(s.base, "/api/v2/alerts", [alert(alertname="ModelErrors", model="m-large"), alert(alertname="AgentFails", agent="planner")])
+    found = sorted(names(c) for c in cascades(s)["cascades"])
+    expect(found, [("DbDown", ["ShopErrors", "WebSlow"]), ("ModelErrors", ["AgentFails"])])
+
+    by_name = {a["labels"]["alertname"]: a for a in get(s.base, "/api/v2/alerts")}
+    db, web = by_name["DbDown"], by_name["WebSlow"]
+    expect((db["status"]["cascade"]["role"], len(db["status"]["cascade"]["effects"])), ("root", 2))
+    expect((web["status"]["cascade"]["role"], web["status"]["cascade"]["root"], web["status"]["cascade"]["cause"]),
+           ("effect", db["fingerprint"], by_name["ShopErrors"]["fingerprint"]))
+    expect("cascade" in by_name["other"]["status"], False)
+    expect(web["status"]["state"], "active", "one of its routes tells it")
+
+    def told(path):
+        return sorted(a["labels"]["alertname"] for g in sink.taken() if g[1] == path for a in g[2]["alerts"] if a["status"] == "firing")
+    wait_for(lambda: len(told("/all")) == 6, 30, what="everything is told where effects are only marked")
+    wait_for(lambda: told("/quiet") == ["DbDown", "ModelErrors", "other"], 30, what="roots alone")
+
+    # When the root has ended, what still fires is told: it has a reason of its own.
+    status, _, body = http("POST", s.base + "/api/v1/alerts/%s/resolve" % db["fingerprint"], json.dumps({"by": "ann"}).encode())
+    expect(status, 200, body.decode())
+    wait_for(lambda: "ShopErrors" in told("/quiet"), 30, what="the next root is told")
+    expect([names(c) for c in cascades(s)["cascades"] if c["root"]["labels"]["alertname"] == "ShopErrors"], [("ShopErrors", ["WebSlow"])])
+    s.stop()
+
+
+lab.case("cascades follow the call graph; roots are told, effects marked or left out", cascade)
+lab.done()
