@@ -69,4 +69,4 @@ int records_load(struct trace_query *, enum table, int64_t from_ns, int64_t to_n
 
 /* Handlers; context as in api_traces.h. */
 http_handler handle_traces, handle_trace, handle_trace_span, handle_traces_stats, handle_traces_analysis;
-http_handler handle_services, handle_services_map, handle_errors, handle_correlate;
+http_handler handle_services, handle_services_map, handle_errors, handle_correlate, handle_traces_difference;

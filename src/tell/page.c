@@ -81,6 +81,7 @@ const struct http_route page_routes[] = {
     { "GET", "/agents", page },
     { "GET", "/mcp", page },
     { "GET", "/alerts", page },
+    { "GET", "/compare", page },
     { "GET", "/dashboards", page },
     { "GET", "/dashboards/{name}", page },
     { "GET", "/logs", page },

@@ -119,6 +119,20 @@ await lab.case('a trace opens, its span tells the conversation and the log line'
     await page.context().close();
 });
 
+await lab.case('what is different about some spans is told, and two traces are compared', async () => {
+    const page = await open(browser, url + '/traces?q=service%3Dshop+duration%3E200ms');
+    await page.getByRole('button', { name: 'What is different' }).click();
+    await page.locator('.differences').getByText('resource.service.name').first().waitFor();
+    await shot(page, 'traces-difference');
+    await page.locator('table.traces input').nth(0).click();
+    await page.locator('table.traces input').nth(1).click();
+    await page.getByRole('button', { name: 'Compare two' }).click();
+    await page.getByRole('table', { name: 'Operations of both' }).getByText('checkout').waitFor();
+    await shot(page, 'traces-compared');
+    await quiet(page);
+    await page.context().close();
+});
+
 await lab.case('a trace is walked by keys alone', async () => {
     const page = await open(browser, url + '/traces/' + hex(1, 32));
     await page.locator('.waterfall .row').nth(3).waitFor();

@@ -9,6 +9,7 @@ import { useKeys } from '../../keys.mjs';
 import { useAsk } from '../../parts/ask.mjs';
 import { Facet } from '../../parts/facet.mjs';
 import { Line } from '../../parts/line.mjs';
+import { Difference } from './difference.mjs';
 import { Heat } from './heat.mjs';
 
 const PAGE = 200;
@@ -77,7 +78,7 @@ function Took({ trace, most }) {
     return html`${format.value('seconds', trace.duration_ms / 1000)}<span class="took"><i style=${{ width: (100 * trace.duration_ms) / most + '%' }}></i></span>`;
 }
 
-function List({ traces, order, go, chosen }) {
+function List({ traces, order, go, chosen, marked, mark }) {
     const [by, down] = order.startsWith('-') ? [order.slice(1), true] : [order, false];
     const column = COLUMNS.find((c) => c[0] === by) ?? COLUMNS[0];
     const sorted = useMemo(() => {
@@ -101,12 +102,13 @@ function List({ traces, order, go, chosen }) {
     const sort = (id) => go({ order: by === id && down ? id : '-' + id }, true);
     return html`<div class="result"><div class="scroll"><table ref=${table} class="traces">
         <caption class="unseen">Traces</caption>
-        <thead><tr>${shown.map(
+        <thead><tr><th scope="col"><span class="unseen">Compare</span></th>${shown.map(
             ([id, title, , kind]) => html`<th key=${id} scope="col" class=${kind ?? ''} aria-sort=${by === id ? (down ? 'descending' : 'ascending') : null}>
                 <button onClick=${() => sort(id)}>${title}${by === id ? (down ? ' ↓' : ' ↑') : ''}</button></th>`,
         )}</tr></thead>
         <tbody>${sorted.map(
-            (t) => html`<tr key=${t.trace_id} onClick=${(e) => !e.target.closest('a') && open(e, t)}>
+            (t) => html`<tr key=${t.trace_id} onClick=${(e) => !e.target.closest('a, input') && open(e, t)}>
+            <td><input type="checkbox" aria-label=${`Mark ${t.root_name || t.trace_id} to compare`} checked=${marked.includes(t.trace_id)} onClick=${(e) => (e.stopPropagation(), mark(t.trace_id))} /></td>
             <td class="when"><time>${format.moment(t.start)}</time></td>
             <td><a href=${href(t)} onClick=${(e) => open(e, t)}>${t.root_name || t.trace_id}</a>
                 <small>${[t.agent, t.services.map((s) => s.name).slice(0, 3).join(', ')].filter(Boolean).join(' · ')}${t.services.length > 3 ? ` and ${t.services.length - 3} more` : ''}${t.has_root ? '' : ' · root not here'}</small></td>
@@ -147,7 +149,10 @@ export function Page({ state, go, now, setBusy }) {
         [JSON.stringify(ask)],
     ).answer;
     const [chosen, setChosen] = useState(-1);
+    const [marked, setMarked] = useState([]);
+    const mark = (id) => setMarked(marked.includes(id) ? marked.filter((m) => m !== id) : [...marked, id].slice(-2));
     const run = (q) => go({ q });
+    const comparable = state.q !== '' && params.status !== 'running';
     useKeys({
         j: () => setChosen(Math.min(chosen + 1, traces.length - 1)),
         k: () => setChosen(Math.max(chosen - 1, 0)),
@@ -161,8 +166,13 @@ export function Page({ state, go, now, setBusy }) {
             <${Facets} stats=${stats} traces=${traces} q=${state.q} run=${run} />
             <div class="found">
                 <${Summary} stats=${stats} traces=${traces} more=${more} />
+                <div class="ways">
+                    ${comparable && html`<button aria-pressed=${state.why !== ''} onClick=${() => go({ why: state.why ? '' : '1' }, true)}>What is different about these?</button>`}
+                    ${marked.length > 0 && html`<button disabled=${marked.length < 2} onClick=${() => go({ page: 'compare', a: marked[0], b: marked[1] })}>Compare two${marked.length < 2 ? ': mark another' : ''}</button>`}
+                </div>
+                ${comparable && state.why && html`<${Difference} ask=${ask} q=${state.q} run=${run} />`}
                 ${traces.length > 0 && html`<${Heat} traces=${traces} span=${span} choose=${choose} />`}
-                ${traces.length > 0 && html`<${List} traces=${traces} order=${state.order} go=${go} chosen=${chosen} />`}
+                ${traces.length > 0 && html`<${List} traces=${traces} order=${state.order} go=${go} chosen=${chosen} marked=${marked} mark=${mark} />`}
                 ${traces.length === 0 && !isFirst && !error && html`<div class="result blank"><p>No trace in this time range${state.q ? ' that the filter lets through' : ''}.</p>
                     ${!state.q && html`<p class="soft">Spans come in by OTLP, Zipkin or Jaeger; vedette import takes exports of other systems.</p>`}
                     <div class="examples">${EXAMPLES.map((q) => html`<button key=${q} onClick=${() => run(q)}><code>${q}</code></button>`)}</div></div>`}
