@@ -414,6 +414,7 @@ const struct http_route traces_routes[] = {
     { "GET", "/api/v1/traces", handle_traces },
     { "GET", "/api/v1/traces/stats", handle_traces_stats },
     { "GET", "/api/v1/traces/analysis", handle_traces_analysis },
+    { "GET", "/api/v1/traces/difference", handle_traces_difference },
     { "GET", "/api/v1/traces/{id}", handle_trace },
     { "GET", "/api/v1/traces/{id}/spans/{span}", handle_trace_span },
     { "GET", "/api/v1/services", handle_services },
