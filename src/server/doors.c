@@ -147,12 +147,14 @@ int doors_open(struct doors *d, const struct options *o, const struct limit *lim
     }
     push_records_init(&d->records, store, limit);
     push_elastic_init(&d->elastic, store, limit);
+    push_events_init(&d->events, store, limit);
     d->tail = new_tail(d, files);
 
     struct ingest *const all[] = { &otlp->http,        &otlp->grpc,
                                    &d->records.zipkin, &d->records.jaeger,
                                    &d->records.loki,   &d->records.json,
-                                   &d->elastic.in,     syslog_listener_ingest(d->syslog) };
+                                   &d->elastic.in,     syslog_listener_ingest(d->syslog),
+                                   &d->events.in };
     for (size_t i = 0; i < COUNT(all); i++)
         if (all[i] != NULL) share(all[i], &d->policy, taps);
     d->decoders = work_start("decode", (size_t)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1), DECODE_QUEUE);
@@ -164,6 +166,7 @@ void doors_routes(struct doors *d, struct http_server *http)
 {
     http_server_routes(http, push_records_routes, push_records_n_routes, &d->records);
     http_server_routes(http, push_elastic_routes, push_elastic_n_routes, &d->elastic);
+    push_events_routes(&d->events, http);
 }
 
 int doors_start(struct doors *d, struct err *e)
@@ -212,6 +215,7 @@ void doors_close(struct doors *d)
     sampling_run_free(d->sampling_run);
     tail_free(d->tail);
     syslog_listener_free(d->syslog);
+    push_events_release(&d->events);
     policy_in_force(NULL);
     rules_free(d->rules);
     *d = (struct doors){ .store = NULL };

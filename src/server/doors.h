@@ -6,6 +6,7 @@
 #pragma once
 #include "base/work.h"
 #include "receive/push_elastic.h"
+#include "receive/push_events.h"
 #include "receive/push_otlp.h"
 #include "receive/push_records.h"
 #include "receive/sampling_run.h"
@@ -19,6 +20,7 @@ struct doors {
     struct sampling_run *sampling_run; /* NULL: nothing was ever sampled */
     struct push_records records;
     struct push_elastic elastic;
+    struct push_events events;
     struct syslog_listener *syslog; /* NULL: --listen-syslog none */
     struct tail *tail;              /* NULL: no log_files */
     struct work_pool *decoders;

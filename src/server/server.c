@@ -271,6 +271,7 @@ static int open_http(struct server *s, struct err *e)
     s->http = http_server_new();
     http_server_routes(s->http, push_prom_routes, push_prom_n_routes, &s->push);
     http_server_routes(s->http, push_otlp_routes, push_otlp_n_routes, &s->otlp);
+    push_events_ids(&s->doors.events, event_series_ids(s->derive.events));
     doors_routes(&s->doors, s->http);
     http_server_routes(s->http, pushgateway_routes, pushgateway_n_routes, s->pushgateway);
     http_server_routes(s->http, prometheus_routes, prometheus_routes_count, &s->api);
