@@ -40,6 +40,9 @@ int notify_glue_check(struct yaml *root, const char *path, struct err *e)
     struct outbound *out = NULL;
     struct yaml *am = yaml_get(root, "alertmanager_config");
     int rc = read_outbound(root, path, &scratch, &out, e);
+    struct action_conf *actions = NULL;
+    if (rc == OK) rc = action_conf_read(yaml_get(root, "actions"), path, out, &actions, e);
+    action_conf_unref(actions);
     outbound_free(out);
     arena_release(&scratch);
     if (rc == OK && am != NULL && am->kind != YAML_SCALAR && am->kind != YAML_MAP)
@@ -145,9 +148,15 @@ int notify_glue_open(struct notify_glue *g, const struct notify_glue_conf *c, st
         .external_url = arena_str(&g->arena, str_of(c->external_url)).p,
         .calls = { read_calls, c->store },
     };
+    struct action_conf *does = NULL;
+    if (rc == OK) rc = actions_open(g->state, &g->actions, e);
+    if (rc == OK) rc = action_conf_read(yaml_get(c->root, "actions"), g->file, g->outbound, &does, e);
+    if (rc == OK) actions_load(g->actions, does);
+    conf.changed = (struct dispatch_changed){ actions_see, g->actions };
     if (rc == OK) rc = notify_start(&conf, &g->notify, e);
+    if (rc == OK) actions_attach(g->actions, g->notify, str_of(conf.external_url));
     if (rc == OK) rc = forward_start(yaml_get(c->root, "alerting"), g->file, &g->forward, e);
-    g->api = (struct am_api){ g->notify, c->pool, c->version, AM_API_VERSION, c->started_ms };
+    g->api = (struct am_api){ g->notify, c->pool, c->version, AM_API_VERSION, c->started_ms, g->actions };
     return rc;
 }
 
@@ -168,9 +177,11 @@ int notify_glue_reload(struct notify_glue *g, struct yaml *root, struct str text
 {
     struct outbound *fresh = NULL, *old_outbound = g->outbound;
     struct forward *forward = NULL;
+    struct action_conf *does = NULL;
     struct notify_glue_source old_source = g->from, source = { 0 };
     int rc = read_outbound(root, g->file, &g->arena, &fresh, e);
     if (rc == OK) rc = forward_start(yaml_get(root, "alerting"), g->file, &forward, e);
+    if (rc == OK) rc = action_conf_read(yaml_get(root, "actions"), g->file, fresh, &does, e);
     if (rc == OK) {
         g->outbound = fresh;
         g->from = source = source_of(g, root, text);
@@ -180,10 +191,12 @@ int notify_glue_reload(struct notify_glue *g, struct yaml *root, struct str text
         g->outbound = old_outbound;
         g->from = old_source;
         source_release(&source);
+        action_conf_unref(does);
         outbound_free(fresh);
         forward_stop(forward);
         return rc;
     }
+    actions_load(g->actions, does);
     source_release(&old_source);
     g->outbound = old_outbound;
     forget_outbound(g);
@@ -217,7 +230,9 @@ struct alert_sink notify_glue_sink(struct notify_glue *g)
 void notify_glue_close(struct notify_glue *g)
 {
     if (g->file == NULL) return;
+    actions_stop(g->actions); /* its threads ask notify */
     notify_stop(g->notify);
+    actions_close(g->actions);
     forward_stop(g->forward);
     state_close(g->state);
     outbound_free(g->outbound);

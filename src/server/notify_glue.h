@@ -4,6 +4,7 @@
  *     alertmanager_config: FILE      an Alertmanager configuration, relative to this file; or its text in
  * line outbound: {allow_private: true, allow_networks: [10.0.0.0/8]} alerting: {alertmanagers: [...]} our
  * rules' alerts go to those as well
+ *     actions: {...}                 what alerts set off (tell/notify/action_conf.h)
  *
  * Threads: open, reload and close from one thread at a time; the sink from any. */
 #pragma once
@@ -11,6 +12,7 @@
 
 #include "net/outbound.h"
 #include "tell/api_am.h"
+#include "tell/notify/actions.h"
 #include "tell/notify/forward.h"
 
 struct notify_glue_source { /* one of them, or neither */
@@ -26,6 +28,7 @@ struct notify_glue {
     struct outbound *past[64]; /* of earlier configurations: messages under way may still ask them */
     size_t n_past;
     struct state *state;
+    struct actions *actions;
     struct notify *notify;
     struct am_api api;
     struct http_route *below_am;

@@ -451,6 +451,7 @@ const struct http_route am_beyond_routes[] = {
     { "GET", "/api/v1/alerts/history", handle_history },
     { "GET", "/api/v1/alerts/noise", handle_noise },
     { "GET", "/api/v1/alerts/cascades", handle_am_cascades },
+    { "GET", "/api/v1/actions/audit", handle_actions_audit },
     { "POST", "/api/v1/alerts/route-test", handle_route_test },
 };
 const size_t am_n_beyond_routes = COUNT(am_beyond_routes);

@@ -27,4 +27,4 @@ int am_read_labels(struct json_reader *, struct arena *, struct labels *, struct
 
 /* api_am_alerts.c */
 http_handler handle_am_alerts, handle_am_groups, handle_am_post_alerts;
-http_handler handle_am_cascades; /* api_am_cascade.c */
+http_handler handle_am_cascades, handle_actions_audit; /* api_am_cascade.c, api_actions.c */

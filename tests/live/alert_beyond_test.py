@@ -1,4 +1,5 @@
-"""alert_beyond_test.py - what goes beyond Alertmanager and needs more than alerts: cascades along the call graph that spans have drawn.
+"""alert_beyond_test.py - what goes beyond Alertmanager and needs more than alerts: cascades along the call graph that spans have drawn,
+and actions: commands and webhooks that alerts set off.
 
     alert_beyond_test.py BUILD
 """
@@ -7,7 +8,7 @@ import os
 import sys
 import time
 
-from am_lab import Sink, get, post, vedette_with
+from am_lab import Sink, get, post, stamp, vedette_with
 from lab import Lab, expect, http, wait_for
 
 lab = Lab(sys.argv)
@@ -104,5 +105,79 @@ def cascade():
     s.stop()
 
 
+# S3-010: off by default, dry by default; an allow list, no shell, a time limit, a rate limit, an audit that survives a kill
+def audit(s, **params):
+    return get(s.base, "/api/v1/actions/audit?" + "&".join("%s=%s" % p for p in params.items()))["data"]["events"]
+
+
+def outcomes(s, action):
+    return [e["outcome"] for e in reversed(audit(s, action=action))]
+
+
+def actions():
+    sink = Sink()
+    done = lab.path("done.txt")
+    script = lab.write("fix.sh", "#!/bin/sh\necho \"$0|$1|$2|$HOME\" >> %s\necho fixed\n[ \"$1\" != hang ] || sleep 600\n[ \"$1\" != fail ] || exit 7\n" % done)
+    os.chmod(script, 0o755)
+    rules = ("""
+actions:
+  enabled: %%s
+  allow_commands: [%s]
+  rules:
+  - {name: fix, matchers: [alertname=~"Stuck.*"], command: [%s, '{{ .Labels.agent }}', 'n={{ .Labels.n }}'], timeout: 1s, dry_run: false, rate_limit: {runs: 4, window: 1h}}
+  - {name: dry, matchers: [alertname=~"Stuck.*"], command: [%s, '{{ .Labels.agent }}']}
+  - {name: tell, matchers: [alertname=~"Stuck.*"], on: both, webhook: {url: '%s', hmac_secret: s3cret}, dry_run: false}
+""" % (script, script, script, sink.url("robot")))
+    s = vedette_with(lab, "route: {receiver: none}\nreceivers: [{name: none}]\n", main=rules % "false")
+
+    def fire(name, agent, ended=False):
+        one = alert(alertname=name, agent=agent, n="a b; touch /tmp/never")
+        if ended:
+            one["endsAt"] = stamp(time.time() - 0.01)
+        post(s.base, "/api/v2/alerts", [one])
+    fire("StuckOff", "off")
+    with open(s.config) as f:
+        text = f.read()
+    with open(s.config, "w") as f:
+        f.write(text.replace("enabled: false", "enabled: true"))
+    expect(http("POST", s.base + "/-/reload")[0], 200)
+    silence = {"matchers": [{"name": "alertname", "value": "StuckSilenced", "isRegex": False}], "startsAt": stamp(time.time()), "endsAt": stamp(time.time() + 600),
+               "createdBy": "ann", "comment": "known"}
+    post(s.base, "/api/v2/silences", silence)
+    for i, (name, agent, want) in enumerate((("StuckA", "one", "done"), ("StuckB", "fail", "failed"), ("StuckC", "hang", "timed_out"),
+                                             ("StuckD", "--force", "refused"), ("StuckSilenced", "no", "muted"), ("StuckE", "five", "rate_limited"))):
+        fire(name, agent)
+        fire(name, agent)  # the same alert again sets nothing off
+        wait_for(lambda: len(outcomes(s, "fix")) == i + 1, 60, what=name)
+        expect(outcomes(s, "fix")[-1], want, name)
+    with open(done) as f:
+        got = f.read().splitlines()
+    expect(got, ["%s|%s|n=a b; touch /tmp/never|" % (script, a) for a in ("one", "fail", "hang")], "what ran, and with which arguments")
+    ok, failed = audit(s, action="fix")[-1], audit(s, action="fix")[-2]
+    expect((json.loads(ok["detail"])["result"], ok["labels"]["agent"], ok["trigger"]), ({"exit": 0, "output": "fixed\n"}, "one", "firing"))
+    expect(json.loads(failed["detail"])["result"]["exit"], 7)
+    wait_for(lambda: len(outcomes(s, "dry")) == 6, 30)
+    expect(sorted(set(outcomes(s, "dry"))), ["dry_run", "muted", "refused"])
+    fire("StuckA", "one", ended=True)
+    wait_for(lambda: [e["trigger"] for e in audit(s, action="tell")].count("resolved") == 1, 30)
+    told = [(g[2]["alerts"][0]["labels"]["alertname"], g[2]["alerts"][0]["status"]) for g in sink.taken()]
+    expect(sorted(told), sorted([("Stuck" + c, "firing") for c in "ABCDE"] + [("StuckA", "resolved")]))
+    before = len(audit(s))
+    s.kill9()
+    s.start()
+    expect(len(audit(s)), before, "the audit after a kill")
+    fire("StuckB", "fail")
+    fire("StuckNew", "again")
+    wait_for(lambda: [e["labels"]["alertname"] for e in audit(s, action="fix")].count("StuckNew") == 1, 30)
+    expect([e["labels"]["alertname"] for e in audit(s, action="fix")].count("StuckB"), 1, "what fired before a restart sets nothing off")
+    expect("StuckOff" in [e["labels"]["alertname"] for e in audit(s)], False, "off is off")
+    with open(s.config, "w") as f:
+        f.write(text.replace("allow_commands: [%s]" % script, "allow_commands: [/bin/true]"))
+    status, _, body = http("POST", s.base + "/-/reload")
+    expect((status != 200, "not among actions.allow_commands" in body.decode()), (True, True), body.decode())
+    s.stop()
+
+
 lab.case("cascades follow the call graph; roots are told, effects marked or left out", cascade)
+lab.case("actions: commands and webhooks, dry, limited, muted, timed out; audited", actions)
 lab.done()
