@@ -137,6 +137,7 @@ int elastic_bulk(struct str body, const struct record_options *options, struct e
 
     check(out->table == TABLE_LOGS);
     record_sink_init(&b.sink, out, options, report, place, &b);
+    record_sink_bound(&b.sink, body.n);
     while (rc == OK && take_line(&b, &line))
         if (line.n > 0) rc = item_read(&b, line);
     record_sink_release(&b.sink);

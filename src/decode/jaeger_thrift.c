@@ -388,6 +388,7 @@ int jaeger_thrift(struct str body, const struct record_options *options, struct 
 
     check(out->table == TABLE_SPANS);
     record_sink_init(&j.sink, out, options, report, place, &j);
+    record_sink_bound(&j.sink, body.n);
     int rc = batch(&t, &j);
     if (rc == OK && thrift_error(&t, e) < 0) {
         err_where(e, "spans[%zu]", j.span_no);

@@ -106,6 +106,7 @@ int log_json(struct str body, const struct record_options *options, struct recor
 
     check(out->table == TABLE_LOGS);
     record_sink_init(&l.sink, out, options, report, place, &l);
+    record_sink_bound(&l.sink, body.n);
     const char *end = l.text.p + l.text.n;
     for (const char *p = skip_blanks(l.text.p, end); rc == OK && p < end; p = skip_blanks(p, end))
         rc = value(&l, &p, end);

@@ -187,6 +187,7 @@ int loki_push_proto(struct str body, const struct record_options *options, struc
 
     check(out->table == TABLE_LOGS);
     record_sink_init(&k.sink, out, options, report, place, &k);
+    record_sink_bound(&k.sink, body.n);
     for (; rc == OK && pb_next(&r, &f); k.stream_no += f.tag == PB_LEN(1)) {
         if (f.tag == PB_LEN(1))
             rc = stream(&k, &r, f.bytes);
@@ -322,6 +323,7 @@ int loki_push_json(struct str body, const struct record_options *options, struct
 
     check(out->table == TABLE_LOGS);
     record_sink_init(&k.sink, out, options, report, place, &k);
+    record_sink_bound(&k.sink, body.n);
     json_open_liberal(&r, body, &whole);
     int rc = json_request(&k, &r);
     if (rc == OK) rc = json_close(&r, e);

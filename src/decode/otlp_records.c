@@ -6,12 +6,13 @@
 #include "base/check.h"
 #include "decode/severity.h"
 
-void otlp_records_init(struct otlp_records *q, struct records *out, const struct record_options *options,
-                       struct record_report *report, struct err *e)
+void otlp_records_init(struct otlp_records *q, struct str body, struct records *out,
+                       const struct record_options *options, struct record_report *report, struct err *e)
 {
     *q = (struct otlp_records){ .table = out->table, .err = e };
     check(out->table == TABLE_LOGS || out->table == TABLE_SPANS);
     record_sink_init(&q->sink, out, options, report, otlp_place, q);
+    record_sink_bound(&q->sink, body.n);
 }
 
 const char *otlp_place(void *reader)

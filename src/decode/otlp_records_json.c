@@ -361,7 +361,7 @@ int otlp_records_json(struct str body, const struct record_options *options, str
     struct json_reader r;
     struct arena whole = ARENA_INIT(SIZE_MAX / 2); /* of a repaired body */
 
-    otlp_records_init(&q, out, options, report, e);
+    otlp_records_init(&q, body, out, options, report, e);
     json_open_liberal(&r, body, &whole);
     r.arena = &q.sink.keep;
     int rc = requests(&q, &r);

@@ -197,7 +197,7 @@ int otlp_records_proto(struct str body, const struct record_options *options, st
                        struct record_report *report, struct err *e)
 {
     struct otlp_records q;
-    otlp_records_init(&q, out, options, report, e);
+    otlp_records_init(&q, body, out, options, report, e);
     int rc = request(&q, body);
     record_sink_release(&q.sink);
     return rc;

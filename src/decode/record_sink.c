@@ -26,8 +26,14 @@ void record_sink_init(struct record_sink *s, struct records *out, const struct r
         .links = BUF_INIT(RECORD_JSON_MAX),
         .place = place,
         .decoder = decoder,
+        .most = UINT64_MAX,
     };
     s->at = &s->keep;
+}
+
+void record_sink_bound(struct record_sink *s, size_t body_bytes)
+{
+    s->most = s->report->accepted + RECORDS_FREE + body_bytes / RECORD_BODY_MIN;
 }
 
 void record_sink_release(struct record_sink *s)
@@ -287,13 +293,21 @@ static bool is_future(struct record_sink *s)
     return true;
 }
 
+static bool is_too_many(struct record_sink *s)
+{
+    if (LIKELY(s->report->accepted < s->most)) return false;
+    record_refuse(s, REJECT_record_count, "%s: %llu", reject_text(REJECT_record_count),
+                  (unsigned long long)s->most);
+    return true;
+}
+
 int record_add(struct record_sink *s, struct err *e)
 {
     const struct record_hooks *hooks = s->options->hooks;
     struct record *r = &s->record;
     struct err why = ERR_INIT;
 
-    if (is_future(s)) return OK;
+    if (is_too_many(s) || is_future(s)) return OK;
     if (UNLIKELY(s->origin_due) && pack_origin(s, e) < 0) return ERR_LIMIT;
     if (s->out->table == TABLE_SPANS) {
         r->span.events = list_end(s, &s->events, s->n_events);

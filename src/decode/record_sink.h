@@ -13,7 +13,10 @@
  *      attribute vedette.refused says how many. Such records count as altered, too.
  *   3. Attributes without a name are left out.
  *   4. A record of the far future (record_options.latest_ns) is refused.
- *   5. Hooks see the record last, before it is packed: redaction and sampling live there.
+ *   5. A body has RECORDS_FREE records and one more for each RECORD_BODY_MIN of its bytes; those beyond are
+ *      refused. In memory a record without content takes some 110 bytes, so that two million of them, 4 MB
+ *      as they come, would take 200.
+ *   6. Hooks see the record last, before it is packed: redaction and sampling live there.
  *
  * The sink itself is for decoders: begin, fill `record` and `attrs`, then add or refuse. Texts may point into
  * the body, or into *at, which is forgotten at the next begin.
@@ -28,6 +31,8 @@
 #define RECORD_VALUE_MAX   (2u << 20)
 #define RECORD_JSON_MAX    (8u << 20) /* events of one span, or its links, or one nested value */
 #define RECORD_FAULTS_MAX  8
+#define RECORD_BODY_MIN    16  /* of a log line with its time there are more in every protocol */
+#define RECORDS_FREE       (32u << 10)
 #define RECORD_ORIGINS_MAX (256u << 20) /* bytes of resources in one body, counted again for each scope */
 #define RECORD_TIME_MAX    INT64_MAX
 
@@ -87,6 +92,7 @@ struct record_sink {
     bool altered, has_origin; /* has_origin: record_origin_of has set one */
     bool origin_due;          /* not packed yet: it may have no records */
     uint64_t origin_bytes;
+    uint64_t most; /* records; see 5 */
 
     const char *(*place)(void *decoder); /* where we are, for texts; made only when one is needed */
     void *decoder;
@@ -95,6 +101,8 @@ struct record_sink {
 void record_sink_init(struct record_sink *, struct records *out, const struct record_options *,
                       struct record_report *, const char *(*place)(void *), void *decoder);
 void record_sink_release(struct record_sink *);
+/* All records come from one body of so many bytes. */
+void record_sink_bound(struct record_sink *, size_t body_bytes);
 
 /* A resource begins: its attributes and scope are forgotten; texts go to `keep` until record_begin. */
 void record_origin_begin(struct record_sink *);

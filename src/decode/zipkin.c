@@ -251,6 +251,7 @@ int zipkin_json(struct str body, const struct record_options *options, struct re
 
     check(out->table == TABLE_SPANS);
     record_sink_init(&z.sink, out, options, report, place, &z);
+    record_sink_bound(&z.sink, body.n);
     json_open_liberal(&r, body, &whole);
     if (json_array(&r))
         for (; rc == OK && json_next(&r); z.span_no++) rc = span_or_skip(&z, &r);

@@ -19,6 +19,7 @@
     X(value, "value missing or not a number")                                                                \
     X(scrape_limit, "scrape exceeded its sample, label or body limit")                                       \
     X(record_size, "log record or span too large, or with too many attributes")                              \
+    X(record_count, "more log records or spans in a request than its bytes can tell of")                     \
     X(record_id, "trace or span id missing, all zeros or of the wrong length")                               \
     X(record_time, "time of a log record or span missing or out of range")                                   \
     X(record_field, "field of a log record or span missing or of the wrong kind")

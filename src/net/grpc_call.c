@@ -2,8 +2,8 @@
  *
  * What is wrong is answered as soon as it is known, before the rest of the message has come; the stream is
  * then reset so that the client stops sending. Memory for a message is taken as its bytes come: the declared
- * length is believed up to MESSAGE_FIRST. All messages together have a ceiling; beyond it calls get
- * UNAVAILABLE with RetryInfo. */
+ * length is believed up to MESSAGE_FIRST. All requests under way have one ceiling, whatever door they came
+ * through (budget.h, --max-inflight); beyond it calls get UNAVAILABLE with RetryInfo. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -19,7 +19,6 @@
 #define HEADER_OVERHEAD  32 /* RFC 9113, 6.5.2 */
 #define HEADERS_MAX      128
 #define MESSAGE_FIRST    (1u << 20)
-#define INFLIGHT_MAX     (256u << 20)
 #define TEXT_MAX         2048
 #define BUSY_RETRY_MS    1000
 #define NV(n, v, vn)                                                                                         \
@@ -46,8 +45,7 @@ struct grpc_call *grpc_call_new(struct grpc_conn *conn, int32_t stream_id)
 
 static void drop_message(struct grpc_call *c)
 {
-    atomic_fetch_sub(&c->core->inflight, c->in_cap + c->unpacked_n);
-    budget_give(BUDGET_REQUESTS, c->in_cap + c->unpacked_n);
+    budget_request_give(c->in_cap + c->unpacked_n);
     mem_free(c->in);
     mem_free(c->unpacked);
     c->in = c->unpacked = NULL;
@@ -131,12 +129,9 @@ void grpc_call_headers_done(struct grpc_call *c)
 
 static bool inflight_take(struct grpc_call *c, size_t n)
 {
-    uint64_t most = budget_at_most(BUDGET_REQUESTS, INFLIGHT_MAX);
-    budget_take(BUDGET_REQUESTS, n);
-    if (atomic_fetch_add(&c->core->inflight, n) + n <= most && budget_admit_ingest(0, NULL) == OK)
+    if (budget_request_take(n, c->in_cap + c->unpacked_n + n) && budget_admit_ingest(0, NULL) == OK)
         return true;
-    atomic_fetch_sub(&c->core->inflight, n);
-    budget_give(BUDGET_REQUESTS, n);
+    budget_request_give(n);
     grpc_call_refuse(c, GRPC_UNAVAILABLE, "too many messages in flight", BUSY_RETRY_MS);
     return false;
 }

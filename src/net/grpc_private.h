@@ -17,9 +17,8 @@ struct stat;
 
 /* What a late answer needs: outlives the server. */
 struct grpc_core {
-    _Atomic int refs;        /* the server's, and one for each call */
-    _Atomic size_t inflight; /* bytes of messages */
-    pthread_t loop;          /* written before the first call exists */
+    _Atomic int refs; /* the server's, and one for each call */
+    pthread_t loop;   /* written before the first call exists */
     pthread_mutex_t mu;
     struct grpc_call *answered, *answered_last; /* mu */
     bool closed;                                /* mu: nobody takes answers any more */

@@ -81,6 +81,23 @@ def main():
             raise AssertionError("memory grew by %d MiB" % grown)
     lab.case("memory-after-hostile-bodies", hostile_memory)
 
+    def empty_logs():
+        """Two million log records of two bytes each, which say nothing: some are kept, the others are counted, memory hardly notices."""
+        def length(n):
+            return bytes([n & 127 | 128] + ([n >> 7 & 127 | 128, n >> 14 & 127 | 128, n >> 21] if n >= 128 else []))
+
+        def wrap(tag, inner):
+            return bytes([tag]) + length(len(inner)) + inner
+        body, before, kept_before = wrap(10, wrap(18, b"\x12\x00" * 2000000)), server.rss(), counter(server, "vedette_ingest_records_total", table="logs")
+        status, _, text = http("POST", server.base + "/v1/logs", body, {"Content-Type": "application/x-protobuf"}, 120)
+        expect((status, b"more log records or spans" in text), (200, True), "partial success: %r" % text[:200])
+        grown, kept_now = (server.rss() - before) >> 20, counter(server, "vedette_ingest_records_total", table="logs") - kept_before
+        print("   memory grew by %d MiB for %d kept of 2,000,000" % (grown, kept_now))
+        expect(0 < kept_now < 400000, True, "kept: %d" % kept_now)
+        if grown > 40:
+            raise AssertionError("memory grew by %d MiB" % grown)
+    lab.case("two-million-empty-log-records", empty_logs)
+
     def memory():
         """A flood: sixty bodies of 4 MB, four at a time, of attributes that do not pack, faster than parts are written."""
         before, most, done = server.rss(), [0], threading.Event()

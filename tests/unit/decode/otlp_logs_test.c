@@ -153,7 +153,34 @@ TEST(severities_both_ways)
     EXPECT_INT(severity_of_pino(35), 0);
 }
 
-TESTS(CASE(every_field_of_a_record), CASE(time_is_its_own_else_observed_else_now),
+/* Two bytes in protobuf each, and nothing in them: of 400 000 in 800 kB what RECORDS_FREE and the bytes allow
+ * is kept, and the account is of all. */
+TEST(records_without_content_are_kept_as_far_as_the_body_goes)
+{
+    enum { N = 400000 };
+    struct records out;
+    struct record_report report = { 0 };
+    struct record_options options = { .now_ns = LINES_NOW };
+    struct arena a = ARENA_INIT(1u << 30);
+    struct err e = ERR_INIT;
+    struct wire request = { 0 }, resource_logs = { 0 }, scope_logs = { 0 };
+    for (int i = 0; i < N; i++) wire_message(&scope_logs, 2, &(struct wire){ 0 });
+    wire_message(&resource_logs, 2, &scope_logs);
+    wire_message(&request, 1, &resource_logs);
+
+    const struct str body = wire_str(&request);
+    const uint64_t most = RECORDS_FREE + body.n / RECORD_BODY_MIN;
+    records_init(&out, &a, TABLE_LOGS);
+    EXPECT(otlp_logs_proto(body, &options, &out, &report, &e) == OK);
+    EXPECT(report.accepted == most && most < 100000);
+    EXPECT(report.rejected[REJECT_record_count] == N - most);
+    EXPECT(report.rejected_total == N - most && report.n_first == RECORD_FAULTS_MAX);
+    EXPECT_STR(report.first[0].text + strlen(report.first[0].text) - 5, "82768");
+    wire_free(&request);
+    arena_release(&a);
+}
+
+TESTS(CASE(records_without_content_are_kept_as_far_as_the_body_goes), CASE(every_field_of_a_record), CASE(time_is_its_own_else_observed_else_now),
       CASE(severity_from_text_when_there_is_no_number),
       CASE(event_name_from_the_attribute_and_ids_that_are_none), CASE(bodies_that_are_not_text),
       CASE(json_as_the_specification_and_as_others_have_it), CASE(severities_both_ways))
