@@ -1,12 +1,14 @@
 /* api_correlate.c - /api/v1/correlate: everything that a trace id, a task id or a correlation id joins.
  *
  * Spans and logs that carry the id themselves, and, by the trace ids of these, all of those traces: from one
- * task to the runs it took, and to the line that explains them. */
+ * task to the runs it took, and to the line that explains them. Alerts that name any of these come with
+ * them. */
 #include <stdlib.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "query/traces/errors.h"
+#include "tell/alert_join.h"
 #include "tell/api_traces_impl.h"
 
 #define ROWS_DEFAULT 500
@@ -19,6 +21,8 @@ struct correlation {
     size_t limit;
     struct record_parts parts;
     const struct predicate *spans, *logs; /* what carries the id */
+    const char *const *names;             /* of the attributes, labels, annotations that carry it */
+    struct str id;
     uint8_t ids[TRACES_MAX][16];
     size_t n_ids;
     bool more_traces;
@@ -43,6 +47,8 @@ static int take_ids(struct correlation *c, struct err *e)
         if (id.n == 0) continue;
         c->spans = where_named(a, names[i], 3, id);
         c->logs = c->spans;
+        c->names = names[i];
+        c->id = id;
         return OK;
     }
     return err_set(e, ERR_PARSE, "one of trace_id, task_id and correlation_id is needed");
@@ -93,6 +99,19 @@ static int correlate(struct correlation *c)
 
 /* ---- the answer ---- */
 
+static int put_alerts(struct json_writer *w, const struct correlation *c, struct notify *notify,
+                      bool *truncated, struct err *e)
+{
+    const struct alert_join ask = { .names = c->names,
+                                    .n_names = c->names != NULL ? 3 : 0,
+                                    .value = c->id,
+                                    .traces = (const uint8_t(*)[16])c->ids,
+                                    .n_traces = c->n_ids,
+                                    .from_ms = c->from_ns / 1000000,
+                                    .to_ms = c->to_ns / 1000000 };
+    return alert_join_json(w, notify, &ask, c->q->arena, truncated, e);
+}
+
 static void put_list(struct json_writer *w, const char *key, const struct record_list *list, bool spans,
                      const struct record_parts *parts)
 {
@@ -107,10 +126,12 @@ static void put_list(struct json_writer *w, const char *key, const struct record
     json_end_array(w);
 }
 
-static void answer(struct http_exchange *x, const struct correlation *c)
+static void answer(struct http_exchange *x, const struct correlation *c, struct notify *notify)
 {
     struct buf out = BUF_INIT(ANSWER_MAX_BYTES);
     struct json_writer w;
+    struct err e = ERR_INIT;
+    bool truncated = c->found_spans.truncated || c->found_logs.truncated || c->more_traces;
 
     json_writer_init(&w, &out);
     json_begin_object(&w);
@@ -121,12 +142,15 @@ static void answer(struct http_exchange *x, const struct correlation *c)
     json_end_array(&w);
     put_list(&w, "spans", &c->found_spans, true, &c->parts);
     put_list(&w, "logs", &c->found_logs, false, &c->parts);
-    json_put_key(&w, STR("alerts"));
-    json_begin_array(&w);
-    json_end_array(&w);
-    json_kv_bool(&w, "truncated", c->found_spans.truncated || c->found_logs.truncated || c->more_traces);
+    int rc = put_alerts(&w, c, notify, &truncated, &e);
+    json_kv_bool(&w, "truncated", truncated);
     json_end_object(&w);
-    trace_answer(x, &out);
+    if (rc == OK) {
+        trace_answer(x, &out);
+        return;
+    }
+    buf_release(&out);
+    respond_err(x, &e);
 }
 
 static int take_ask(struct correlation *c, struct err *e)
@@ -150,7 +174,7 @@ static void run_correlate(struct http_exchange *x, const struct prometheus_api *
         if (take_ask(&c, &q.err) < 0 || correlate(&c) < 0)
             respond_err(x, &q.err);
         else
-            answer(x, &c);
+            answer(x, &c, api->notify);
     }
     trace_query_release(&q);
 }

@@ -34,6 +34,7 @@ struct component {            /* one line of /health */
 };
 
 struct rules;
+struct notify;
 
 struct prometheus_api {
     struct engine *engine;
@@ -52,7 +53,8 @@ struct prometheus_api {
     const struct label *external_labels; /* for /federate; sorted by name */
     size_t n_external_labels;
 
-    struct rules *rules; /* what is judged; NULL: nothing */
+    struct rules *rules;   /* what is judged; NULL: nothing */
+    struct notify *notify; /* whose alerts are joined with traces; NULL: none */
     const struct scrape_source *scrape;
     void *ctx;                                       /* of the callbacks below */
     void (*config_yaml)(void *ctx, struct buf *out); /* secrets already hidden */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "decode/id_text.h"
+#include "tell/alert_join.h"
 #include "tell/api_traces_impl.h"
 #include "tell/spend_json.h"
 
@@ -296,8 +297,21 @@ static void put_logs(struct json_writer *w, const struct page *p)
     if (p->found_logs.truncated) json_kv_bool(w, "logs_truncated", true);
 }
 
-static void answer_page(struct http_exchange *x, const struct page *p)
+/* Those that name this trace, whenever that was; on the first page. */
+static int put_alerts(struct json_writer *w, const struct page *p, struct notify *notify, struct err *e)
 {
+    bool truncated = false;
+    const struct alert_join ask = { .traces = (const uint8_t(*)[16])p->t.at[0].trace_id,
+                                    .n_traces = 1,
+                                    .to_ms = INT64_MAX };
+    int rc = alert_join_json(w, p->offset == 0 ? notify : NULL, &ask, p->q->arena, &truncated, e);
+    if (truncated) json_kv_bool(w, "alerts_truncated", true);
+    return rc;
+}
+
+static void answer_page(struct http_exchange *x, const struct page *p, struct notify *notify)
+{
+    struct err e = ERR_INIT;
     struct buf out = BUF_INIT(ANSWER_MAX_BYTES);
     struct json_writer w;
     int64_t now_ns = clock_now_ms() * 1000000;
@@ -314,11 +328,14 @@ static void answer_page(struct http_exchange *x, const struct page *p)
     json_end_array(&w);
     if (p->offset + i < p->t.n) json_kv_i64(&w, "next_offset", (int64_t)(p->offset + i));
     put_logs(&w, p);
-    json_put_key(&w, STR("alerts"));
-    json_begin_array(&w);
-    json_end_array(&w);
+    int rc = put_alerts(&w, p, notify, &e);
     json_end_object(&w);
-    trace_answer(x, &out);
+    if (rc == OK) {
+        trace_answer(x, &out);
+        return;
+    }
+    buf_release(&out);
+    respond_err(x, &e);
 }
 
 static int load_page(struct http_exchange *x, struct page *p)
@@ -347,7 +364,7 @@ static void run_trace(struct http_exchange *x, const struct prometheus_api *api)
         if (load_page(x, &p) < 0)
             respond_err(x, &q.err);
         else
-            answer_page(x, &p);
+            answer_page(x, &p, api->notify);
     }
     trace_query_release(&q);
 }
