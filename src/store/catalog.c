@@ -7,12 +7,15 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+
+#define DIR_MAX 4200
 
 /* ---- files ---- */
 
@@ -60,16 +63,35 @@ static int let_go(const struct store_file *f, struct err *e)
     return file_rename(f->path, aside, e);
 }
 
-void store_file_unref(struct store_file *f)
+/* A reference less; true when it was the last and the file has lost its name. Then the name is gone for good
+ * only when its directory is synced. */
+static bool unref(struct store_file *f, char dir[DIR_MAX])
 {
-    if (f == NULL || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1) return;
+    if (atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1) return false;
     file_type(f->id.kind)->close(f);
 
     struct err e = ERR_INIT;
-    if (atomic_load(&f->is_doomed) && let_go(f, &e) < 0 && e.code != ERR_FIND) /* the next start does it */
+    bool is_gone = atomic_load(&f->is_doomed) && let_go(f, &e) == OK;
+    if (e.code < 0 && e.code != ERR_FIND) /* the next start does it */
         log_warn("catalog", "a dropped file stays", "why", e.text, NULL);
+    snprintf(dir, DIR_MAX, "%.*s", (int)(strrchr(f->path, '/') - f->path), f->path);
     mem_free(f->path);
     mem_free(f);
+    return is_gone;
+}
+
+/* Were the manifest lost, too, a power cut would bring back names that were not synced away. */
+static void sync_names(const char *dir)
+{
+    struct err e = ERR_INIT;
+    if (dir[0] != 0 && file_sync_dir(dir, &e) < 0)
+        log_warn("catalog", "not known whether dropped files are gone", "why", e.text, NULL);
+}
+
+void store_file_unref(struct store_file *f)
+{
+    char dir[DIR_MAX];
+    if (f != NULL && unref(f, dir)) sync_names(dir);
 }
 
 /* ---- versions ---- */
@@ -88,7 +110,13 @@ struct version *version_ref(struct version *v)
 void version_unref(struct version *v)
 {
     if (v == NULL || atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) != 1) return;
-    for (size_t i = 0; i < v->n; i++) store_file_unref(v->at[i]);
+    char dir[DIR_MAX], gone[DIR_MAX] = "";
+    for (size_t i = 0; i < v->n; i++) { /* by day: one sync for a directory, as a rule */
+        if (!unref(v->at[i], dir) || strcmp(dir, gone) == 0) continue;
+        sync_names(gone);
+        strcpy(gone, dir);
+    }
+    sync_names(gone);
     mem_free(v);
 }
 
