@@ -3,17 +3,15 @@
  * Pools number pairs as they come, files by (name, value): `rank` leads from one to the other.
  * Postings are made by walking all rows once for every POSTINGS_AT_ONCE of them, so that their memory
  * is bounded whatever the size of the day. */
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
-#include "base/file.h"
 #include "store/crc32c.h"
 #include "store/day_index_build.h"
+#include "store/page_file.h"
 
 #define POSTINGS_AT_ONCE (4u << 20)
-#define WRITE_AT_ONCE    (1u << 20)
 #define ZSTD_LEVEL       3
 
 struct page_list { /* what the directory says of the pages of one kind */
@@ -23,11 +21,8 @@ struct page_list { /* what the directory says of the pages of one kind */
 
 struct writer {
     struct index_build *b;
-    const char *path;
-    int fd;
-    uint64_t written;
-    struct page_packer *packer;
-    struct buf out, raw;
+    struct page_file file;
+    struct buf raw;
     uint32_t *rank;    /* pool pair -> file pair */
     uint32_t *by_rank; /* file pair -> pool pair */
     uint32_t *names;   /* pool names, sorted */
@@ -80,27 +75,16 @@ static void rank_pairs(struct writer *w)
 
 /* ---- pages ---- */
 
-static int flush(struct writer *w)
-{
-    size_t first = w->written == 0 ? DAY_INDEX_HEADER_BYTES : 0;
-    page_seal(w->packer, w->out.p + first, w->out.n - first, w->written + first);
-    int rc = file_write(w->fd, w->out.p, w->out.n, w->e);
-    w->written += w->out.n;
-    buf_clear(&w->out);
-    return rc;
-}
-
 /* raw becomes a page; its length on disk is the first word of its line in the directory. */
 static int put_page(struct writer *w, enum index_page_kind kind, struct page_list *list)
 {
-    size_t before = w->out.n;
-    page_put(w->packer, &w->out, kind, buf_view(&w->raw));
+    uint64_t bytes = page_file_put(&w->file, kind, buf_view(&w->raw));
     if (list != NULL) {
-        buf_varint(&list->lines, w->out.n - before);
+        buf_varint(&list->lines, bytes);
         list->n++;
     }
     buf_clear(&w->raw);
-    return w->out.n < WRITE_AT_ONCE ? OK : flush(w);
+    return page_file_drain_much(&w->file, w->e);
 }
 
 /* ---- series pages ---- */
@@ -341,18 +325,17 @@ static void footer_make(const struct writer *w, uint64_t directory_at, uint64_t 
 static int put_directory(struct writer *w)
 {
     struct buf directory = BUF_INIT(SIZE_MAX / 4);
-    unsigned char footer[DAY_INDEX_FOOTER_BYTES];
-    uint64_t at = w->written + w->out.n;
+    char footer[DAY_INDEX_FOOTER_BYTES];
+    uint64_t at = page_file_here(&w->file);
     int rc = OK;
     directory_make(w, &directory);
     for (size_t i = 0; i < directory.n && rc == OK; i += DIRECTORY_PAGE_BYTES) {
         buf_add(&w->raw, directory.p + i, MIN(DIRECTORY_PAGE_BYTES, directory.n - i));
         rc = put_page(w, INDEX_DIRECTORY, NULL);
     }
-    if (rc == OK) rc = flush(w);
-    footer_make(w, at, w->written, directory.n, footer);
-    if (rc == OK) rc = file_write(w->fd, footer, sizeof footer, w->e);
-    w->written += sizeof footer;
+    if (rc == OK) rc = page_file_drain(&w->file, w->e);
+    footer_make(w, at, w->file.written, directory.n, (unsigned char *)footer);
+    if (rc == OK) rc = page_file_close(&w->file, str_make(footer, sizeof footer), w->e);
     buf_release(&directory);
     return rc;
 }
@@ -361,23 +344,16 @@ static int put_directory(struct writer *w)
 
 static int write_all(struct writer *w)
 {
-    unsigned char header[DAY_INDEX_HEADER_BYTES] = DAY_INDEX_MAGIC;
     int rc;
-    header[8] = DAY_INDEX_VERSION;
-    buf_add(&w->out, header, sizeof header);
     rank_pairs(w);
     w->counts = mem_array(w->b->pool.n_pairs + 1, sizeof *w->counts);
     w->lengths = mem_array(w->b->pool.n_pairs + 1, sizeof *w->lengths);
-    if ((rc = put_series(w)) < 0 || (rc = put_postings(w)) < 0 || (rc = put_pairs(w)) < 0 ||
-        (rc = put_directory(w)) < 0)
-        return rc;
-    return file_sync(w->fd, w->e);
+    if ((rc = put_series(w)) < 0 || (rc = put_postings(w)) < 0 || (rc = put_pairs(w)) < 0) return rc;
+    return put_directory(w);
 }
 
 static void writer_release(struct writer *w)
 {
-    page_packer_free(w->packer);
-    buf_release(&w->out);
     buf_release(&w->raw);
     mem_free(w->rank);
     mem_free(w->by_rank);
@@ -390,21 +366,20 @@ static void writer_release(struct writer *w)
 
 int index_build_write(struct index_build *b, const char *path, uint64_t *bytes, struct err *e)
 {
-    struct writer w = { .b = b, .path = path, .e = e };
-    struct buf *grow[] = { &w.out, &w.raw, &w.series.lines, &w.postings.lines, &w.pairs.lines };
+    struct writer w = { .b = b, .e = e };
+    char head[DAY_INDEX_HEADER_BYTES] = DAY_INDEX_MAGIC;
+    struct buf *grow[] = { &w.raw, &w.series.lines, &w.postings.lines, &w.pairs.lines };
     for (size_t i = 0; i < COUNT(grow); i++) grow[i]->max = SIZE_MAX / 4;
 
-    w.fd = file_open(path, O_WRONLY | O_CREAT | O_EXCL, e);
-    if (w.fd < 0) return w.fd;
-    w.packer = page_packer_new(ZSTD_LEVEL);
-    struct seal seal = seal_of(path);
-    page_packer_seal(w.packer, &seal);
-    int rc = write_all(&w), closed = file_close(w.fd, rc < 0 ? NULL : e);
-    if (rc == OK) rc = closed;
-    if (rc < 0)
-        file_unlink(path, NULL);
-    else if (bytes != NULL)
-        *bytes = w.written;
+    head[8] = DAY_INDEX_VERSION;
+    int rc = page_file_open(&w.file, path, ZSTD_LEVEL, str_make(head, sizeof head), e);
+    if (rc < 0) return rc;
+    if ((rc = write_all(&w)) < 0) {
+        page_file_abandon(&w.file);
+    } else {
+        if (bytes != NULL) *bytes = w.file.written;
+        page_file_release(&w.file);
+    }
     writer_release(&w);
     return rc;
 }

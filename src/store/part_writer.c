@@ -7,27 +7,20 @@
  *      nothing is written.
  *   3. Memory is one block, an output buffer and an index entry for each block (72 bytes for up to
  *      8192 rows). */
-#include <fcntl.h>
 #include <string.h>
 
 #include "base/check.h"
-#include "base/file.h"
 #include "base/mem.h"
+#include "store/page_file.h"
 #include "store/part_block.h"
 #include "store/part_format.h"
 #include "store/part_writer.h"
 
-#define WRITE_BYTES (256u << 10) /* collected before the disk is asked */
-
 struct part_writer {
-    char *path;
-    int fd;
+    struct page_file file;
     char head[PART_HEAD_BYTES];
     struct part_info info;
-    struct page_packer *packer;
     struct block_builder *block;
-    struct buf out;
-    uint64_t written; /* bytes handed to the file; out follows */
 
     struct part_place *place; /* blocks of the data, in order; index pages are cut from them at the end */
     size_t n_places, places_cap;
@@ -40,34 +33,26 @@ struct part_writer {
 int part_writer_open(const char *path, uint32_t level, uint64_t sequence, int zstd_level,
                      struct part_writer **out, struct err *e)
 {
-    int fd = file_open(path, O_WRONLY | O_CREAT | O_EXCL, e);
-    if (fd < 0) return fd;
-
     struct part_writer *w = mem_alloc_zero(sizeof *w);
-    w->path = mem_strdup(path);
-    w->fd = fd;
-    w->packer = page_packer_new(zstd_level);
-    struct seal seal = seal_of(path);
-    page_packer_seal(w->packer, &seal);
+    part_head_put(w->head, &(struct part_head){ level, zstd_level, sequence });
+    int rc = page_file_open(&w->file, path, zstd_level, str_make(w->head, sizeof w->head), e);
+    if (rc < 0) {
+        mem_free(w);
+        return rc;
+    }
     w->block = block_builder_new();
-    w->out = (struct buf)BUF_INIT(SIZE_MAX / 4);
     w->info = (struct part_info){ .min_time_ms = INT64_MAX,
                                   .max_time_ms = INT64_MIN,
                                   .min_key = UINT64_MAX,
                                   .level = level,
                                   .sequence = sequence };
-    part_head_put(w->head, &(struct part_head){ level, zstd_level, sequence });
-    buf_add(&w->out, w->head, sizeof w->head);
     *out = w;
     return OK;
 }
 
 static void writer_free(struct part_writer *w)
 {
-    mem_free(w->path);
-    page_packer_free(w->packer);
     block_builder_free(w->block);
-    buf_release(&w->out);
     mem_free(w->place);
     mem_free(w);
 }
@@ -75,28 +60,15 @@ static void writer_free(struct part_writer *w)
 void part_writer_abandon(struct part_writer *w)
 {
     if (w == NULL) return;
-    if (w->fd >= 0) file_close(w->fd, NULL);
-    file_unlink(w->path, NULL);
+    page_file_abandon(&w->file);
     writer_free(w);
 }
 
 /* ---- blocks ---- */
 
-/* All that has gathered; pages but for the header, which the first of it begins with. */
-static int drain(struct part_writer *w, struct err *e)
-{
-    size_t first = w->written == 0 ? PART_HEAD_BYTES : 0;
-    page_seal(w->packer, w->out.p + first, w->out.n - first, w->written + first);
-    int rc = file_write(w->fd, w->out.p, w->out.n, e);
-    if (rc < 0) return rc;
-    w->written += w->out.n;
-    buf_clear(&w->out);
-    return OK;
-}
-
 static void count_place(struct part_writer *w, struct part_place place)
 {
-    place.at = w->written + w->out.n - place.bytes;
+    place.at = page_file_here(&w->file) - place.bytes;
     w->place = mem_grow(w->place, w->n_places, &w->places_cap, sizeof *w->place);
     w->place[w->n_places++] = place;
     w->info.blocks++;
@@ -112,9 +84,9 @@ static int flush_block(struct part_writer *w, struct err *e)
 {
     if (block_builder_rows(w->block) == 0) return OK;
     struct part_place place;
-    block_builder_finish(w->block, w->packer, &w->out, &place);
+    block_builder_finish(w->block, w->file.packer, &w->file.out, &place);
     count_place(w, place);
-    return w->out.n >= WRITE_BYTES ? drain(w, e) : OK;
+    return page_file_drain_much(&w->file, e);
 }
 
 /* ---- runs ---- */
@@ -195,16 +167,16 @@ int part_writer_copy(struct part_writer *w, struct page_unpacker *u, struct str 
 {
     int rc = flush_block(w, e);
     struct part_place here = *place;
-    size_t before = w->out.n;
-    if (rc == OK) rc = page_copy(w->packer, u, stored, place->at, &w->out, e);
+    size_t before = w->file.out.n;
+    if (rc == OK) rc = page_copy(w->file.packer, u, stored, place->at, &w->file.out, e);
     if (rc < 0) return rc;
-    here.bytes = w->out.n - before;
+    here.bytes = w->file.out.n - before;
     count_place(w, here);
     w->any = true;
     w->last_key = last->key;
     w->last_kind = last->kind;
     w->last_ms = last->last_ms;
-    return w->out.n >= WRITE_BYTES ? drain(w, e) : OK;
+    return page_file_drain_much(&w->file, e);
 }
 
 /* ---- the end ---- */
@@ -235,16 +207,14 @@ static void put_index(struct part_writer *w, struct buf *top)
         const struct part_place *block = w->place + i * PART_INDEX_BLOCKS;
         size_t n = MIN(w->n_places - i * PART_INDEX_BLOCKS, (size_t)PART_INDEX_BLOCKS);
         page[i] = sum_of(block, n);
-        page[i].at = w->written + w->out.n;
+        page[i].at = page_file_here(&w->file);
         buf_clear(&raw);
         part_places_put(&raw, block, n);
-        size_t before = w->out.n;
-        page_put(w->packer, &w->out, PAGE_INDEX, buf_view(&raw));
-        page[i].bytes = w->out.n - before;
+        page[i].bytes = page_file_put(&w->file, PAGE_INDEX, buf_view(&raw));
     }
     buf_clear(&raw);
     part_places_put(&raw, page, n_pages);
-    page_put(w->packer, top, PAGE_TOP, buf_view(&raw));
+    page_put(w->file.packer, top, PAGE_TOP, buf_view(&raw));
     buf_release(&raw);
     mem_free(page);
 }
@@ -260,7 +230,7 @@ static int put_end(struct part_writer *w, struct err *e)
     struct part_foot foot = { w->info.rows,
                               w->info.min_time_ms,
                               w->info.max_time_ms,
-                              w->written + w->out.n,
+                              page_file_here(&w->file),
                               w->info.sequence,
                               w->info.level,
                               0,
@@ -268,12 +238,10 @@ static int put_end(struct part_writer *w, struct err *e)
     put_index(w, &top);
     foot.top_bytes = (uint32_t)top.n;
     char bytes[PART_FOOT_BYTES];
-    rc = drain(w, e);
-    page_seal(w->packer, top.p, top.n, w->written);
+    rc = page_file_seal_last(&w->file, &top, e);
     part_foot_put(bytes, &foot, w->head, buf_view(&top));
     buf_add(&top, bytes, sizeof bytes);
-    if (rc == OK) rc = file_write(w->fd, top.p, top.n, e);
-    w->written += top.n;
+    if (rc == OK) rc = page_file_close(&w->file, buf_view(&top), e);
     buf_release(&top);
     return rc;
 }
@@ -281,18 +249,14 @@ static int put_end(struct part_writer *w, struct err *e)
 int part_writer_finish(struct part_writer *w, struct part_info *info, struct err *e)
 {
     int rc = put_end(w, e);
-    if (rc == OK) rc = file_sync(w->fd, e);
-    if (rc == OK) {
-        rc = file_close(w->fd, e);
-        w->fd = -1;
-    }
     if (rc < 0) {
-        err_where(e, "writing %s", w->path);
+        err_where(e, "writing %s", w->file.path);
         part_writer_abandon(w);
         return rc;
     }
-    w->info.bytes = w->written;
+    w->info.bytes = w->file.written;
     if (info) *info = w->info;
+    page_file_release(&w->file);
     writer_free(w);
     return OK;
 }

@@ -136,7 +136,7 @@ static void put_shapes(struct copying *c)
     if (is_inline)
         buf_str(&c->inlined, buf_view(&c->shapes));
     else
-        page_put(c->w->packer, &c->pages, PAGE_RECORD_COLUMN, buf_view(&c->shapes));
+        page_put(c->w->file.packer, &c->pages, PAGE_RECORD_COLUMN, buf_view(&c->shapes));
     list_add(c, COLUMN_SHAPES, c->b->rows, is_inline ? c->shapes.n : c->pages.n - before, is_inline);
 }
 
@@ -159,7 +159,7 @@ static int put_column(struct copying *c, const struct moved *m, struct err *e)
     int rc = file_read_at(c->b->part->fd, to, from->bytes, from->at, e);
     if (rc == OK) rc = page_check(&in, PAGE_RECORD_COLUMN, e);
     if (rc == OK)
-        rc = page_copy(c->w->packer, c->b->unpacker, str_make(to, from->bytes), from->at, &c->pages, e);
+        rc = page_copy(c->w->file.packer, c->b->unpacker, str_make(to, from->bytes), from->at, &c->pages, e);
     if (rc == OK) list_add(c, m->number, from->n, c->pages.n - before, false);
     return rc;
 }
@@ -178,12 +178,11 @@ static int copy_pages(struct record_writer *w, struct record_block *b, const str
     buf_varint(&head, b->n_columns);
     buf_str(&head, buf_view(&c.list));
     buf_str(&head, buf_view(&c.inlined));
-    size_t before = w->out.n;
+    size_t before = w->file.out.n;
     if (rc == OK) {
-        page_put(w->packer, &w->out, PAGE_RECORD_BLOCK, buf_view(&head));
-        place->head_bytes = w->out.n - before;
-        buf_str(&w->out, buf_view(&c.pages));
-        place->bytes = w->out.n - before;
+        place->head_bytes = page_file_put(&w->file, PAGE_RECORD_BLOCK, buf_view(&head));
+        buf_str(&w->file.out, buf_view(&c.pages));
+        place->bytes = w->file.out.n - before;
     }
     struct buf *all[] = { &c.list, &c.inlined, &c.pages, &c.shapes, &c.stored, &head };
     for (size_t i = 0; i < COUNT(all); i++) buf_release(all[i]);
@@ -226,7 +225,7 @@ int record_writer_copy(struct record_writer *w, struct record_block *b, size_t b
     if (fits && rc == OK) rc = record_writer_flush(w, e);
     if (fits && rc == OK) rc = find_filters(w, b, block, f, e);
     if (fits && rc == OK) rc = copy_content(w, b, &place, e);
-    place.at = w->written + w->out.n;
+    place.at = page_file_here(&w->file);
     if (fits && rc == OK) rc = copy_pages(w, b, column, &place, e);
     if (fits && rc == OK) { /* from here on nothing of the source is read any more */
         copy_filters(w, b, block, f);

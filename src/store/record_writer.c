@@ -8,51 +8,42 @@
  *   3. Memory is a block, a content page, the hashes of a group and its index entries. */
 #include "store/record_writer_impl.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 #include "base/check.h"
-#include "base/file.h"
 #include "base/mem.h"
-
-#define WRITE_BYTES (256u << 10) /* collected before the disk is asked */
 
 int record_writer_open(const char *path, const struct record_layout *layout, uint32_t level,
                        uint64_t sequence, int zstd_level, struct record_writer **out, struct err *e)
 {
-    int fd = file_open(path, O_WRONLY | O_CREAT | O_EXCL, e);
-    if (fd < 0) return fd;
-
     struct record_writer *w = mem_alloc_zero(sizeof *w);
-    w->path = mem_strdup(path);
-    w->fd = fd;
+    w->part_head = (struct record_part_head){ level, zstd_level, sequence, (uint32_t)layout->table, 0, 0 };
+    record_head_put(w->head, &w->part_head);
+    int rc = page_file_open(&w->file, path, zstd_level, str_make(w->head, sizeof w->head), e);
+    if (rc < 0) {
+        mem_free(w);
+        return rc;
+    }
     w->layout = layout;
-    w->packer = page_packer_new(zstd_level);
-    struct seal seal = seal_of(path);
-    page_packer_seal(w->packer, &seal);
-    w->out = (struct buf)BUF_INIT(SIZE_MAX / 4);
     record_fields_init(&w->fields);
-    record_content_init(&w->content, w->packer, &w->out, &w->written);
+    record_content_init(&w->content, w->file.packer, &w->file.out, &w->file.written);
     record_origins_init(&w->origins);
     record_columns_init(&w->columns, layout, &w->fields, &w->content, &w->origins);
     for (int c = 0; c < FILTER_CLASSES; c++) w->filter[c] = filter_builder_new((enum filter_class)c);
     w->info = (struct record_part_info){
         .min_ns = INT64_MAX, .max_ns = INT64_MIN, .level = level, .sequence = sequence
     };
-    w->part_head = (struct record_part_head){ level, zstd_level, sequence, (uint32_t)layout->table, 0, 0 };
-    record_head_put(w->head, &w->part_head);
-    buf_add(&w->out, w->head, sizeof w->head);
     *out = w;
     return OK;
 }
 
 void record_writer_covers(struct record_writer *w, uint64_t after_write, uint64_t last_write)
 {
-    check(after_write < last_write && w->written == 0 && w->out.n == sizeof w->head);
+    check(after_write < last_write && page_file_here(&w->file) == sizeof w->head);
     w->info.after_write = w->part_head.after_write = after_write;
     w->info.last_write = w->part_head.last_write = last_write;
     record_head_put(w->head, &w->part_head);
-    memcpy(w->out.p, w->head, sizeof w->head);
+    memcpy(w->file.out.p, w->head, sizeof w->head);
 }
 
 void record_writer_covers_all(struct record_writer *w, struct record_part *const *sources, size_t n)
@@ -74,47 +65,26 @@ static void writer_free(struct record_writer *w)
     record_content_release(&w->content);
     record_fields_release(&w->fields);
     for (int c = 0; c < FILTER_CLASSES; c++) filter_builder_free(w->filter[c]);
-    page_packer_free(w->packer);
-    buf_release(&w->out);
     mem_free(w->group);
-    mem_free(w->path);
     mem_free(w);
 }
 
 void record_writer_abandon(struct record_writer *w)
 {
     if (w == NULL) return;
-    if (w->fd >= 0) file_close(w->fd, NULL);
-    file_unlink(w->path, NULL);
+    page_file_abandon(&w->file);
     writer_free(w);
 }
 
-/* All that has gathered; pages but for the header, which the first of it begins with. */
-static int drain(struct record_writer *w, struct err *e)
-{
-    size_t first = w->written == 0 ? RECORD_HEAD_BYTES : 0;
-    page_seal(w->packer, w->out.p + first, w->out.n - first, w->written + first);
-    int rc = file_write(w->fd, w->out.p, w->out.n, e);
-    if (rc < 0) return rc;
-    w->written += w->out.n;
-    buf_clear(&w->out);
-    return OK;
-}
-
 /* ---- groups ---- */
-
-static uint64_t here(const struct record_writer *w)
-{
-    return w->written + w->out.n;
-}
 
 static void put_filter(struct record_writer *w, enum filter_class c, struct record_group *g)
 {
     struct buf raw = BUF_INIT(SIZE_MAX / 4);
     filter_finish(w->filter[c], &raw);
-    g->filter_at[c] = here(w);
-    record_filter_put(w->packer, &w->out, buf_view(&raw));
-    g->filter_bytes[c] = here(w) - g->filter_at[c];
+    g->filter_at[c] = page_file_here(&w->file);
+    record_filter_put(w->file.packer, &w->file.out, buf_view(&raw));
+    g->filter_bytes[c] = page_file_here(&w->file) - g->filter_at[c];
     buf_release(&raw);
 }
 
@@ -130,16 +100,15 @@ static int flush_group(struct record_writer *w, struct err *e)
     for (int c = 0; c < FILTER_CLASSES; c++) put_filter(w, (enum filter_class)c, &g);
     struct buf raw = BUF_INIT(PAGE_RAW_MAX);
     record_places_put(&raw, w->place, w->n_places);
-    g.index_at = here(w);
-    page_put(w->packer, &w->out, PAGE_RECORD_INDEX, buf_view(&raw));
-    g.index_bytes = here(w) - g.index_at;
+    g.index_at = page_file_here(&w->file);
+    g.index_bytes = page_file_put(&w->file, PAGE_RECORD_INDEX, buf_view(&raw));
     buf_release(&raw);
 
     w->group = mem_grow(w->group, w->n_groups, &w->groups_cap, sizeof *w->group);
     w->group[w->n_groups++] = g;
     w->n_places = 0;
     memset(w->most_hashes, 0, sizeof w->most_hashes);
-    return drain(w, e);
+    return page_file_drain(&w->file, e);
 }
 
 /* What the group's filter would take with one block more of n hashes: 14 or 29 bits a hash, rounded up to a
@@ -160,7 +129,7 @@ int record_writer_placed(struct record_writer *w, struct record_place place, str
     w->info.rows += place.rows;
     w->info.min_ns = MIN(w->info.min_ns, place.min_ns);
     w->info.max_ns = MAX(w->info.max_ns, place.max_ns);
-    return w->out.n >= WRITE_BYTES ? drain(w, e) : OK;
+    return page_file_drain_much(&w->file, e);
 }
 
 int record_writer_room(struct record_writer *w, const size_t n[FILTER_CLASSES], struct err *e)
@@ -181,8 +150,8 @@ int record_writer_flush(struct record_writer *w, struct err *e)
     if (rc < 0) return rc;
     for (int c = 0; c < FILTER_CLASSES; c++) filter_add_block(w->filter[c], h->at[c], h->n[c]);
     struct record_place place;
-    uint64_t at = here(w);
-    record_columns_finish(&w->columns, w->packer, &w->out, &place);
+    uint64_t at = page_file_here(&w->file);
+    record_columns_finish(&w->columns, w->file.packer, &w->file.out, &place);
     place.at = at;
     return record_writer_placed(w, place, e);
 }
@@ -209,27 +178,27 @@ size_t record_writer_pending(const struct record_writer *w)
 
 /* ---- the end ---- */
 
-static uint32_t put_tail_page(struct record_writer *w, struct buf *out, enum page_kind kind, struct buf *raw)
+static uint32_t put_tail_page(struct record_writer *w, enum page_kind kind, struct buf *raw)
 {
-    size_t before = out->n;
-    page_put(w->packer, out, kind, buf_view(raw));
+    uint64_t bytes = page_file_put(&w->file, kind, buf_view(raw));
     buf_clear(raw);
-    return (uint32_t)(out->n - before);
+    return (uint32_t)bytes;
 }
 
 static void put_tail(struct record_writer *w, struct record_part_foot *foot, struct buf *top)
 {
     struct buf raw = BUF_INIT(PAGE_RAW_MAX);
     record_fields_put(&raw, &w->fields);
-    foot->fields_bytes = put_tail_page(w, &w->out, PAGE_RECORD_FIELDS, &raw);
+    foot->fields_bytes = put_tail_page(w, PAGE_RECORD_FIELDS, &raw);
     record_contents_put(&raw, w->content.at, w->content.n);
-    foot->contents_bytes = put_tail_page(w, &w->out, PAGE_RECORD_CONTENTS, &raw);
+    foot->contents_bytes = put_tail_page(w, PAGE_RECORD_CONTENTS, &raw);
     record_origins_put(&raw, &w->origins);
-    foot->origins_bytes = put_tail_page(w, &w->out, PAGE_RECORD_ORIGINS, &raw);
+    foot->origins_bytes = put_tail_page(w, PAGE_RECORD_ORIGINS, &raw);
     struct record_top t = { w->content.bytes, w->info.first, w->info.last, w->info.min_ns,
                             w->info.max_ns,   w->n_groups,   w->group };
     record_top_put(&raw, &t);
-    foot->top_bytes = put_tail_page(w, top, PAGE_RECORD_TOP, &raw);
+    page_put(w->file.packer, top, PAGE_RECORD_TOP, buf_view(&raw));
+    foot->top_bytes = (uint32_t)top->n;
     buf_release(&raw);
 }
 
@@ -241,17 +210,16 @@ static int put_end(struct record_writer *w, struct err *e)
 
     record_content_close(&w->content);
     struct buf top = BUF_INIT(PAGE_RAW_MAX + PAGE_OVERHEAD + RECORD_FOOT_BYTES);
-    struct record_part_foot foot = {
-        .rows = w->info.rows, .tail_at = here(w), .sequence = w->info.sequence, .level = w->info.level
-    };
+    struct record_part_foot foot = { .rows = w->info.rows,
+                                     .tail_at = page_file_here(&w->file),
+                                     .sequence = w->info.sequence,
+                                     .level = w->info.level };
     char bytes[RECORD_FOOT_BYTES];
     put_tail(w, &foot, &top);
-    rc = drain(w, e);
-    page_seal(w->packer, top.p, top.n, w->written);
+    rc = page_file_seal_last(&w->file, &top, e);
     record_foot_put(bytes, &foot, w->head, buf_view(&top));
     buf_add(&top, bytes, sizeof bytes);
-    if (rc == OK) rc = file_write(w->fd, top.p, top.n, e);
-    w->written += top.n;
+    if (rc == OK) rc = page_file_close(&w->file, buf_view(&top), e);
     buf_release(&top);
     return rc;
 }
@@ -259,20 +227,16 @@ static int put_end(struct record_writer *w, struct err *e)
 int record_writer_finish(struct record_writer *w, struct record_part_info *info, struct err *e)
 {
     int rc = put_end(w, e);
-    if (rc == OK) rc = file_sync(w->fd, e);
-    if (rc == OK) {
-        rc = file_close(w->fd, e);
-        w->fd = -1;
-    }
     if (rc < 0) {
-        err_where(e, "writing %s", w->path);
+        err_where(e, "writing %s", w->file.path);
         record_writer_abandon(w);
         return rc;
     }
-    w->info.bytes = w->written;
+    w->info.bytes = w->file.written;
     w->info.content_bytes = w->content.bytes;
     w->info.columns = w->fields.columns;
     if (info) *info = w->info;
+    page_file_release(&w->file);
     writer_free(w);
     return OK;
 }

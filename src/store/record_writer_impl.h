@@ -1,22 +1,19 @@
 /* record_writer_impl.h - inside of a record writer: record_writer.c and record_copy.c. */
 #pragma once
+#include "store/page_file.h"
 #include "store/record_columns.h"
 #include "store/record_writer.h"
 
 struct record_writer {
-    char *path;
-    int fd;
+    struct page_file file;
     struct record_part_head part_head;
     char head[RECORD_HEAD_BYTES]; /* the same as bytes */
     const struct record_layout *layout;
     struct record_part_info info;
-    struct page_packer *packer;
     struct record_fields fields;
     struct record_content content;
     struct record_origins origins;
     struct record_columns columns;
-    struct buf out;
-    uint64_t written; /* bytes handed to the file; out follows */
 
     struct record_place place[FILTER_GROUP]; /* of the open group */
     size_t n_places;
