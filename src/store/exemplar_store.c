@@ -274,26 +274,11 @@ static void put_slot(struct buf *file, struct buf *record, const struct slot *sl
     record_file_add(file, buf_view(record));
 }
 
-int exemplar_store_save(struct exemplar_store *s, const char *path, struct err *e)
+static void put_slots(void *ctx, struct buf *file, struct buf *scratch)
 {
-    struct buf file = BUF_INIT(SIZE_MAX / 4), record = BUF_INIT(64 << 10);
-    pthread_mutex_lock(&s->mu);
-    bool dirty = s->dirty;
-    record_file_begin(&file, MAGIC);
-    for (size_t i = 0; dirty && i < s->n; i++) /* in order of arrival: as good as it needs to be */
-        if (s->slots[i].labels != NULL) put_slot(&file, &record, &s->slots[i]);
-    s->dirty = false;
-    pthread_mutex_unlock(&s->mu);
-
-    int rc = dirty ? record_file_write(path, buf_view(&file), e) : OK;
-    if (rc < 0) {
-        pthread_mutex_lock(&s->mu);
-        s->dirty = true;
-        pthread_mutex_unlock(&s->mu);
-    }
-    buf_release(&file);
-    buf_release(&record);
-    return rc;
+    struct exemplar_store *s = ctx;
+    for (size_t i = 0; i < s->n; i++) /* in order of arrival: as good as it needs to be */
+        if (s->slots[i].labels != NULL) put_slot(file, scratch, &s->slots[i]);
 }
 
 static int load_record(void *ctx, struct str payload, struct err *e)
@@ -309,11 +294,19 @@ static int load_record(void *ctx, struct str payload, struct err *e)
     return rc < 0 ? err_set(e, ERR_CORRUPT, "an exemplar's labels are not well formed") : OK;
 }
 
+static struct record_file file_of(struct exemplar_store *s)
+{
+    return (struct record_file){ MAGIC, &s->mu, &s->dirty, put_slots, load_record, s };
+}
+
+int exemplar_store_save(struct exemplar_store *s, const char *path, struct err *e)
+{
+    struct record_file f = file_of(s);
+    return record_file_save(path, &f, e);
+}
+
 int exemplar_store_load(struct exemplar_store *s, const char *path, struct err *e)
 {
-    int rc = record_file_read(path, MAGIC, load_record, s, e);
-    pthread_mutex_lock(&s->mu);
-    if (rc == OK) s->dirty = false; /* after damage, the next save mends the file */
-    pthread_mutex_unlock(&s->mu);
-    return rc;
+    struct record_file f = file_of(s);
+    return record_file_load(path, &f, e);
 }

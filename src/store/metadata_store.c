@@ -238,25 +238,10 @@ static void put_family(struct buf *file, struct buf *record, const struct family
     record_file_add(file, buf_view(record));
 }
 
-int metadata_store_save(struct metadata_store *s, const char *path, struct err *e)
+static void put_families(void *ctx, struct buf *file, struct buf *scratch)
 {
-    struct buf file = BUF_INIT(SIZE_MAX / 4), record = BUF_INIT(64 << 10);
-    pthread_mutex_lock(&s->mu);
-    bool dirty = s->dirty;
-    record_file_begin(&file, MAGIC);
-    for (size_t i = 0; dirty && i < s->n; i++) put_family(&file, &record, &s->families[i]);
-    s->dirty = false;
-    pthread_mutex_unlock(&s->mu);
-
-    int rc = dirty ? record_file_write(path, buf_view(&file), e) : OK;
-    if (rc < 0) {
-        pthread_mutex_lock(&s->mu);
-        s->dirty = true;
-        pthread_mutex_unlock(&s->mu);
-    }
-    buf_release(&file);
-    buf_release(&record);
-    return rc;
+    struct metadata_store *s = ctx;
+    for (size_t i = 0; i < s->n; i++) put_family(file, scratch, &s->families[i]);
 }
 
 static int load_record(void *ctx, struct str payload, struct err *e)
@@ -274,11 +259,19 @@ static int load_record(void *ctx, struct str payload, struct err *e)
                              : MIN(rc, OK); /* a lower limit than before is no damage */
 }
 
+static struct record_file file_of(struct metadata_store *s)
+{
+    return (struct record_file){ MAGIC, &s->mu, &s->dirty, put_families, load_record, s };
+}
+
+int metadata_store_save(struct metadata_store *s, const char *path, struct err *e)
+{
+    struct record_file f = file_of(s);
+    return record_file_save(path, &f, e);
+}
+
 int metadata_store_load(struct metadata_store *s, const char *path, struct err *e)
 {
-    int rc = record_file_read(path, MAGIC, load_record, s, e);
-    pthread_mutex_lock(&s->mu);
-    if (rc == OK) s->dirty = false; /* after damage, the next save mends the file */
-    pthread_mutex_unlock(&s->mu);
-    return rc;
+    struct record_file f = file_of(s);
+    return record_file_load(path, &f, e);
 }

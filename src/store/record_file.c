@@ -140,3 +140,36 @@ int record_file_read(const char *path, const char *magic,
     if (rc < 0 && e != NULL) *e = mine;
     return rc;
 }
+
+/* ---- what is kept in memory ---- */
+
+static void set_dirty(const struct record_file *f, bool is_dirty)
+{
+    pthread_mutex_lock(f->mu);
+    *f->is_dirty = is_dirty;
+    pthread_mutex_unlock(f->mu);
+}
+
+int record_file_save(const char *path, const struct record_file *f, struct err *e)
+{
+    struct buf file = BUF_INIT(SIZE_MAX / 4), scratch = BUF_INIT(64 << 10);
+    pthread_mutex_lock(f->mu);
+    bool was_dirty = *f->is_dirty;
+    record_file_begin(&file, f->magic);
+    if (was_dirty) f->put(f->ctx, &file, &scratch);
+    *f->is_dirty = false;
+    pthread_mutex_unlock(f->mu);
+
+    int rc = was_dirty ? record_file_write(path, buf_view(&file), e) : OK;
+    if (rc < 0) set_dirty(f, true);
+    buf_release(&file);
+    buf_release(&scratch);
+    return rc;
+}
+
+int record_file_load(const char *path, const struct record_file *f, struct err *e)
+{
+    int rc = record_file_read(path, f->magic, f->take, f->ctx, e);
+    if (rc == OK) set_dirty(f, false);
+    return rc;
+}

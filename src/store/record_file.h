@@ -9,12 +9,29 @@
  * Written through file_replace, so a crash leaves the old file or the new one. Damage costs the
  * records from the damaged one on, never the start. */
 #pragma once
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
 #include "base/err.h"
 
-void record_file_begin(struct buf *, const char *magic); /* 8 characters */
+/* What is kept in memory and saved in such a file. */
+struct record_file {
+    const char *magic;   /* 8 characters */
+    pthread_mutex_t *mu; /* of what is kept, and of: */
+    bool *is_dirty;      /* something has changed since the last save */
+    void (*put)(void *ctx, struct buf *file, struct buf *scratch); /* all of it; under mu */
+    int (*take)(void *ctx, struct str payload, struct err *);      /* one record of the file; not under mu */
+    void *ctx;
+};
+
+/* Rewrites path if something has changed; after an error it is still to be written. */
+int record_file_save(const char *path, const struct record_file *, struct err *);
+/* Adds to what is there. After ERR_CORRUPT what was sound is kept, and the next save mends the file. */
+int record_file_load(const char *path, const struct record_file *, struct err *);
+
+void record_file_begin(struct buf *, const char *magic);
 void record_file_add(struct buf *, struct str payload);
 /* In place of what path holds; sealed when its store is. */
 int record_file_write(const char *path, struct str file, struct err *);
