@@ -1,8 +1,10 @@
 /* The conformance suite of the waist (model/store.h): each case against each kind of store, in each state. */
 #include "store/embedded.h"
 #include "unit/store/store_model.h"
-#include "unit/store/waist_records.h"
-#include "unit/store/waist_samples.h"
+#include "unit/store/waist_logs.h"
+#include "unit/store/waist_record_calls.h"
+#include "unit/store/waist_spans.h"
+#include "unit/store/waist_summaries.h"
 #include "unit/toy_store.c"
 
 /* ---- kinds of stores ---- */
@@ -99,12 +101,17 @@ static bool has_records(const struct waist_kind *kind)
 static void plan_kind(struct plan *p, const struct waist_kind *kind)
 {
     plan_cases(p, kind, sample_cases, COUNT(sample_cases), TABLE_METRICS);
+    plan_cases(p, kind, summary_cases, COUNT(summary_cases), TABLE_METRICS);
     if (!has_records(kind)) {
         print_error("SKIPPED: logs and spans of the %s store: it has none\n", kind->name);
         return;
     }
-    plan_cases(p, kind, record_cases, COUNT(record_cases), TABLE_LOGS);
-    plan_cases(p, kind, record_cases, COUNT(record_cases), TABLE_SPANS);
+    static const enum table both[] = { TABLE_LOGS, TABLE_SPANS };
+    for (size_t t = 0; t < COUNT(both); t++) {
+        plan_cases(p, kind, record_cases, COUNT(record_cases), both[t]);
+        plan_cases(p, kind, condition_cases, COUNT(condition_cases), both[t]);
+        plan_cases(p, kind, record_call_cases, COUNT(record_call_cases), both[t]);
+    }
     plan_cases(p, kind, log_cases, COUNT(log_cases), TABLE_LOGS);
     plan_cases(p, kind, span_cases, COUNT(span_cases), TABLE_SPANS);
 }
