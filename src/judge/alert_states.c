@@ -123,6 +123,7 @@ static void see(struct alert_states *s, const struct alert_seen *seen, int64_t a
 /* The end of what was not seen. False: forget it. */
 static bool end(struct live_alert *a, const struct alert_terms *t, int64_t at_ms)
 {
+    if (t->is_partial && a->phase != ALERT_INACTIVE) return true;
     if (a->phase == ALERT_FIRING && t->keep_firing_ms > 0) {
         if (a->kept_since_ms == ALERT_NEVER) a->kept_since_ms = at_ms;
         if (at_ms - a->kept_since_ms < t->keep_firing_ms) return true;
@@ -162,7 +163,7 @@ int alert_states_step(struct alert_states *s, const struct alert_terms *t, const
             s->is_indexed = false;
             continue;
         }
-        ripen(a, t, at_ms);
+        if (a->seen || !t->is_partial) ripen(a, t, at_ms);
         active += a->phase != ALERT_INACTIVE;
         s->at[kept++] = a;
     }

@@ -11,6 +11,7 @@
  *   2. An inactive alert is one that fired: it is kept so that its end can be told again. Seen once more it
  *      begins anew.
  *   3. A step that fails because of duplicates changes nothing; one that exceeds the limit forgets all.
+ *   4. On a partial answer nothing ends that was pending or firing.
  *
  * Threads: one at a time. */
 #pragma once
@@ -52,7 +53,8 @@ struct alert_seen {    /* what an evaluation found, borrowed */
 
 struct alert_terms {
     int64_t for_ms, keep_firing_ms;
-    uint64_t limit; /* of alerts that are not inactive; 0 = none */
+    uint64_t limit;  /* of alerts that are not inactive; 0 = none */
+    bool is_partial; /* what is not seen may be hidden by damage: it stays as it was */
 };
 
 void alert_states_release(struct alert_states *);

@@ -145,7 +145,8 @@ static void put_series(struct rule_group *g, struct rule *r, int64_t asked_ms)
 int rule_alert_judge(struct rule_group *g, struct rule *r, const struct rule_answer *answer, int64_t at_ms,
                      int64_t asked_ms, struct err *e)
 {
-    struct alert_terms terms = { r->spec->for_ms, r->spec->keep_firing_ms, g->spec->limit };
+    struct alert_terms terms = { r->spec->for_ms, r->spec->keep_firing_ms, g->spec->limit,
+                                 answer->is_partial };
     struct alert_seen *seen;
     struct alert *due = NULL;
     size_t n_due = 0;

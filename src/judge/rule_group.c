@@ -109,6 +109,7 @@ static int judge(struct rule_group *g, struct rule *r, int64_t at_ms, struct err
     int64_t asked_ms = at_ms - query_offset(g);
     int rc = rule_ask(&g->env->query, r->spec->lang, r->spec->expr, asked_ms, &answer, e);
     if (rc < 0) return rc;
+    if (answer.is_partial) rule_stats_partial();
     rc = r->spec->is_alert ? rule_alert_judge(g, r, &answer, at_ms, asked_ms, e)
                            : record(g, r, &answer, asked_ms, e);
     rule_answer_release(&answer);

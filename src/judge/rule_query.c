@@ -15,6 +15,7 @@ static int ask_promql(const struct rule_query *q, struct str expr, int64_t at_ms
     }
     a->series = a->promql.series;
     a->n = a->promql.n;
+    a->is_partial = a->promql.is_partial;
     return OK;
 }
 
@@ -32,6 +33,7 @@ static int ask_logql(const struct rule_query *q, struct str expr, int64_t at_ms,
     }
     a->series = a->logql.series;
     a->n = a->logql.n_series;
+    a->is_partial = a->logql.is_partial;
     return OK;
 }
 

@@ -19,6 +19,7 @@ struct rule_answer {
     struct query_result promql; /* whichever was asked holds the memory */
     struct logql_result logql;
     enum rule_lang lang;
+    bool is_partial; /* damage hides a part: what is missing may well be there */
 };
 
 /* A vector, or a scalar as one series without labels; ERR_EXEC for anything else. */

@@ -55,6 +55,13 @@ static void fill(struct rule_group_stats *s, const char *key)
     buf_release(&labels);
 }
 
+void rule_stats_partial(void)
+{
+    stat_add(stat_counter("vedette_rule_partial_answers_total",
+                          "Rules judged on answers that lack what damage hides.", NULL),
+             1);
+}
+
 struct rule_group_stats *rule_stats_of(const struct rule_group *g)
 {
     struct buf key = BUF_INIT(8192);

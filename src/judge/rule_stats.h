@@ -12,6 +12,7 @@
 struct rule_group_stats *rule_stats_of(const struct rule_group *);
 
 void rule_stats_rule(struct rule_group_stats *, bool failed, double seconds); /* NULL: nothing is counted */
+void rule_stats_partial(void); /* an answer lacked what damage hides */
 void rule_stats_group(struct rule_group_stats *, const struct rule_group *);
 void rule_stats_iterations(struct rule_group_stats *, uint64_t due, uint64_t missed);
 void rule_stats_gone(struct rule_group_stats *); /* no rules any more */

@@ -148,6 +148,7 @@ static void give_series(const struct logql_run *r, struct query_result *from, st
         }
     out->warnings = from->notes.warnings;
     out->n_warnings = from->notes.n_warnings;
+    out->is_partial = from->is_partial;
     arena_release(&out->arena);
     out->arena = from->arena;
     from->arena = (struct arena)ARENA_INIT(0);
@@ -192,6 +193,7 @@ static void give_notes(struct call_notes *lost, struct logql_result *out)
 {
     struct str *texts, *all;
     if (!call_notes_any(lost)) return;
+    out->is_partial = true;
     size_t n = call_notes_list(lost, &out->arena, &texts);
     all = arena_array(&out->arena, n + out->n_warnings, sizeof *all);
     memcpy(all, texts, n * sizeof *all);

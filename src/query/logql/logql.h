@@ -58,6 +58,7 @@ struct logql_result {
     size_t n_series;
     struct str *warnings;
     size_t n_warnings;
+    bool is_partial; /* damage hides a part of what was asked about; warnings say which */
     struct logql_stats stats;
     struct arena arena;
 };

@@ -559,6 +559,7 @@ int engine_run_tree(struct engine *en, const struct query_conf *c, const struct 
     *out = (struct query_result){ .arena = ARENA_INIT(en->conf.max_memory_bytes) };
     query_init(&q, en, c);
     int rc = take_turn(en, &q, root, out, e);
+    out->is_partial = call_notes_any(&q.notes.lost);
     if (rc == OK) notes_finish(&q.notes, &out->arena, &out->notes);
     query_release(&q);
     if (rc < 0) query_result_release(out);
@@ -577,6 +578,7 @@ int engine_query(struct engine *en, const struct query_conf *c, struct query_res
         return err_set(e, ERR_PARSE, "time of the query out of range");
     query_init(&q, en, c);
     int rc = run_timed(&x, e);
+    out->is_partial = call_notes_any(&q.notes.lost);
     if (rc == OK) notes_finish(&q.notes, &out->arena, &out->notes);
     query_release(&q);
     plan_unref(x.plan);

@@ -84,6 +84,7 @@ struct query_result {
     size_t n;
     struct str text; /* STRING */
     struct annotations notes;
+    bool is_partial; /* damage hides a part of what was asked about; notes say which */
     struct query_stats stats;
     struct explain_node *explain; /* when asked for */
     struct arena arena;           /* holds all of the above */

@@ -174,8 +174,26 @@ TEST(a_successor_takes_over_what_it_does_not_have)
     alert_states_release(&fresh);
 }
 
-TESTS(CASE(without_for_it_fires_at_once), CASE(for_is_waited_out_and_an_absence_begins_anew),
-      CASE(keep_firing_for_bridges_gaps), CASE(an_end_is_remembered_for_a_quarter_of_an_hour),
-      CASE(seen_again_after_its_end_it_begins_anew), CASE(what_is_due_to_be_told),
-      CASE(two_of_the_same_labels_change_nothing), CASE(beyond_the_limit_all_are_forgotten),
-      CASE(annotations_are_the_newest), CASE(a_successor_takes_over_what_it_does_not_have))
+TEST(on_a_partial_answer_nothing_ends_and_nothing_ripens_unseen)
+{
+    struct alert_states s = { 0 };
+    struct alert_terms t = { .for_ms = 2 * MIN_MS };
+    EXPECT(step(&s, &t, true, 0) == OK);
+    t.is_partial = true;
+    EXPECT(step(&s, &t, false, 1) == OK && s.n == 1);
+    EXPECT(step(&s, &t, false, 3) == OK && s.at[0]->phase == ALERT_PENDING); /* unseen: it may be over */
+    EXPECT(step(&s, &t, true, 4) == OK && s.at[0]->phase == ALERT_FIRING);
+    EXPECT(step(&s, &t, false, 60) == OK && s.at[0]->phase == ALERT_FIRING);
+    t.is_partial = false;
+    EXPECT(step(&s, &t, false, 61) == OK && s.at[0]->phase == ALERT_INACTIVE);
+    t.is_partial = true;
+    EXPECT(step(&s, &t, false, 61 + 16) == OK && s.n == 0); /* what has ended is forgotten as ever */
+    alert_states_release(&s);
+}
+
+TESTS(CASE(on_a_partial_answer_nothing_ends_and_nothing_ripens_unseen), CASE(without_for_it_fires_at_once),
+      CASE(for_is_waited_out_and_an_absence_begins_anew), CASE(keep_firing_for_bridges_gaps),
+      CASE(an_end_is_remembered_for_a_quarter_of_an_hour), CASE(seen_again_after_its_end_it_begins_anew),
+      CASE(what_is_due_to_be_told), CASE(two_of_the_same_labels_change_nothing),
+      CASE(beyond_the_limit_all_are_forgotten), CASE(annotations_are_the_newest),
+      CASE(a_successor_takes_over_what_it_does_not_have))
