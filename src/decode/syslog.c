@@ -1,6 +1,7 @@
 #include "decode/syslog.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "base/check.h"
 #include "decode/level_detect.h"
@@ -172,6 +173,102 @@ static bool read_5424(struct str *rest, struct record_sink *s, struct header *h)
     return structured_data(rest, s);
 }
 
+/* ---- RFC 3164 ---- */
+
+#define STAMP_BYTES 15 /* "Oct  1 22:14:15" */
+
+/* "Oct  1 22:14:15" as it was in a year: false when that year had no such day. */
+static bool stamp_in(struct str stamp, int year, int64_t *ns)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    char text[32];
+    int month = 0;
+    while (month < 12 && memcmp(months + 3 * (size_t)month, stamp.p, 3) != 0) month++;
+    if (month == 12 || stamp.p[3] != ' ' || stamp.p[6] != ' ') return false;
+    size_t n = (size_t)snprintf(text, sizeof text, "%04d-%02d-%c%cT%.8sZ", year, month + 1,
+                                stamp.p[4] == ' ' ? '0' : stamp.p[4], stamp.p[5], stamp.p + 7);
+    return time_from_rfc3339(str_make(text, n), ns);
+}
+
+static int64_t distance(int64_t a, int64_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
+/* Of this year, the last and the next that which is nearest to now. */
+static bool stamp_near(struct str stamp, int64_t now_ns, int64_t *ns)
+{
+    const time_t now_s = (time_t)(now_ns / 1000000000);
+    struct tm now;
+    int64_t at;
+    bool found = false;
+    gmtime_r(&now_s, &now);
+    for (int year = now.tm_year + 1899; year <= now.tm_year + 1901; year++) {
+        if (!stamp_in(stamp, year, &at)) continue;
+        if (!found || distance(at, now_ns) < distance(*ns, now_ns)) *ns = at;
+        found = true;
+    }
+    return found;
+}
+
+static bool take_time(struct str *rest, struct record_sink *s)
+{
+    struct str stamp = str_make(rest->p, STAMP_BYTES), word;
+    int64_t *ns = &s->record.time_ns;
+    if (rest->n <= STAMP_BYTES || rest->p[STAMP_BYTES] != ' ' ||
+        !stamp_near(stamp, s->options->now_ns, ns)) {
+        if (!take_word(rest, &word) || !time_from_rfc3339(word, ns)) return false;
+    } else {
+        rest->p += STAMP_BYTES + 1, rest->n -= STAMP_BYTES + 1;
+        if (*ns - s->options->now_ns <= SYSLOG_AHEAD_NS) return true;
+        *ns = 0;
+        record_put_text(s, &s->attrs, STR("syslog.timestamp"), stamp);
+    }
+    return true;
+}
+
+/* "app[7]:" or "app:", and what is behind it; "app[7]", too, as rsyslog writes what came in the newer form. */
+static bool take_tag(struct str *rest, struct str *app, struct str *pid)
+{
+    size_t i = 0;
+    while (i < rest->n && rest->p[i] > ' ' && strchr(":[]", rest->p[i]) == NULL) i++;
+    if (i == 0 || i == rest->n || rest->p[i] <= ' ' || rest->p[i] == ']') return false;
+    *app = str_make(rest->p, i);
+    *pid = STR("");
+    if (rest->p[i] == '[') {
+        size_t end = ++i;
+        while (end < rest->n && rest->p[end] > ' ' && rest->p[end] != ']') end++;
+        if (end == rest->n || rest->p[end] != ']') return false;
+        if (end + 1 < rest->n && strchr(": ", rest->p[end + 1]) == NULL) return false;
+        *pid = str_make(rest->p + i, end - i);
+        i = end + 1;
+    }
+    i = MIN(i + 1, rest->n);
+    rest->p += i, rest->n -= i;
+    return true;
+}
+
+/* All that stands before the message, as above. Without a tag the first word is the host only when a tag
+ * follows it: "warning: hot" and "box is hot" are messages. */
+static bool read_3164(struct str *rest, struct record_sink *s, struct header *h)
+{
+    struct str pid = STR(""), host, after;
+    if (!take_time(rest, s)) return false;
+    after = *rest;
+    if (!take_tag(&after, &h->app, &pid)) {
+        after = *rest;
+        if (take_word(&after, &host) && take_tag(&after, &h->app, &pid))
+            h->host = host;
+        else
+            after = *rest;
+    }
+    *rest = str_trim(after);
+    put_word(s, STR("syslog.procid"), pid);
+    return true;
+}
+
+/* ---- a message ---- */
+
 static void set_origin(struct record_sink *s, const struct header *h)
 {
     struct attr resource[2];
@@ -179,6 +276,23 @@ static void set_origin(struct record_sink *s, const struct header *h)
     if (h->app.n > 0) resource[n++] = (struct attr){ STR("service.name"), record_value_text(s, h->app) };
     if (h->host.n > 0) resource[n++] = (struct attr){ STR("host.name"), record_value_text(s, h->host) };
     record_origin_of(s, resource, n, STR(""), STR(""));
+}
+
+/* One form or the other is taken off the message, or none. */
+static void read_header(struct str *message, struct record_sink *s, struct header *h)
+{
+    bool (*const forms[])(struct str *, struct record_sink *, struct header *) = { read_5424, read_3164 };
+    for (size_t i = 0; i < COUNT(forms); i++) {
+        struct str rest = *message;
+        if (forms[i](&rest, s, h)) {
+            if (str_starts(rest, "\xef\xbb\xbf")) rest.p += 3, rest.n -= 3;
+            *message = rest;
+            return;
+        }
+        *h = (struct header){ .app = { NULL, 0 } };
+        s->attrs.n = 0;
+        s->record.time_ns = 0;
+    }
 }
 
 int syslog_message(struct record_sink *s, struct str message, struct err *e)
@@ -190,15 +304,7 @@ int syslog_message(struct record_sink *s, struct str message, struct err *e)
     if (message.n == 0) return OK;
     record_begin(s);
     bool has_priority = take_priority(&message, &priority);
-    struct str rest = message;
-    if (has_priority && read_5424(&rest, s, &h)) {
-        message = rest;
-        if (str_starts(message, "\xef\xbb\xbf")) message.p += 3, message.n -= 3;
-    } else {
-        h = (struct header){ .app = { NULL, 0 } };
-        s->attrs.n = 0;
-        s->record.time_ns = 0;
-    }
+    if (has_priority) read_header(&message, s, &h);
     if (has_priority) {
         s->record.log.severity = severity_of_syslog(priority & 7);
         record_put(s, &s->attrs, STR("syslog.facility"), value_str(str_of(facilities[priority >> 3])));

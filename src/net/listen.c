@@ -43,9 +43,10 @@ static int socket_listen(const struct addrinfo *a)
     int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
     if (fd < 0) return -1;
     int on = 1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (a->ai_socktype == SOCK_STREAM) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (a->ai_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-    if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0) return fd;
+    const bool is_stream = a->ai_socktype == SOCK_STREAM;
+    if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && (!is_stream || listen(fd, BACKLOG) == 0)) return fd;
     close(fd);
     return -1;
 }
@@ -59,13 +60,13 @@ static unsigned socket_port(int fd)
     return ntohs(((struct sockaddr_in *)&sa)->sin_port);
 }
 
-int net_listen(const char *address, unsigned *port, struct err *e)
+static int open_socket(const char *address, int type, unsigned *port, struct err *e)
 {
     char host[256], service[8];
     int rc = address_split(address, host, sizeof host, service, sizeof service, e);
     if (rc < 0) return rc;
 
-    struct addrinfo want = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV }, *found;
+    struct addrinfo want = { .ai_socktype = type, .ai_flags = AI_PASSIVE | AI_NUMERICSERV }, *found;
     int why = getaddrinfo(host, service, &want, &found);
     if (why != 0) return err_set(e, ERR_IO, "listen address \"%s\": %s", address, gai_strerror(why));
 
@@ -76,6 +77,16 @@ int net_listen(const char *address, unsigned *port, struct err *e)
     if (fd < 0) return rc;
     *port = socket_port(fd);
     return fd;
+}
+
+int net_listen(const char *address, unsigned *port, struct err *e)
+{
+    return open_socket(address, SOCK_STREAM, port, e);
+}
+
+int net_bind_udp(const char *address, unsigned *port, struct err *e)
+{
+    return open_socket(address, SOCK_DGRAM, port, e);
 }
 
 void net_peer_text(const struct sockaddr *sa, char *out, unsigned size)

@@ -1,7 +1,7 @@
 /* syslog_listen.c - one epoll loop: accept, read, frame, write.
  *
- * A round: wait; read what each ready connection has, up to READ_BYTES; its whole messages go into one batch
- * for all connections; the batch is written and waited for. So a connection is never read ahead of the disk
+ * A round: wait; read what each ready connection has, up to READ_BYTES; its whole messages and the datagrams
+ * that wait, up to DATAGRAMS_MAX, go into one batch for all; the batch is written and waited for. So a connection is never read ahead of the disk
  * by more than one round, and many small messages share one sync.
  *
  * Always true:
@@ -9,7 +9,7 @@
  *   2. The round does not end before the batch is durable, or has been refused for good, or we are told to
  *      stop.
  *
- * Not here: TLS (put a proxy in front), UDP. */
+ * Not here: TLS (put a proxy in front). */
 #include "receive/syslog_listen.h"
 
 #include <errno.h>
@@ -35,6 +35,9 @@
 #define TICK_MS         1000
 #define EVENTS          64
 #define RETRY_MS        500
+#define DATAGRAMS_MAX   4096       /* in one round */
+#define DATAGRAM_BYTES  (64u << 10) /* no datagram is larger */
+#define DATAGRAM_ROOM   (8 << 20)  /* asked of the kernel, which may give less (net.core.rmem_max) */
 
 struct connection {
     int fd;
@@ -46,8 +49,8 @@ struct connection {
 
 struct syslog_listener {
     struct ingest in;
-    int listen_fd, epoll_fd, wake_fd;
-    unsigned port;
+    int listen_fd, udp_fd, epoll_fd, wake_fd; /* -1: none */
+    unsigned port, udp_port;
     pthread_t thread;
     bool has_thread;
     atomic_bool stopping;
@@ -56,26 +59,46 @@ struct syslog_listener {
     char place[80];
     size_t message_no;
     const char *peer;
-    struct stat *lost, *connections;
+    char *datagram; /* DATAGRAM_BYTES; NULL without UDP */
+    bool has_datagrams;
+    uint32_t kernel_lost; /* as the kernel counted at the last datagram */
+    struct stat *lost, *connections, *datagrams_lost;
 };
 
 /* ---- life ---- */
 
-int syslog_listener_new(const char *address, struct store *store, const struct limit *limit,
+static int open_udp(struct syslog_listener *s, const char *address, struct err *e)
+{
+    const int room = DATAGRAM_ROOM, on = 1;
+    s->udp_fd = net_bind_udp(address, &s->udp_port, e);
+    if (s->udp_fd < 0) return s->udp_fd;
+    setsockopt(s->udp_fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+    setsockopt(s->udp_fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
+    s->datagram = mem_alloc(DATAGRAM_BYTES);
+    return OK;
+}
+
+int syslog_listener_new(const struct syslog_conf *conf, struct store *store, const struct limit *limit,
                         struct syslog_listener **out, struct err *e)
 {
+    const bool has_tcp = strcmp(conf->tcp, "none") != 0, has_udp = strcmp(conf->udp, "none") != 0;
+    int rc = OK;
+    *out = NULL;
+    if (!has_tcp && !has_udp) return OK;
     struct syslog_listener *s = mem_alloc_zero(sizeof *s);
-    s->epoll_fd = s->wake_fd = -1;
-    s->listen_fd = net_listen(address, &s->port, e);
-    if (s->listen_fd < 0) {
-        int rc = s->listen_fd;
-        mem_free(s);
+    s->listen_fd = s->udp_fd = s->epoll_fd = s->wake_fd = -1;
+    if (has_tcp) rc = s->listen_fd = net_listen(conf->tcp, &s->port, e);
+    if (rc >= 0 && has_udp) rc = open_udp(s, conf->udp, e);
+    if (rc < 0) {
+        syslog_listener_free(s);
         return rc;
     }
     ingest_init(&s->in, "syslog", store, limit);
     s->lost = stat_counter("vedette_syslog_connections_lost_total",
                            "Connections closed because their framing was lost or they were too many.", NULL);
     s->connections = stat_gauge("vedette_syslog_connections", "Open syslog connections.", NULL);
+    s->datagrams_lost = stat_counter("vedette_syslog_datagrams_lost_total",
+                                     "Syslog datagrams that the kernel had no room for.", NULL);
     *out = s;
     return OK;
 }
@@ -88,6 +111,11 @@ struct ingest *syslog_listener_ingest(struct syslog_listener *s)
 unsigned syslog_listener_port(const struct syslog_listener *s)
 {
     return s->port;
+}
+
+unsigned syslog_listener_udp_port(const struct syslog_listener *s)
+{
+    return s->udp_port;
 }
 
 static void close_connection(struct syslog_listener *s, size_t i)
@@ -105,8 +133,10 @@ void syslog_listener_free(struct syslog_listener *s)
     if (s == NULL) return;
     while (s->n > 0) close_connection(s, 0);
     if (s->listen_fd >= 0) close(s->listen_fd);
+    if (s->udp_fd >= 0) close(s->udp_fd);
     if (s->epoll_fd >= 0) close(s->epoll_fd);
     if (s->wake_fd >= 0) close(s->wake_fd);
+    mem_free(s->datagram);
     mem_free(s);
 }
 
@@ -177,6 +207,59 @@ static bool take_messages(struct syslog_listener *s, struct connection *c, struc
     return f != SYSLOG_BROKEN && (f != SYSLOG_MORE || c->in.n <= SYSLOG_FRAME_MAX + 16);
 }
 
+/* ---- datagrams ---- */
+
+static void count_lost(struct syslog_listener *s, struct msghdr *m)
+{
+    uint32_t total;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SO_RXQ_OVFL) continue;
+        memcpy(&total, CMSG_DATA(c), sizeof total);
+        stat_add(s->datagrams_lost, total - s->kernel_lost); /* the kernel's count may wrap */
+        s->kernel_lost = total;
+    }
+}
+
+/* The next that waits; false: none. */
+static bool read_datagram(struct syslog_listener *s, struct str *message, char peer[46])
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(uint32_t))];
+        struct cmsghdr align;
+    } control;
+    struct sockaddr_storage from;
+    struct iovec to = { s->datagram, DATAGRAM_BYTES };
+    struct msghdr m = { .msg_name = &from,
+                        .msg_namelen = sizeof from,
+                        .msg_iov = &to,
+                        .msg_iovlen = 1,
+                        .msg_control = control.bytes,
+                        .msg_controllen = sizeof control.bytes };
+    ssize_t n = recvmsg(s->udp_fd, &m, MSG_DONTWAIT);
+    if (n < 0) return false;
+    count_lost(s, &m);
+    stat_add(s->in.bytes, (size_t)n);
+    net_peer_text((struct sockaddr *)&from, peer, 46);
+    *message = str_make(s->datagram, (size_t)n);
+    while (message->n > 0 && message->p[message->n - 1] == 0) message->n--; /* some count C's ending */
+    return true;
+}
+
+static void take_datagrams(struct syslog_listener *s, struct record_sink *sink, int *rc, struct err *e)
+{
+    struct str message;
+    char peer[46];
+    s->peer = peer;
+    s->has_datagrams = false;
+    for (size_t i = 0; *rc == OK && i < DATAGRAMS_MAX && read_datagram(s, &message, peer); i++) {
+        s->message_no++;
+        *rc = syslog_message(sink, message, e);
+    }
+    s->peer = "";
+}
+
+/* ---- a round ---- */
+
 static void close_ended(struct syslog_listener *s, int64_t now_ms)
 {
     for (size_t i = s->n; i-- > 0;)
@@ -195,6 +278,7 @@ static void take_all(struct syslog_listener *s, struct ingest_request *q)
         stat_add(s->lost, 1);
         s->at[i]->ended = true;
     }
+    if (s->has_datagrams && rc == OK) take_datagrams(s, &sink, &rc, &e);
     record_sink_release(&sink);
     ingest_decoded(q, STR(""));
     if (rc < 0) log_warn("syslog", "messages dropped", "error", e.text, NULL);
@@ -214,13 +298,17 @@ static bool has_input(const struct syslog_listener *s)
 {
     for (size_t i = 0; i < s->n; i++)
         if (s->at[i]->in.n > 0 || s->at[i]->ended) return true;
-    return false;
+    return s->has_datagrams;
 }
 
 static void take_event(struct syslog_listener *s, const struct epoll_event *ev)
 {
     if (ev->data.fd == s->listen_fd) {
         accept_one(s);
+        return;
+    }
+    if (ev->data.fd == s->udp_fd) {
+        s->has_datagrams = true;
         return;
     }
     for (size_t i = 0; i < s->n; i++)
@@ -246,8 +334,9 @@ int syslog_listener_start(struct syslog_listener *s, struct err *e)
 {
     s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    const int fds[] = { s->listen_fd, s->wake_fd };
+    const int fds[] = { s->wake_fd, s->listen_fd, s->udp_fd };
     for (size_t i = 0; i < COUNT(fds); i++) {
+        if (fds[i] < 0) continue;
         struct epoll_event ev = { .events = EPOLLIN, .data.fd = fds[i] };
         if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fds[i], &ev) < 0)
             return err_errno(e, ERR_IO, "syslog listener");

@@ -139,8 +139,8 @@ int doors_open(struct doors *d, const struct options *o, const struct limit *lim
     d->limit = *limit;
     d->taps = taps;
     int rc = tail_conf_new(yaml_get(o->file, "log_files"), &files, e);
-    if (rc == OK && strcmp(o->listen_syslog, "none") != 0)
-        rc = syslog_listener_new(o->listen_syslog, store, limit, &d->syslog, e);
+    const struct syslog_conf syslog = { o->listen_syslog, o->listen_syslog_udp };
+    if (rc == OK) rc = syslog_listener_new(&syslog, store, limit, &d->syslog, e);
     if (rc < 0) {
         tail_conf_free(files);
         return rc;

@@ -86,7 +86,9 @@ static int open_notify(struct server *s, struct err *e)
         .started_ms = s->api.started_ms,
         .store = s->store,
     };
-    return notify_glue_open(&s->notify, &conf, e);
+    int rc = notify_glue_open(&s->notify, &conf, e);
+    s->api.notify = s->notify.notify;
+    return rc;
 }
 
 /* The rules of a configuration, read and checked; server_open and server_reload put them in force. */
@@ -121,7 +123,7 @@ static bool is_loopback(const char *listen)
 
 static int listeners_check(const struct options *o, struct err *e)
 {
-    const char *all[] = { o->listen, o->listen_otlp, o->listen_grpc, o->listen_syslog };
+    const char *all[] = { o->listen, o->listen_otlp, o->listen_grpc, o->listen_syslog, o->listen_syslog_udp };
     for (size_t i = 0; i < COUNT(all); i++)
         if (!is_loopback(all[i]) && !o->allow_insecure_listen)
             return err_set(e, ERR_RANGE,

@@ -1,19 +1,21 @@
 #!/usr/bin/python3
-"""syslog_test.py BUILD - syslog over TCP by rsyslog's omfwd, with both framings, through a restart of ours, and by many connections."""
+"""syslog_test.py BUILD - syslog by rsyslog's omfwd: over TCP with both framings, over UDP, in RFC 5424 and in the older form that it sends when
+it is told no template; and by many connections."""
+import calendar
+import json
 import shutil
 import socket
 import sys
 import time
 
-from lab import Lab, free_port, wait_for
+from lab import Lab, expect, free_port, wait_for
 from records import kept, wait_kept
 
 CONF = """
 module(load="imtcp")
 global(workDirectory="%(dir)s")
 input(type="imtcp" port="%(from_port)d" address="127.0.0.1")
-action(type="omfwd" target="127.0.0.1" port="%(to_port)d" protocol="tcp" template="RSYSLOG_SyslogProtocol23Format"
-       TCP_Framing="%(framing)s" action.resumeRetryCount="-1" action.resumeInterval="1"
+action(type="omfwd" target="127.0.0.1" port="%(to_port)d" %(how)s action.resumeRetryCount="-1" action.resumeInterval="1"
        queue.type="LinkedList" queue.size="10000")
 """
 
@@ -24,9 +26,15 @@ def say(port, n, text):
             s.sendall(b"<14>1 %s host app 1 ID1 - %s %d\n" % (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()).encode(), text, i))
 
 
-def rsyslog(lab, to_port, framing):
+TCP = 'protocol="tcp" TCP_Framing="%s"'
+NEW = ' template="RSYSLOG_SyslogProtocol23Format"'
+HOW = {"traditional": TCP % "traditional" + NEW, "octet-counted": TCP % "octet-counted" + NEW, "older-form": TCP % "traditional",
+       "older-form-with-fractions": TCP % "traditional" + ' template="RSYSLOG_ForwardFormat"', "udp": 'protocol="udp"'}
+
+
+def rsyslog(lab, to_port, how):
     port = free_port()
-    conf = lab.write("rsyslog-%d.conf" % port, CONF % {"dir": lab.dir, "from_port": port, "to_port": to_port, "framing": framing})
+    conf = lab.write("rsyslog-%d.conf" % port, CONF % {"dir": lab.dir, "from_port": port, "to_port": to_port, "how": how})
     lab.run("rsyslog", [shutil.which("rsyslogd") or "/usr/sbin/rsyslogd", "-n", "-f", conf, "-i", lab.path("rsyslog-%d.pid" % port)])
     wait_for(lambda: socket.create_connection(("127.0.0.1", port)).close() is None, what="rsyslog listening")
     return port
@@ -35,7 +43,8 @@ def rsyslog(lab, to_port, framing):
 def main():
     lab = Lab(sys.argv)
     port = free_port()
-    server = lab.vedette("--listen-syslog", "127.0.0.1:%d" % port)
+    udp = free_port()
+    server = lab.vedette("--listen-syslog", "127.0.0.1:%d" % port, "--listen-syslog-udp", "127.0.0.1:%d" % udp)
 
     def plain():
         say(port, 500, b"plain")
@@ -56,12 +65,19 @@ def main():
     if not (shutil.which("rsyslogd") or shutil.os.path.exists("/usr/sbin/rsyslogd")):
         lab.skip("rsyslog", "rsyslogd is not installed")
         lab.done()
-    for framing in ("traditional", "octet-counted"):
-        def forwarded(framing=framing):
-            before, source = kept(server, "syslog"), rsyslog(lab, port, framing)
-            say(source, 1000, b"by rsyslog")
+    for name, how in HOW.items():
+        def forwarded(name=name, how=how):
+            text = b"by rsyslog " + name.encode()
+            before, source = kept(server, "syslog"), rsyslog(lab, udp if name == "udp" else port, how)
+            say(source, 1000, text)
             wait_kept(server, "syslog", before + 1000)
-        lab.case("rsyslog-" + framing, forwarded)
+            # one line whole: who said it, where, when it was said, and nothing of the head left in the text
+            line = json.loads(server.get("/api/v1/logs", {"text": text.decode() + " 999", "service": "app", "limit": 10})[2])["logs"][-1]
+            expect((line["message"], line["service"], line["resource"]["host.name"]), (text.decode() + " 999", "app", "host"))
+            said = calendar.timegm(time.strptime(line["timestamp"][:19], "%Y-%m-%dT%H:%M:%S"))
+            if abs(said - time.time()) > 600:
+                raise AssertionError("said at %s" % line["timestamp"])
+        lab.case("rsyslog-" + name, forwarded)
     lab.done()
 
 

@@ -1,5 +1,7 @@
 #include "receive/syslog_listen.h"
 
+#include <arpa/inet.h>
+
 #include "unit/net/raw.h"
 #include "unit/receive/shelf.h"
 
@@ -12,7 +14,8 @@ static int begin(void **state)
     struct limit limit = LIMIT_DEFAULT;
     struct err e = ERR_INIT;
     shelf_init(&shelf);
-    if (syslog_listener_new("127.0.0.1:0", &shelf.store, &limit, &listener, &e) < 0) return -1;
+    const struct syslog_conf conf = { "127.0.0.1:0", "127.0.0.1:0" };
+    if (syslog_listener_new(&conf, &shelf.store, &limit, &listener, &e) < 0) return -1;
     return syslog_listener_start(listener, &e);
 }
 
@@ -80,6 +83,30 @@ TEST(a_connection_that_lost_its_way_is_closed_and_others_go_on)
     close(good);
 }
 
+static void say(int fd, const char *text, size_t n)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_port = htons((uint16_t)syslog_listener_udp_port(listener)),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    EXPECT(sendto(fd, text, n, 0, (struct sockaddr *)&to, sizeof to) == (ssize_t)n);
+}
+
+TEST(a_datagram_is_a_message)
+{
+    static char large[60000];
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    memset(large, 'x', sizeof large);
+    memcpy(large, "<34>1 ", 6);
+    say(fd, "", 0);
+    say(fd, MESSAGE("whole\nwith a second line") "\0", sizeof MESSAGE("whole\nwith a second line"));
+    say(fd, "<13>Nov 14 22:13:20 box old[3]: form", 36);
+    say(fd, large, sizeof large);
+    EXPECT(shelf_waits_for(&shelf, 3));
+    shelf_expect(&shelf, "\"whole\nwith a second line\"");
+    shelf_expect(&shelf, "service.name=\"old\"");
+    close(fd);
+}
+
 #define EACH(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -88,6 +115,7 @@ int main(void)
         EACH(messages_of_both_framings_are_kept),
         EACH(pieces_are_put_together),
         EACH(a_store_that_is_behind_is_asked_again),
+        EACH(a_datagram_is_a_message),
         EACH(a_connection_that_lost_its_way_is_closed_and_others_go_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
