@@ -55,6 +55,15 @@ static struct value any_value(const struct redact_at *at, struct str path, struc
     return v;
 }
 
+/* Empty: the attribute goes. Keys are compared with the whole name, patterns hit parts of it. */
+static struct str name_kept(const struct redact_at *at, struct str name)
+{
+    struct redact_at names = *at;
+    names.field = REDACT_NAMES;
+    const struct redact_rule *rule = redact_key_rule(&names, name, STR(""));
+    return rule != NULL ? redact_stand_in(at->r, rule, name, at->arena) : redact_text(&names, STR(""), name);
+}
+
 /* The list belongs to the decoder, which forgets it after the record: it is changed in place. */
 static struct attrs attributes(const struct redact_at *at, struct attrs attrs)
 {
@@ -65,7 +74,8 @@ static struct attrs attributes(const struct redact_at *at, struct attrs attrs)
         const struct redact_rule *rule = redact_key_rule(at, a.name, STR(""));
         if (rule != NULL && rule->action == REDACT_DROP) continue;
         a.value = rule != NULL ? named_value(at, rule, a.value) : any_value(at, a.name, a.value);
-        to[n++] = a;
+        if (at->r->fields & REDACT_NAMES) a.name = name_kept(at, a.name);
+        if (a.name.n > 0) to[n++] = a;
     }
     return (struct attrs){ attrs.at, n };
 }
@@ -98,8 +108,8 @@ void redact_origin(const struct redact *r, struct origin *o, struct arena *a)
 {
     if (r == NULL) return;
     struct redact_at resource = at_field(r, REDACT_RESOURCE, a), scope = at_field(r, REDACT_SCOPE, a);
-    if (r->fields & REDACT_RESOURCE) o->resource = attributes(&resource, o->resource);
-    if (r->fields & REDACT_SCOPE) o->scope = attributes(&scope, o->scope);
+    if (r->fields & (REDACT_RESOURCE | REDACT_NAMES)) o->resource = attributes(&resource, o->resource);
+    if (r->fields & (REDACT_SCOPE | REDACT_NAMES)) o->scope = attributes(&scope, o->scope);
     field_text(r, REDACT_SCOPE, STR("scope.name"), &o->scope_name, a);
 }
 
@@ -118,7 +128,7 @@ void redact_record(const struct redact *r, enum table table, struct record *rec,
 {
     struct redact_at at = at_field(r, REDACT_ATTRIBUTES, a);
     if (r == NULL) return;
-    if (r->fields & REDACT_ATTRIBUTES) rec->attrs = attributes(&at, rec->attrs);
+    if (r->fields & (REDACT_ATTRIBUTES | REDACT_NAMES)) rec->attrs = attributes(&at, rec->attrs);
     if (table == TABLE_LOGS) {
         body(r, rec, a);
         field_text(r, REDACT_NAME, STR("event_name"), &rec->log.event_name, a);
@@ -134,21 +144,45 @@ void redact_record(const struct redact *r, enum table table, struct record *rec,
 
 /* ---- labels of series ---- */
 
-/* A label that a series is known by is never left out: two series could become one row by row. */
-static bool labels_changed(const struct redact *r, struct labels l, struct arena *a)
+/* A label that a series is known by is never left out, nor are two of its labels made one: two series could
+ * become one row by row. So a label's name that is hit is hashed whatever the action, and wholly. */
+static struct str label_name(const struct redact *r, struct str name, struct arena *a)
+{
+    static const char before[] = "hmac_";
+    for (size_t i = 0; i < r->n; i++) {
+        const struct redact_rule *rule = &r->rules[i];
+        if ((rule->fields & REDACT_LABEL_NAMES) != REDACT_LABEL_NAMES || !redact_hits(rule, name)) continue;
+        stat_add(rule->hits, 1);
+        if (rule->dry_run) continue;
+        struct str hash = redact_hashed(r, name, a);
+        char *text = arena_alloc(a, hash.n);
+        memcpy(text, hash.p, hash.n);
+        memcpy(text, before, MIN(hash.n, sizeof before - 1)); /* a colon is for recorded series */
+        return str_make(text, hash.n);
+    }
+    return name;
+}
+
+/* *l as it was unless true; without labels when its names are no set any more: the store refuses that. */
+static bool labels_changed(const struct redact *r, struct labels *l, struct arena *a)
 {
     struct redact_at at = at_field(r, REDACT_LABELS, a);
-    bool changed = false;
-    for (size_t i = 0; i < l.n; i++) {
-        struct label *label = (struct label *)(uintptr_t)&l.at[i];
+    bool changed = false, renamed = false;
+    for (size_t i = 0; i < l->n; i++) {
+        struct label *label = (struct label *)(uintptr_t)&l->at[i];
         if (str_is(label->name, "__name__")) continue;
         const struct redact_rule *rule = redact_key_rule(&at, label->name, STR(""));
         struct str kept =
             rule ? redact_stand_in(r, rule, label->value, a) : redact_text(&at, label->name, label->value);
+        if (kept.n == 0 && label->value.n > 0) kept = STR(REDACTED); /* without a value it would be left out */
         changed |= kept.p != label->value.p || kept.n != label->value.n;
         label->value = kept;
+        kept = label_name(r, label->name, a);
+        renamed |= kept.p != label->name.p;
+        label->name = kept;
     }
-    return changed;
+    if (renamed && labels_normalise((struct label *)(uintptr_t)l->at, &l->n, NULL) < 0) l->n = 0;
+    return changed || renamed;
 }
 
 static void redact_series(const struct redact *r, struct batch *b, struct batch_series *s)
@@ -156,7 +190,7 @@ static void redact_series(const struct redact *r, struct batch *b, struct batch_
     struct labels l = { NULL, 0 };
     /* What is no label set becomes one without labels: the store refuses and counts it. */
     if (labels_from(b->spelling, s->raw, b->arena, &l, NULL) < 0) l.n = 0;
-    if (!labels_changed(r, l, b->arena) && b->spelling == LABELS_PACKED) return;
+    if (!labels_changed(r, &l, b->arena) && b->spelling == LABELS_PACKED) return;
     struct batch one;
     batch_init(&one, b->arena, LABELS_PACKED);
     batch_series_labels(&one, l);
@@ -173,7 +207,7 @@ void redact_batch(const struct redact *r, struct batch *b)
         struct batch one;
         struct labels l;
         if (labels_from(LABELS_PACKED, b->exemplars[i].labels, b->arena, &l, NULL) < 0) continue;
-        if (!labels_changed(r, l, b->arena)) continue;
+        if (!labels_changed(r, &l, b->arena)) continue;
         batch_init(&one, b->arena, LABELS_PACKED);
         batch_series_labels(&one, l);
         b->exemplars[i].labels = one.series[0].raw;

@@ -15,6 +15,11 @@
  *   pattern   RE2, or one of the built-in ones by `builtin: NAME`; every match in a text is a hit, of its
  *             group 1 if it has one. Numbers are looked at as they are written.
  *
+ * The field `names` is the attributes' own names, and with `labels` those of labels (not the metric's): keys
+ * compare with the whole name, patterns look for matches in it; drop takes the attribute, hash what was hit.
+ * A label's name is hashed wholly, hmac_ and 32 hex digits, whatever the action. Built-in patterns look at
+ * names unless they are told fields.
+ *
  * Text that is JSON (a body, a prompt in an attribute) is looked into like JSON. What is hit is
  *   drop          left out: the attribute, the member, the match
  *   mask          [redacted]

@@ -46,7 +46,8 @@ static int key_read(struct redact *r, const char *path, struct err *e)
 static bool hashes(const struct redact *r)
 {
     for (size_t i = 0; i < r->n; i++)
-        if (r->rules[i].action == REDACT_HASH) return true;
+        if (r->rules[i].action == REDACT_HASH || (r->rules[i].fields & REDACT_LABEL_NAMES) == REDACT_LABEL_NAMES)
+            return true;
     return false;
 }
 
@@ -87,6 +88,7 @@ static const struct word fields[] = { { "attributes", REDACT_ATTRIBUTES },
                                       { "links", REDACT_LINKS },
                                       { "status", REDACT_STATUS },
                                       { "labels", REDACT_LABELS },
+                                      { "names", REDACT_NAMES },
                                       { NULL, 0 } };
 
 static int read_word(const struct yaml *node, const struct word *words, const char *what, unsigned *out,
@@ -197,6 +199,14 @@ static int check_name(const struct redact_rule *rule, int line, struct err *e)
     return OK;
 }
 
+/* A name that is nothing but a mask would be every name's. */
+static int check_names(const struct redact_rule *rule, int line, struct err *e)
+{
+    bool is_lost = rule->action == REDACT_DROP || rule->action == REDACT_HASH;
+    if (rule->n_keys == 0 || !(rule->fields & REDACT_NAMES) || is_lost) return OK;
+    return err_set(e, ERR_RANGE, "line %d: keys with the field names want the action drop or hash", line);
+}
+
 static int read_rule(struct redact *r, struct yaml *node, bool dry_run, struct err *e)
 {
     struct redact_rule *rule = &r->rules[r->n];
@@ -217,6 +227,7 @@ static int read_rule(struct redact *r, struct yaml *node, bool dry_run, struct e
     if ((rc = read_word(yaml_get(node, "action"), actions, "action", &action, e)) < 0) return rc;
     if ((rc = yaml_bool(yaml_get(node, "dry_run"), &rule->dry_run, e)) < 0) return rc;
     rule->action = (enum redact_action)action;
+    if ((rc = check_names(rule, node->line, e)) < 0) return rc;
     if (rule->name.n == 0) rule->name = arena_printf(&r->arena, "rule %zu", r->n);
     if ((rc = check_name(rule, node->line, e)) < 0) return rc;
     count_hits(rule);
@@ -228,7 +239,7 @@ static int read_builtin(struct redact *r, const struct yaml *list, bool dry_run,
     int rc = list_of(list, "builtin", e);
     for (size_t i = 0; rc == OK && list != NULL && i < list->n; i++) {
         struct redact_rule *rule = &r->rules[r->n++];
-        *rule = (struct redact_rule){ .fields = REDACT_PRESET, .dry_run = dry_run, .action = REDACT_MASK };
+        *rule = (struct redact_rule){ .fields = REDACT_BUILTIN, .dry_run = dry_run, .action = REDACT_MASK };
         rc = set_builtin(rule, list->items[i], e);
         if (rc == OK) count_hits(rule);
     }

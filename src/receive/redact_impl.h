@@ -18,9 +18,12 @@ enum redact_field {
     REDACT_LINKS = 1 << 6,
     REDACT_STATUS = 1 << 7, /* its message; severity text and trace state, too */
     REDACT_LABELS = 1 << 8,
+    REDACT_NAMES = 1 << 9, /* of attributes; of labels, too, when both are named */
 };
-#define REDACT_EVERYWHERE 0x1ff
-#define REDACT_PRESET     (REDACT_EVERYWHERE & ~REDACT_LABELS)
+#define REDACT_LABEL_NAMES (REDACT_LABELS | REDACT_NAMES)
+#define REDACT_EVERYWHERE 0x3ff
+#define REDACT_PRESET     (REDACT_EVERYWHERE & ~(REDACT_LABELS | REDACT_NAMES))
+#define REDACT_BUILTIN    (REDACT_EVERYWHERE & ~REDACT_LABELS)
 
 /* The next hit in text at or after `from`; false: none. */
 typedef bool redact_finder(struct str text, size_t from, struct str *hit);
@@ -64,8 +67,12 @@ struct redact_at {
 
 /* What stands for a hit of this rule. */
 struct str redact_stand_in(const struct redact *, const struct redact_rule *, struct str hit, struct arena *);
+/* "hmac:" and 32 hex digits. */
+struct str redact_hashed(const struct redact *, struct str hit, struct arena *);
 /* The first rule in force whose keys name it; dry runs are counted. path: dotted; name: its last part. */
 const struct redact_rule *redact_key_rule(const struct redact_at *, struct str path, struct str name);
+/* Does it hit anything in this name? */
+bool redact_hits(const struct redact_rule *, struct str name);
 /* The text itself when nothing was hit. path: of the value, for keys within JSON. */
 struct str redact_text(const struct redact_at *, struct str path, struct str text);
 /* JSON, likewise; text that is no JSON is taken as text. */

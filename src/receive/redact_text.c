@@ -59,7 +59,7 @@ const struct redact_rule *redact_key_rule(const struct redact_at *at, struct str
 
 /* ---- what stands in ---- */
 
-static struct str hashed(const struct redact *r, struct str hit, struct arena *a)
+struct str redact_hashed(const struct redact *r, struct str hit, struct arena *a)
 {
     static const char hex[] = "0123456789abcdef";
     uint8_t mac[32];
@@ -79,7 +79,7 @@ struct str redact_stand_in(const struct redact *r, const struct redact_rule *rul
 {
     switch (rule->action) {
     case REDACT_DROP: return STR("");
-    case REDACT_HASH: return hashed(r, hit, a);
+    case REDACT_HASH: return redact_hashed(r, hit, a);
     case REDACT_MASK:
     case REDACT_KEEP_NUMBERS: break;
     }
@@ -99,6 +99,12 @@ static bool next_hit(const struct redact_rule *rule, struct str text, size_t fro
         if (hit->n > 0) return true;
     }
     return false;
+}
+
+bool redact_hits(const struct redact_rule *rule, struct str name)
+{
+    struct str hit;
+    return rule->n_keys > 0 ? has_key(rule, name, STR("")) : next_hit(rule, name, 0, &hit);
 }
 
 static struct str apply(const struct redact_at *at, const struct redact_rule *rule, struct str text)
