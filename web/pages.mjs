@@ -47,7 +47,7 @@ export const PAGES = [
         key: 't',
         range: '1h',
         refresh: 'off',
-        params: { q: '', order: '-start' },
+        params: { q: '', order: '-start', why: '' },
         load: () => import('./pages/traces/traces.mjs'),
     },
     {
@@ -60,6 +60,17 @@ export const PAGES = [
         refresh: 'off',
         params: { trace: '', span: '', tab: 'timeline' },
         load: () => import('./pages/trace/trace.mjs'),
+    },
+    {
+        id: 'compare',
+        path: '/compare',
+        title: 'Two traces',
+        under: 'traces',
+        timeless: true,
+        range: '1h',
+        refresh: 'off',
+        params: { a: '', b: '' },
+        load: () => import('./pages/traces/compare.mjs'),
     },
     {
         id: 'logs',

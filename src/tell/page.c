@@ -83,6 +83,7 @@ const struct http_route page_routes[] = {
     { "GET", "/cost", page },
     { "GET", "/lb", page },
     { "GET", "/alerts", page },
+    { "GET", "/compare", page },
     { "GET", "/dashboards", page },
     { "GET", "/dashboards/{name}", page },
     { "GET", "/logs", page },
