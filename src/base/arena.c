@@ -72,10 +72,8 @@ void arena_reset(struct arena *a)
     a->used = keep->size;
 }
 
-static void *arena_more(struct arena *a, size_t n)
+static void *take_chunk(struct arena *a, size_t n, size_t size)
 {
-    size_t size = a->chunk ? MIN(a->chunk->size * 2, (size_t)CHUNK_MAX) : CHUNK_MIN;
-    size = MAX(size, n);
     struct arena_chunk *c = mem_alloc(sizeof *c + size);
     c->size = size;
     c->older = a->chunk;
@@ -85,6 +83,18 @@ static void *arena_more(struct arena *a, size_t n)
     a->at = c->data + n;
     a->end = c->data + size;
     return c->data;
+}
+
+static void *arena_more(struct arena *a, size_t n)
+{
+    size_t size = a->chunk ? MIN(a->chunk->size * 2, (size_t)CHUNK_MAX) : CHUNK_MIN;
+    return take_chunk(a, n, MAX(size, n));
+}
+
+void arena_begin(struct arena *a, size_t bytes)
+{
+    check(a->chunk == NULL);
+    take_chunk(a, 0, bytes);
 }
 
 void *arena_alloc(struct arena *a, size_t n)

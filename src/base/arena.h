@@ -39,6 +39,9 @@ void arena_reset(struct arena *a); /* forgets everything; keeps the newest chunk
 void arena_share_begin(struct arena *a, const struct arena_share *);
 void arena_share_end(struct arena *a);
 
+/* The first chunk of a fresh arena, for what is small and stays: 16 KiB are taken otherwise. */
+void arena_begin(struct arena *a, size_t bytes);
+
 void *arena_alloc(struct arena *a, size_t n);              /* 16-byte aligned, not zeroed */
 void *arena_zero(struct arena *a, size_t n);               /* zeroed */
 void *arena_array(struct arena *a, size_t n, size_t size); /* not zeroed; product checked */

@@ -12,6 +12,8 @@
 #include "query/promql/lex.h"
 #include "query/template_impl.h"
 
+#define SMALL 1024 /* bytes: most templates are a line */
+
 struct tparser {
     struct template *t;
     const struct template_functions *functions;
@@ -558,6 +560,7 @@ int template_new_with(struct str text, const struct template_functions *function
                        TEMPLATE_TEXT_MAX);
     struct template *t = mem_alloc_zero(sizeof *t);
     t->arena = (struct arena)ARENA_INIT(64u << 20);
+    arena_begin(&t->arena, SMALL); /* rules have hundreds of them */
     t->text = arena_str(&t->arena, text);
     t->library = library;
     struct tparser p = { .t = t, .functions = functions, .s = t->text, .err = &why };

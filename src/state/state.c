@@ -75,6 +75,7 @@ int state_open(const char *path, struct state **out, struct err *e)
     if (rc == OK) sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
     if (rc == OK) rc = plain(s, "PRAGMA journal_mode=WAL", e);
     if (rc == OK) rc = plain(s, "PRAGMA synchronous=NORMAL", e);
+    if (rc == OK) rc = plain(s, "PRAGMA cache_size=-256", e); /* KiB: it is asked seldom */
     if (rc == OK)
         rc = plain(s, "CREATE TABLE IF NOT EXISTS migrations (component TEXT PRIMARY KEY, version INTEGER)",
                    e);

@@ -9,6 +9,7 @@
 #include "query/promql/parse.h"
 #include "query/promql/reusable.h"
 
+#define SMALL   2048 /* bytes: most queries fit */
 #define BUCKETS 1024 /* a power of two */
 
 /* What a compiled program takes is known to RE2 alone, and it grows while matching (regex.cc has the ceiling,
@@ -114,6 +115,7 @@ static int plan_make(struct str text, uint64_t hash, size_t budget, struct plan 
     struct plan *p = mem_alloc_zero(sizeof *p);
     atomic_init(&p->refs, 1);
     p->arena.budget = budget;
+    arena_begin(&p->arena, SMALL); /* rules keep thousands of plans */
     int rc = promql_parse(text, &p->arena, &p->root, e);
     if (rc < 0) {
         p->root = NULL;
