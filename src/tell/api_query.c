@@ -14,6 +14,20 @@
 
 /* ---- parameters ---- */
 
+static int take_rollup(struct str text, enum rollup_use *out, struct err *e)
+{
+    static const char *const names[] = {
+        [ROLLUP_AUTO] = "auto", [ROLLUP_NEVER] = "never", [ROLLUP_ONLY] = "only"
+    };
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (str_is(text, names[i])) return *out = (enum rollup_use)i, OK;
+    *out = ROLLUP_AUTO;
+    return text.n == 0
+               ? OK
+               : err_set(e, ERR_PARSE, "invalid parameter \"rollup\": auto, never or only, not \"%.*s\"",
+                         STR_ARG(text));
+}
+
 static int take_common(struct http_exchange *x, struct query_ask *a, struct err *e)
 {
     int64_t timeout_ms, lookback_ms;
@@ -32,6 +46,7 @@ static int take_common(struct http_exchange *x, struct query_ask *a, struct err 
     a->stats = http_param(x, "stats");
     a->conf.stats = a->stats.n > 0;
     a->conf.stats_per_step = str_is(a->stats, "all");
+    if ((rc = take_rollup(http_param(x, "rollup"), &a->conf.rollup, e)) < 0) return rc;
     a->conf.nocache = str_is(http_param(x, "nocache"), "1") || str_is(http_param(x, "nocache"), "true");
     return OK;
 }

@@ -62,6 +62,7 @@ static const struct note_form forms[] = {
                             "fractions%n" },
     [NOTE_FROM_SUMMARIES] = { WARNING, "samples before %t have expired, there it is answered from %m "
                                        "summaries" },
+    [NOTE_EXPIRED] = { WARNING, "samples before %t have expired and are left out, as asked (rollup=never)" },
     [NOTE_CUSTOM_RECONCILED] = { INFO, "mismatched custom buckets were reconciled during %t" },
 };
 /* clang-format on */

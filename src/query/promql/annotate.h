@@ -36,6 +36,7 @@ enum note_id {
     NOTE_FRACTION_NAN,              /* metric */
     NOTE_CUSTOM_RECONCILED,         /* text: addition, subtraction, aggregation */
     NOTE_FROM_SUMMARIES,            /* text: a time; metric: width of the buckets */
+    NOTE_EXPIRED,                   /* text: a time */
 };
 
 struct note {

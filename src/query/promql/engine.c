@@ -427,6 +427,7 @@ static void query_init(struct query *q, struct engine *en, const struct query_co
         .start_ms = c->start_ms,
         .end_ms = c->end_ms,
         .step_ms = c->step_ms,
+        .rollup = c->rollup,
         .lookback_ms = c->lookback_ms > 0 ? MIN(c->lookback_ms, QUERY_TIME_MAX_MS) : en->conf.lookback_ms,
         .default_step_ms = en->conf.default_step_ms,
         .max_samples = en->conf.max_samples,
@@ -481,6 +482,7 @@ static bool may_keep(const struct asking *x)
     struct query_stats *st = &x->out->stats;
     const struct node *root = x->plan->root;
     bool asked = x->q->is_range && x->en->results != NULL && !x->conf->nocache && x->reads &&
+                 x->conf->rollup == ROLLUP_AUTO &&
                  (root->type == PROMQL_VECTOR || root->type == PROMQL_SCALAR);
     if (!asked || x->plan->not_reusable == NULL) return asked;
     st->cache = CACHE_REFUSED;

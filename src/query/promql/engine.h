@@ -26,6 +26,13 @@ struct engine *engine_new(struct store *, struct work_pool *,
                           const struct engine_conf *); /* borrows store and pool */
 void engine_free(struct engine *);
 
+/* Summaries made in advance (docs/rollups.md). Answers are kept for later only with AUTO. */
+enum rollup_use {
+    ROLLUP_AUTO,  /* where they say what the samples say, or where those have expired */
+    ROLLUP_NEVER, /* samples only: what has expired is not there */
+    ROLLUP_ONLY,  /* refuse what would read samples instead */
+};
+
 struct query_conf {
     struct str text;
     int64_t start_ms, end_ms, step_ms; /* instant: start == end, step 0 */
@@ -35,6 +42,7 @@ struct query_conf {
     bool stats;
     bool stats_per_step; /* samples of each step, too */
     bool nocache;        /* compute every step, and keep nothing */
+    enum rollup_use rollup;
     bool explain;        /* what was done, node by node: query_result.explain */
 };
 

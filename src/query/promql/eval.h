@@ -36,6 +36,7 @@ struct query { /* one query under way */
     size_t counted; /* bytes of it that the engine knows of */
     struct notes notes;
     bool is_range;
+    enum rollup_use rollup;
     int64_t start_ms, end_ms, step_ms, lookback_ms, default_step_ms;
     uint64_t max_samples;
     size_t max_memory;

@@ -498,7 +498,8 @@ int eval_selector(struct eval *ev, const struct node *sel, enum select_mode mode
     s.from_ms = s.data_start - s.lookback_ms + 1;
     s.to_ms = s.data_start + (int64_t)(ev->n - 1) * s.data_step + (s.smoothed ? s.lookback_ms : 0);
     s.expired = summaries_note(ev->q, sel->at.pos, s.from_ms, s.to_ms);
-    s.from_ms -= s.expired.width_ms;
+    s.from_ms = summaries_read_from(ev->q, s.expired, s.from_ms);
+    if ((rc = summaries_check(ev->q, NULL, 0, e)) < 0) return rc;
     return scan_into(&s, sel, out, e);
 }
 
@@ -518,8 +519,11 @@ int eval_range_selector(struct eval *ev, const struct node *matrix, struct windo
     int64_t after = job->extent == EXTENT_SMOOTHED ? ev->q->lookback_ms : 0;
     s.from_ms = job->data_start - t.range_ms - before + 1;
     s.to_ms = job->data_start + (int64_t)(ev->n - 1) * job->data_step + after;
-    summaries_note(ev->q, sel->at.pos, s.from_ms, s.to_ms);
+    struct expired expired = summaries_note(ev->q, sel->at.pos, s.from_ms, s.to_ms);
     summaries_plan(ev->q->view, job, s.from_ms, s.to_ms, &s.plan);
+    if ((rc = summaries_check(ev->q, &s.plan, ev->n, e)) < 0) return rc;
+    expired.width_ms = 0; /* windows have no lookback */
+    s.from_ms = summaries_read_from(ev->q, expired, s.from_ms);
     return scan_into(&s, sel, out, e);
 }
 
@@ -560,13 +564,16 @@ int eval_raw_matrix(struct eval *ev, const struct node *matrix, struct query_res
 
     if (rc < 0 || q->view == NULL) return rc;
     int64_t end = (t.fixed ? t.at_ms : ev->start_ms) - t.offset_ms;
-    summaries_note(q, matrix->child->at.pos, end - t.range_ms + 1, end);
+    struct expired expired = summaries_note(q, matrix->child->at.pos, end - t.range_ms + 1, end);
+    expired.width_ms = 0;
+    int64_t from_ms = summaries_read_from(q, expired, end - t.range_ms + 1);
+    if ((rc = summaries_check(q, NULL, 0, e)) < 0) return rc;
     if ((rc = view_series(q->view, &q->call, matrix->child->matchers, matrix->child->n_matchers, 0, &set,
                           e)) < 0)
         return rc;
     out->series = arena_zero(&out->arena, (set.n + 1) * sizeof *out->series);
-    rc = view_scan(q->view, &q->call, set.at, set.n, end - t.range_ms + 1, end, sink_raw,
-                   &(struct raw){ q, &set, out }, e);
+    rc =
+        view_scan(q->view, &q->call, set.at, set.n, from_ms, end, sink_raw, &(struct raw){ q, &set, out }, e);
     if (rc == ERR_LIMIT) err_set(e, rc, "query processing would load too many samples into memory");
     return rc;
 }

@@ -215,12 +215,15 @@ void summaries_plan(struct store_view *v, const struct window_job *job, int64_t 
 {
     struct summary_cover cover;
     *out = (struct summary_plan){ 0 };
-    if (v == NULL || fn_of(job->def) == NULL || job->extent != EXTENT_PLAIN || job->range_ms <= 0) return;
+    enum rollup_use use = job->ev->q->rollup;
+    if (use == ROLLUP_NEVER || v == NULL || fn_of(job->def) == NULL || job->extent != EXTENT_PLAIN ||
+        job->range_ms <= 0)
+        return;
     int64_t width = common_width(job);
     bool fits = width >= FIVE_MINUTES_MS && width % FIVE_MINUTES_MS == 0;
     view_cover(v, from_ms, to_ms, fits ? width : 1, &cover);
-    bool expired = cover.rows_from_ms > from_ms;
-    if (fits && cover.days > 0 && (expired || (int64_t)cover.days >= (to_ms - from_ms) / DAY_MS / 2))
+    bool expired = cover.rows_from_ms > from_ms, worth = expired || use == ROLLUP_ONLY;
+    if (fits && cover.days > 0 && (worth || (int64_t)cover.days >= (to_ms - from_ms) / DAY_MS / 2))
         lay_grid(job, width, job->ev->n, out);
     else if (expired && cover.widest_ms > 0)
         lay_grid(job, cover.widest_ms, steps_before(job, cover.rows_from_ms), out);
@@ -245,9 +248,23 @@ struct expired summaries_note(struct query *q, uint32_t pos, int64_t from_ms, in
     time_t at = (time_t)(cover.rows_from_ms / 1000);
     gmtime_r(&at, &tm);
     size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    notes_add(&q->notes,
-              (struct note){ NOTE_FROM_SUMMARIES, pos, width_text(cover.widest_ms), str_make(text, n), 0 });
-    return (struct expired){ cover.rows_from_ms, cover.widest_ms };
+    bool is_left_out = q->rollup == ROLLUP_NEVER;
+    notes_add(&q->notes, (struct note){ is_left_out ? NOTE_EXPIRED : NOTE_FROM_SUMMARIES, pos,
+                                        width_text(cover.widest_ms), str_make(text, n), 0 });
+    return (struct expired){ cover.rows_from_ms, is_left_out ? 0 : cover.widest_ms };
+}
+
+int64_t summaries_read_from(const struct query *q, struct expired x, int64_t from_ms)
+{
+    return q->rollup == ROLLUP_NEVER ? MAX(from_ms, x.before_ms) : from_ms - x.width_ms;
+}
+
+int summaries_check(const struct query *q, const struct summary_plan *p, size_t steps, struct err *e)
+{
+    bool is_whole = p != NULL && p->fn != NULL && p->steps == steps;
+    if (q->rollup != ROLLUP_ONLY || q->view == NULL || is_whole) return OK;
+    return err_set(e, ERR_EXEC, "rollup=only, and the summaries there are do not answer this %s",
+                   p == NULL ? "selector" : "function over this range and step");
 }
 
 /* ---- a series ---- */

@@ -35,6 +35,10 @@ struct expired {
 };
 /* Finds out, and says so at pos. */
 struct expired summaries_note(struct query *, uint32_t pos, int64_t from_ms, int64_t to_ms);
+/* What is to be read from from_ms on, read it from here on. */
+int64_t summaries_read_from(const struct query *, struct expired, int64_t from_ms);
+/* ERR_EXEC when the query wants summaries only and the plan (NULL: there is none) reads rows. */
+int summaries_check(const struct query *, const struct summary_plan *, size_t steps, struct err *);
 
 bool summaries_are_odd(const struct summary_plan *, const struct summary *at);
 /* r->v of the plan's steps; the other steps stay. spoiled: values depend on what the store happens to have.

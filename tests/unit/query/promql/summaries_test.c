@@ -324,9 +324,99 @@ TEST(summaries_and_kept_answers_agree)
     pair_close(&p);
 }
 
+/* ---- rollup=never, rollup=only ---- */
+
+static int ask_rollup(struct engine *en, const char *text, int64_t start_ms, int64_t end_ms, int64_t step_ms,
+                      enum rollup_use use, struct query_result *out)
+{
+    struct query_conf conf = {
+        .text = str_of(text), .start_ms = start_ms, .end_ms = end_ms, .step_ms = step_ms, .rollup = use
+    };
+    struct err e = ERR_INIT;
+    *out = (struct query_result){ 0 };
+    int rc = engine_query(en, &conf, out, &e);
+    EXPECT(rc == OK || (rc == ERR_EXEC && strstr(e.text, "rollup=only") != NULL));
+    return rc;
+}
+
+/* Of the points before `from` nothing is left, the others are those of all samples. */
+static void expect_only_from(const struct query_result *all, const struct query_result *got, int64_t from_ms)
+{
+    for (size_t i = 0, k = 0; i < all->n; i++) {
+        struct result_series rest = all->series[i];
+        while (rest.n > 0 && rest.points[0].time_ms < from_ms) rest.points++, rest.n--;
+        if (rest.n == 0) continue;
+        struct result_series late = got->series[k++];
+        while (late.n > 0 && late.points[0].time_ms < from_ms) late.points++, late.n--;
+        EXPECT(k <= got->n && same_series(&rest, &late));
+    }
+}
+
+TEST(rollup_never_reads_samples_only)
+{
+    static const char *const texts[] = { "rate(" ALL "[2h])", "max_over_time(" ALL "[2h])", ALL };
+    struct pair p;
+    pair_open(&p, (struct kit_conf){ .tier_1h = true }, 2);
+    int64_t end = p.start_ms + KIT_DAYS * DAY, gone = p.start_ms + 2 * DAY;
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        struct query_result all, got, nothing;
+        n_summaries = 0;
+        ask(p.engine[0], texts[i], p.start_ms, end, HOUR, &all);
+        EXPECT(ask_rollup(p.engine[1], texts[i], p.start_ms, end, HOUR, ROLLUP_NEVER, &got) == OK);
+        EXPECT(n_summaries == 0 && got.n > 0 && got.notes.n_warnings == 1);
+        EXPECT(strstr(got.notes.warnings[0].p, "have expired and are left out") != NULL);
+        for (size_t k = 0; k < got.n; k++) EXPECT(got.series[k].points[0].time_ms >= gone);
+        expect_only_from(&all, &got, gone + 2 * HOUR);
+        EXPECT(got.stats.cache == CACHE_UNUSED);
+        EXPECT(ask_rollup(p.engine[1], texts[i], p.start_ms, gone - HOUR, HOUR, ROLLUP_NEVER, &nothing) ==
+               OK);
+        EXPECT(nothing.n == 0 && nothing.notes.n_warnings == 1);
+        query_result_release(&nothing);
+        query_result_release(&all);
+        query_result_release(&got);
+    }
+    struct query_result raw;
+    EXPECT(ask_rollup(p.engine[1], ALL "[4d]", end, end, 0, ROLLUP_NEVER, &raw) == OK && raw.n > 0);
+    for (size_t k = 0; k < raw.n; k++) EXPECT(raw.series[k].points[0].time_ms >= gone);
+    query_result_release(&raw);
+    pair_close(&p);
+}
+
+TEST(rollup_only_refuses_what_would_read_samples)
+{
+    static const struct {
+        const char *text;
+        int64_t step_ms;
+        bool is_answered;
+    } asked[] = {
+        { "rate(" ALL "[2h])", HOUR, true },
+        { "sum(avg_over_time(" ALL "[1d])) / 2", 6 * HOUR, true },
+        { "irate(" ALL "[2h])", HOUR, false },
+        { "rate(" ALL "[2h])", HOUR + 1000, false },
+        { "rate(" ALL "[90m])", HOUR, false },
+        { "sum(" ALL ")", HOUR, false },
+        { "max_over_time(rate(" ALL "[2h])[1d:1h])", HOUR, true },
+        { "vector(1)", HOUR, true },
+    };
+    struct pair p;
+    struct query_result r;
+    pair_open(&p, (struct kit_conf){ .tier_1h = true }, 0);
+    int64_t start = p.start_ms + DAY, end = p.start_ms + KIT_DAYS * DAY;
+    for (size_t i = 0; i < COUNT(asked); i++) {
+        n_scans = 0;
+        int rc = ask_rollup(p.engine[1], asked[i].text, start, end, asked[i].step_ms, ROLLUP_ONLY, &r);
+        EXPECT(rc == (asked[i].is_answered ? OK : ERR_EXEC) && n_scans == 0);
+        if (rc == OK) query_result_release(&r);
+    }
+    EXPECT(ask_rollup(p.engine[1], ALL "[1h]", end, end, 0, ROLLUP_ONLY, &r) == ERR_EXEC);
+    EXPECT(ask_rollup(p.engine[0], "rate(" ALL "[2h])", start, end, HOUR, ROLLUP_ONLY, &r) == ERR_EXEC);
+    pair_close(&p);
+}
+
 TESTS(CASE(summaries_answer_what_rows_answer), CASE(summaries_are_left_alone_where_they_do_not_fit),
       CASE(summaries_leave_histograms_to_rows), CASE(summaries_with_late_rows_answer_what_rows_answer),
       CASE(summaries_stand_in_for_expired_rows_and_say_so),
       CASE(summaries_answer_for_windows_that_fit_no_buckets_when_rows_have_expired),
       CASE(summaries_show_instant_selectors_the_last_value_of_a_bucket),
-      CASE(summaries_and_kept_answers_agree))
+      CASE(summaries_and_kept_answers_agree), CASE(rollup_never_reads_samples_only),
+      CASE(rollup_only_refuses_what_would_read_samples))
