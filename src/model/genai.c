@@ -119,7 +119,7 @@ bool genai_name_marks(uint8_t name)
 bool genai_name_pays(uint8_t name)
 {
     unsigned m = genai_name_row(name)->meaning;
-    return m <= M_FUNCTION || m == M_MCP_METHOD;
+    return m <= M_FUNCTION || m == M_MCP_METHOD || m == M_USER || m == M_TENANT;
 }
 
 static void take(struct genai_parse *p, uint8_t name, struct value v, uint8_t rank)

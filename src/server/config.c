@@ -9,6 +9,7 @@
 #include "server/doors.h"
 #include "server/notify_glue.h"
 #include "server/options.h"
+#include "server/report_glue.h"
 
 static const char *const used[] = { "global",
                                     "scrape_configs",
@@ -52,6 +53,7 @@ int config_check(struct yaml *file, const char *path, struct err *e)
     if (rc == OK) rc = doors_check(file, path, e);
     if (rc == OK) rc = derive_glue_check(file, path, e);
     if (rc == OK) rc = notify_glue_check(file, path, e);
+    if (rc == OK) rc = report_glue_check(file, path, e);
     if (rc == OK) rc = dashboards_glue_check(file, path, e);
     for (size_t i = 0; i < COUNT(used); i++) yaml_get(file, used[i]);
     for (size_t i = 0; i < COUNT(unused); i++) yaml_get(file, unused[i]);

@@ -16,6 +16,7 @@ static const struct command commands[] = {
     { "serve", cli_serve, "run the server" },
     { "query", cli_query, "ask a running server a PromQL question" },
     { "import", cli_import, "send files of metrics to a running server" },
+    { "export", cli_export, "write history of a running server into a CSV or JSON file" },
     { "fsck", cli_fsck, "check every byte of a data directory" },
     { "snapshot", cli_snapshot, "make a consistent copy of a data directory" },
     { "rotate-key", cli_rotate_key, "give an encrypted data directory another key file" },

@@ -276,6 +276,7 @@ static int open_http(struct server *s, struct err *e)
     push_events_ids(&s->doors.events, event_series_ids(s->derive.events));
     doors_routes(&s->doors, s->http);
     http_server_routes(s->http, pushgateway_routes, pushgateway_n_routes, s->pushgateway);
+    http_server_routes(s->http, reports_routes, reports_n_routes, &s->reports.api);
     http_server_routes(s->http, prometheus_routes, prometheus_routes_count, &s->api);
     add_prefixed(s);
     signals_api_routes(&s->signals, s->http, &s->options.arena);
@@ -360,6 +361,8 @@ int server_open(struct server *s, struct options *o, struct err *e)
                               s->requests, e);
     if (rc < 0) goto fail;
     if ((rc = open_judge(s, e)) < 0) goto fail;
+    rc = report_glue_open(&s->reports, s->options.file, &s->api, s->options.data, e);
+    if (rc < 0) goto fail;
     if ((rc = open_http(s, e)) < 0) goto fail;
     if ((rc = open_grpc(s, e)) < 0) goto fail;
     if ((rc = doors_start(&s->doors, e)) < 0) goto fail;
@@ -389,6 +392,7 @@ int server_reload(struct server *s, struct err *e)
     if (rc == OK) rc = prices_glue_apply(file, s->options.config, e);
     if (rc == OK) rc = dashboards_glue_reload(&s->dashboards, file, s->options.config, e);
     if (rc == OK) rc = doors_reload(&s->doors, file, e);
+    if (rc == OK) rc = report_glue_reload(&s->reports, file, e);
     if (rc == OK)
         judge_glue_reload(&s->judge, judge);
     else
@@ -409,6 +413,7 @@ void server_close(struct server *s)
     doors_stop(&s->doors);
     derive_glue_close(&s->derive);
     pushgateway_stop(s->pushgateway);
+    report_glue_close(&s->reports);
     judge_glue_close(&s->judge);
     work_stop(s->requests);
     work_stop(s->pool);

@@ -17,6 +17,7 @@
 #include "server/judge_glue.h"
 #include "server/notify_glue.h"
 #include "server/options.h"
+#include "server/report_glue.h"
 #include "server/scrape_glue.h"
 #include "server/signals_api.h"
 #include "server/store_gauges.h"
@@ -49,6 +50,7 @@ struct server {
     struct derive_glue derive;
     struct notify_glue notify;
     struct judge_glue judge;
+    struct report_glue reports;
     struct dashboards_glue dashboards;
 
     struct http_route *prefixed; /* prometheus_routes again, below /prometheus */

@@ -100,6 +100,8 @@ static void take_row(struct loader *l, const struct record_rows *rows, size_t ro
                                         .provider = texts_keep(&l->texts, g.provider),
                                         .model = texts_keep(&l->texts, g.model),
                                         .agent = texts_keep(&l->texts, g.agent),
+                                        .user = texts_keep(&l->texts, g.user),
+                                        .tenant = texts_keep(&l->texts, g.tenant),
                                         .is_odd = g.is_odd };
     }
     arena_reset(&l->scratch);
@@ -276,4 +278,109 @@ int traces_spend(struct store_view *view, struct call *call, const struct price_
             if (memcmp(ids[k], id, 16) == 0) out[k] = s;
     }
     return OK;
+}
+
+/* ---- a stretch of time ---- */
+
+struct id_list {
+    uint8_t (*at)[16];
+    size_t n, cap;
+    struct arena *arena;
+    struct map known;
+    struct err *err;
+};
+
+static bool is_known(void *ctx, uint64_t i)
+{
+    const struct id_list *l = ctx;
+    return memcmp(l->at[i], l->at[l->n], 16) == 0; /* the one past the last is the one at hand */
+}
+
+static int take_ids(void *ctx, const struct record_rows *rows)
+{
+    struct id_list *l = ctx;
+    for (size_t i = 0; i < rows->n; i++) {
+        l->at = arena_grow(l->arena, l->at, l->n, &l->cap, sizeof *l->at);
+        copy_id(l->at[l->n], 16, rows->values[0][i]);
+        uint64_t hash = hash64(l->at[l->n], 16);
+        if (map_find(&l->known, hash, is_known, l) != NULL) continue;
+        map_add(&l->known, hash, l->n++);
+    }
+    if (l->n > WINDOW_TRACES_MAX)
+        return err_set(l->err, ERR_LIMIT, "more than %u traces with model calls: ask for a shorter time",
+                       WINDOW_TRACES_MAX);
+    return OK;
+}
+
+static int marked_ids(struct store_view *view, struct call *call, int64_t from_ns, int64_t to_ns,
+                      struct id_list *l)
+{
+    const struct field fields[] = { field_in(IN_TRACE_ID) };
+    struct record_scan scan = { .table = TABLE_SPANS,
+                                .from_ns = from_ns,
+                                .to_ns = to_ns,
+                                .where = where_marked(call->arena),
+                                .fields = fields,
+                                .n_fields = 1 };
+    map_init(&l->known, 256);
+    int rc = view_records(view, call, &scan, take_ids, l, l->err);
+    map_release(&l->known);
+    return rc;
+}
+
+struct window {
+    int64_t from_ns, to_ns;
+    spend_sink *sink;
+    void *ctx;
+};
+
+static int give_trace(const struct loader *l, size_t from, size_t end, const struct priced *at, size_t n,
+                      const struct window *w)
+{
+    struct arena scratch = ARENA_INIT((size_t)1 << 30);
+    struct trace t;
+    int rc = OK;
+    build(&t, &l->spans.at[from], end - from, at, n, &scratch);
+    for (size_t i = 0; i < t.n && rc == OK; i++)
+        if (t.spend[i].node.counts && t.at[i].start_ns >= w->from_ns && t.at[i].start_ns <= w->to_ns)
+            rc = w->sink(w->ctx, &t.at[i], &t.spend[i]);
+    arena_release(&scratch);
+    return rc;
+}
+
+/* So many traces at a time as fit into memory with ease. */
+#define WINDOW_BATCH 512
+
+static int give_batch(struct store_view *view, const struct call *whole, const struct price_book *book,
+                      const uint8_t (*ids)[16], size_t n, const struct window *w, struct err *e)
+{
+    struct arena scratch = ARENA_INIT(whole->arena->budget);
+    struct call call = *whole;
+    struct loader l = { .book = book, .err = e };
+    call.arena = &scratch;
+    int rc = load(&l, view, &call, ids, n);
+    for (size_t i = 0, end, p = 0, p_end; rc == OK && l.n > 0 && i < l.spans.n; i = end, p = p_end) {
+        const uint8_t *id = l.spans.at[i].trace_id;
+        end = end_of_trace(&l, i);
+        while (p < l.n && memcmp(l.at[p].trace_id, id, 16) < 0) p++;
+        for (p_end = p; p_end < l.n && memcmp(l.at[p_end].trace_id, id, 16) == 0;) p_end++;
+        if (p_end > p) rc = give_trace(&l, i, end, &l.at[p], p_end - p, w);
+    }
+    arena_release(&scratch);
+    return rc;
+}
+
+int window_spend(struct store_view *view, struct call *call, const struct price_book *book, int64_t from_ns,
+                 int64_t to_ns, spend_sink *sink, void *ctx, struct err *e)
+{
+    struct id_list l = { .arena = call->arena, .err = e };
+    struct window w = { from_ns, to_ns, sink, ctx };
+    int rc = marked_ids(view, call, from_ns, to_ns, &l);
+    for (size_t i = 0; i < l.n && rc == OK; i += WINDOW_BATCH) {
+        rc = call_check(call, e);
+        if (rc == OK)
+            rc = give_batch(view, call, book, (const uint8_t(*)[16]) & l.at[i], MIN(WINDOW_BATCH, l.n - i),
+                            &w, e);
+    }
+    return rc;
 }

@@ -20,6 +20,7 @@ struct span_spend {
     struct cost cost;
     struct str provider, model; /* billed */
     struct str agent;           /* its own, else that of the nearest agent above */
+    struct str user, tenant;    /* its own */
     bool is_odd;                /* figures were left out or clamped */
 };
 
@@ -39,3 +40,11 @@ int trace_load_priced(struct store_view *, struct call *, const struct price_boo
 /* Totals of these traces, in the given order; of one that is not there: zeros. */
 int traces_spend(struct store_view *, struct call *, const struct price_book *, const uint8_t (*ids)[16],
                  size_t n, struct trace_spend *out, struct err *);
+
+/* Each span of a stretch of time that counts, with the trace it is in looked at whole: what is in no span
+ * twice is in no sum twice. Traces come one by one; what the sink is given is borrowed until it returns. It
+ * returns negative to stop. ERR_LIMIT beyond WINDOW_TRACES_MAX traces that have to do with models. */
+#define WINDOW_TRACES_MAX (2u << 20)
+typedef int spend_sink(void *ctx, const struct trace_span *, const struct span_spend *);
+int window_spend(struct store_view *, struct call *, const struct price_book *, int64_t from_ns,
+                 int64_t to_ns, spend_sink *, void *ctx, struct err *);
