@@ -7,7 +7,7 @@
 import { PAGES, pageOf } from './pages.mjs';
 
 export const RANGES = ['5m', '15m', '1h', '6h', '24h', '7d'];
-export const REFRESHES = ['off', '5s', '10s', '30s', '1m'];
+export const REFRESHES = ['off', '5s', '10s', '15s', '30s', '1m'];
 
 const UNITS = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86400, w: 604800, y: 31536000 };
 const POINTS = 300; /* about as many as a chart has room for */

@@ -1,9 +1,9 @@
-/* demo.c - the demo workload: random requests, counted as an instrumented client would count them.
+/* demo.c - the demo workload: random requests, counted as an instrumented client would count them; beside
+ * them a platform (demo_platform.c) and a few traces and logs (demo_records.c).
  *
  * Names are OpenTelemetry's GenAI conventions after translation to Prometheus. Thread: one of its own. */
 #include "receive/demo.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <time.h>
@@ -13,6 +13,9 @@
 #include "base/float.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "receive/demo_platform.h"
+#include "receive/demo_random.h"
+#include "receive/demo_records.h"
 
 #define TICK_MS    5000
 #define HISTORY_MS (60 * 60 * 1000)
@@ -56,45 +59,17 @@ struct lane { /* what one agent does with one model */
 };
 
 struct demo {
-    struct store *store;
-    bool (*real_arrived)(void *);
-    void *ctx;
+    struct demo_conf conf;
     pthread_t thread;
     pthread_mutex_t mu;
     pthread_cond_t wake;
-    bool stopping; /* mu */
+    atomic_bool stopping; /* changed under mu */
 
-    uint64_t random; /* the rest: the demo's thread only */
+    struct demo_random random; /* the rest: the demo's thread only */
     struct lane lanes[COUNT(agents)][COUNT(models)];
+    struct demo_platform platform;
+    struct demo_records records;
 };
-
-static double random_unit(struct demo *d) /* (0, 1]; SplitMix64 */
-{
-    uint64_t z = d->random += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return (double)(((z ^ (z >> 31)) >> 11) + 1) * 0x1p-53;
-}
-
-static double random_normal(struct demo *d)
-{
-    return sqrt(-2 * log(random_unit(d))) * cos(2 * M_PI * random_unit(d));
-}
-
-static unsigned random_poisson(struct demo *d, double mean) /* Knuth; means here are small */
-{
-    double floor = exp(-mean), p = random_unit(d);
-    unsigned n = 0;
-    for (; p > floor && n < 1000; n++) p *= random_unit(d);
-    return n;
-}
-
-/* Log-normal around a mean, with the spread that prompts show. */
-static double random_tokens(struct demo *d, double mean)
-{
-    const double sigma = 0.9;
-    return floor(1 + mean * exp(sigma * random_normal(d) - sigma * sigma / 2));
-}
 
 static void count(struct counted *h, const double *bounds, double v)
 {
@@ -107,12 +82,12 @@ static void count(struct counted *h, const double *bounds, double v)
 static void one_request(struct demo *d, struct lane *lane, const struct agent *a, const struct model *m,
                         double busy)
 {
-    if (random_unit(d) <= m->failure * busy) {
+    if (random_unit(&d->random) <= m->failure * busy) {
         lane->failed++;
         return;
     }
-    double in = random_tokens(d, a->tokens_in), out = random_tokens(d, a->tokens_out);
-    double first = m->first_token_s * busy * exp(0.3 * random_normal(d)) + in * 2e-5;
+    double in = random_tokens(&d->random, a->tokens_in), out = random_tokens(&d->random, a->tokens_out);
+    double first = m->first_token_s * busy * exp(0.3 * random_normal(&d->random)) + in * 2e-5;
     lane->ok++;
     lane->cost_usd += (in * m->usd_per_million_in + out * m->usd_per_million_out) / 1e6;
     count(&lane->first_token, seconds_bounds, first);
@@ -135,10 +110,11 @@ static void tick(struct demo *d, int64_t t_ms)
     for (size_t a = 0; a < COUNT(agents); a++) {
         for (size_t m = 0; m < COUNT(models); m++) {
             double share = (a + m) % COUNT(models) == 0 ? 0.6 : 0.2; /* each agent has its favourite model */
-            unsigned n = random_poisson(d, agents[a].requests_per_s * load * share * TICK_MS / 1000);
+            unsigned n = random_poisson(&d->random, agents[a].requests_per_s * load * share * TICK_MS / 1000);
             for (unsigned i = 0; i < n; i++) one_request(d, &d->lanes[a][m], &agents[a], &models[m], busy);
         }
     }
+    demo_platform_tick(&d->platform, &d->random, t_ms, TICK_MS, load);
 }
 
 struct out { /* where a lane's series go */
@@ -218,10 +194,11 @@ static void write_at(struct demo *d, int64_t t_ms)
             put_histogram(&o, "gen_ai_client_input_token_usage", token_bounds, &l->tokens_in);
         }
     }
+    demo_platform_put(&d->platform, &b, t_ms);
     describe(&b);
     struct write_result result;
     struct err e = ERR_INIT;
-    if (store_write(d->store, &b, ACK_MEMORY, &result, NULL, NULL, &e) < 0)
+    if (store_write(d->conf.store, &b, ACK_MEMORY, &result, NULL, NULL, &e) < 0)
         log_warn("demo", "tick not stored", "error", e.text, NULL);
     arena_release(&arena);
 }
@@ -241,28 +218,30 @@ static void *demo_main(void *arg)
 {
     struct demo *d = arg;
     int64_t now = clock_now_ms() / TICK_MS * TICK_MS;
-    for (int64_t t = now - HISTORY_MS; t < now; t += TICK_MS) {
+    demo_platform_init(&d->platform, now - HISTORY_MS);
+    for (int64_t t = now - HISTORY_MS; t < now && !d->stopping; t += TICK_MS) {
         tick(d, t);
         write_at(d, t);
     }
+    demo_records_past(&d->records, &d->random, now, HISTORY_MS, &d->stopping);
     for (int64_t t = now; wait_until(d, t); t += TICK_MS) {
-        if (d->real_arrived(d->ctx)) {
+        if (d->conf.real_arrived(d->conf.ctx, d->records.sent)) {
             log_info("demo", "real telemetry has arrived, the demo workload ends", NULL);
             break;
         }
         tick(d, t);
         write_at(d, t);
+        demo_records_tick(&d->records, &d->random, t, load_at(t), &d->stopping);
     }
     return NULL;
 }
 
-struct demo *demo_start(struct store *store, bool (*real_arrived)(void *ctx), void *ctx)
+struct demo *demo_start(const struct demo_conf *conf)
 {
     struct demo *d = mem_alloc_zero(sizeof *d);
-    d->store = store;
-    d->real_arrived = real_arrived;
-    d->ctx = ctx;
-    d->random = (uint64_t)clock_now_ms();
+    d->conf = *conf;
+    d->random.state = (uint64_t)clock_now_ms();
+    demo_records_init(&d->records, conf);
     pthread_mutex_init(&d->mu, NULL);
     pthread_cond_init(&d->wake, NULL);
     check(pthread_create(&d->thread, NULL, demo_main, d) == 0);

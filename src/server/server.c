@@ -312,7 +312,7 @@ static int open_grpc(struct server *s, struct err *e)
     return grpc_server_start(s->grpc, &conf, e);
 }
 
-static bool real_arrived(void *ctx)
+static bool real_arrived(void *ctx, uint64_t own)
 {
     const struct server *s = ctx;
     const struct ingest *doors[] = { &s->push.write_v1, &s->push.write_v2, &s->push.import, &s->otlp.http,
@@ -322,7 +322,7 @@ static bool real_arrived(void *ctx)
     samples += stat_value(stat_gauge("vedette_pushgateway_groups", "Groups of pushed metrics.", NULL));
     struct store_status status;
     store_status(s->store, &status);
-    bool has_records = status.table[TABLE_LOGS].ingested + status.table[TABLE_SPANS].ingested > 0;
+    bool has_records = status.table[TABLE_LOGS].ingested + status.table[TABLE_SPANS].ingested > own;
     return samples > 0 || has_records || s->scrape.manager != NULL;
 }
 
@@ -333,7 +333,9 @@ static void open_self(struct server *s)
         struct self_conf conf = { o->self_interval_ms, o->self_metrics, o->host_metrics, o->listen };
         s->self = self_start(s->store, &conf);
     }
-    if (o->demo) s->demo = demo_start(s->store, real_arrived, s);
+    if (!o->demo) return;
+    s->demo = demo_start(
+        &(struct demo_conf){ s->store, &s->doors.policy, &s->taps, &s->doors.limit, real_arrived, s });
 }
 
 int server_open(struct server *s, struct options *o, struct err *e)

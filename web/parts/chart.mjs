@@ -1,7 +1,8 @@
 /* chart.mjs - a time chart: uPlot, with our colours, units, tooltip and a crosshair that all charts of a page share.
  *
  * `data` is {times: [s...], series: [{label, colour: 0-9, values: [number|null...]}]}, every series as long as times. A new
- * data object redraws; a new set of labels, unit or theme builds the chart anew. */
+ * data object redraws; a new set of labels, unit or theme builds the chart anew. A series with `right: unit` has its own axis
+ * at the right; `lines` [{at, tone}] are drawn across, as thresholds. */
 import uPlot from '../vendor/uplot.mjs';
 import { html, Component } from '../vendor/preact.mjs';
 import * as format from '../lib/format.mjs';
@@ -66,6 +67,7 @@ function seriesOptions(props) {
                       : undefined,
             points: { show: (u, si) => u.data[si].length < 40, size: 4 },
             spanGaps: false,
+            scale: s.right ? 'right' : 'y',
         };
     });
 }
@@ -101,7 +103,31 @@ function axes(props) {
             ...(props.unit.startsWith('bytes') ? { incrs: BYTE_GAPS } : {}),
             values: (u, ticks) => format.axis(props.unit, ticks),
         },
+        ...rightAxis(props, common),
     ];
+}
+
+function rightAxis(props, common) {
+    const unit = props.data.series.find((s) => s.right)?.right;
+    if (!unit) return [];
+    const values = (u, ticks) => format.axis(unit, ticks);
+    return [{ ...common, scale: 'right', side: 1, size: AXIS_WIDTH, gap: 6, space: 34, grid: { show: false }, values }];
+}
+
+function drawLines(u, lines) {
+    for (const { at, tone } of lines ?? []) {
+        const y = u.valToPos(at, 'y', true);
+        if (!(y >= u.bbox.top && y <= u.bbox.top + u.bbox.height)) continue;
+        u.ctx.save();
+        u.ctx.strokeStyle = css({ good: '--good', warn: '--accent', bad: '--bad' }[tone] ?? '--faint');
+        u.ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
+        u.ctx.lineWidth = devicePixelRatio;
+        u.ctx.beginPath();
+        u.ctx.moveTo(u.bbox.left, y);
+        u.ctx.lineTo(u.bbox.left + u.bbox.width, y);
+        u.ctx.stroke();
+        u.ctx.restore();
+    }
 }
 
 /* ---- the tooltip: plain elements, so that no label is ever read as markup ---- */
@@ -117,7 +143,7 @@ function tipRows(props, u, i) {
     const at = props.data.series.map((s, k) => ({
         ...s,
         v: s.values[i],
-        y: u.data[k + 1][i],
+        y: s.right ? u.posToVal(u.valToPos(u.data[k + 1][i], 'right'), 'y') : u.data[k + 1][i] /* where it is drawn */,
         off: props.off?.has(k),
     }));
     const rows = at.filter((r) => r.v !== null && r.v !== undefined && !r.off);
@@ -140,7 +166,7 @@ function fillTip(tip, props, u) {
         row.append(
             element('span', 'dot ' + colourClass(r.colour)),
             element('span', '', r.label),
-            element('b', '', format.value(props.unit, r.v)),
+            element('b', '', format.value(r.right || props.unit, r.v)),
         );
         tip.append(row);
     }
@@ -176,7 +202,7 @@ export class Chart extends Component {
     }
 
     shape({ data, unit, stacked, height, max }) {
-        return JSON.stringify([data.series.map((s) => [s.label, s.colour]), unit, stacked, height, max]);
+        return JSON.stringify([data.series.map((s) => [s.label, s.colour, s.right]), unit, stacked, height, max]);
     }
 
     shouldComponentUpdate(next) {
@@ -212,6 +238,7 @@ export class Chart extends Component {
                 scales: {
                     x: { time: true, range: () => [this.props.span.start, this.props.span.end] },
                     y: { range: scale },
+                    right: { range: (u, min, max) => [0, max > 0 ? max * 1.08 : 1] },
                 },
                 axes: axes(this.props),
                 series: [{}, ...seriesOptions(this.props)],
@@ -223,7 +250,7 @@ export class Chart extends Component {
                     points: { size: 6 },
                     focus: { prox: -1 },
                 },
-                hooks: { setCursor: [(u) => this.move(u)], setSelect: [(u) => this.select(u)] },
+                hooks: { drawAxes: [(u) => drawLines(u, this.props.lines)], setCursor: [(u) => this.move(u)], setSelect: [(u) => this.select(u)] },
             },
             drawn(this.props),
             this.base,
