@@ -25,6 +25,7 @@ RESTART_AT = 6
 BATCH = 40
 
 
+# S4-010, S4-011, S4-032, S4-071, S1-066, S1-067, S2-096: routes by severity and component, grouping, inhibition, silences
 class Scenario:
     def __init__(self, number, seed, restarts):
         self.n, self.restarts = number, restarts

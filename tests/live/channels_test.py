@@ -183,6 +183,7 @@ def main():
     w.fire(over=("ant",))
     w.wait("webhook", 2)
     w.fire(over=("ant", "bee"))
+    # S1-068, S1-069, S1-172, S4-070
     lab.case("webhook: as Alertmanager, from firing to resolved", lambda: compare(w, "webhook", 3, ["externalURL"]))
     lab.case("webhook: max_alerts", lambda: compare(w, "few", 1, ["externalURL"]))
     lab.case("slack: as Alertmanager", lambda: compare(w, "slack", 3))

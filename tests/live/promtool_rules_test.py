@@ -27,6 +27,15 @@ def lines(text):
     return [line.rstrip() for line in text.splitlines() if line.strip()]
 
 
+# S2-064 to S2-073: tests/scripts/rules has the cases
+def core_rules_fire_when_they_should():
+    for path in sorted(glob.glob(os.path.join(lab.root, "tests", "scripts", "rules", "*_test.yml"))):
+        for program in (["promtool", "test", "rules"], [lab.binary, "rules", "test"]):
+            status, out, err = run(*program, path)
+            expect(status, 0, "%s %s: %s" % (program[0], path, out + err))
+
+
+# S4-005, S1-071, S1-072, S1-074, S1-075, S1-076, S3-009, S2-097: the eight groups; S2-084: files as they are
 def built_in_rules_pass_promtool():
     files = sorted(glob.glob(os.path.join(lab.root, "src", "judge", "builtin", "*.yml")))
     assert len(files) == 8, files
@@ -226,6 +235,7 @@ def generated_scenarios():
 if not lab.have("promtool"):
     lab.done()
 lab.case("built_in_rules_pass_promtool", built_in_rules_pass_promtool)
+lab.case("core_rules_fire_when_they_should", core_rules_fire_when_they_should)
 verdicts(lab.dir)
 lab.case("%d_generated_files_say_the_same" % GENERATED, generated_scenarios)
 lab.done()

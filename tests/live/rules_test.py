@@ -76,6 +76,7 @@ config_path = lab.write("vedette.yml", config(exporter, "rules.yml"))
 ours = lab.vedette(*QUIET, config=config_path)
 
 
+# S2-084
 def same_as_prometheus():
     if not lab.have("prometheus"):
         return
@@ -116,6 +117,7 @@ def same_as_prometheus():
     theirs.process.stop()
 
 
+# S2-088, S2-090
 def the_api_finds_and_pages():
     def names(**ask):
         data = ours.api("/api/v1/rules", ask)
@@ -172,6 +174,7 @@ def a_restart_goes_on_waiting():
     assert 1 <= after - before <= away + 3, (before, after, away)
 
 
+# S4-074
 def rules_on_logs():
     lab.write("rules.yml", "groups: [{name: logs, interval: 1s, type: log, rules: ["
               "{alert: Errors, expr: 'sum by (service_name) (count_over_time({service_name=\"shop\"} |= \"error\" [1h])) > 2', annotations: {summary: '{{ $value }} errors in {{ $labels.service_name }}'}},"
@@ -187,6 +190,7 @@ def rules_on_logs():
     expect(found[0]["annotations"], {"summary": "3 errors in shop"})
 
 
+# S2-064, S2-097
 def built_in_rules_and_runbooks():
     own = lab.vedette("--self-metrics=no", "--host-metrics=no")
     groups = own.api("/api/v1/rules")["groups"]
