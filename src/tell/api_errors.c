@@ -16,6 +16,29 @@ static void put_texts(struct json_writer *w, const char *key, const struct str *
     json_end_array(w);
 }
 
+/* Where the snapshots of knowledge graphs are that the tasks left: api_kgot.c. */
+static void put_snapshots(struct json_writer *w, const struct error_group *g)
+{
+    struct buf href = BUF_INIT(64u << 10);
+    json_put_key(w, STR("snapshots"));
+    json_begin_array(w);
+    for (size_t i = 0; i < g->n_tasks; i++) {
+        buf_clear(&href);
+        buf_cs(&href, "/api/v1/kgot/snapshots?task_id=");
+        for (size_t k = 0; k < g->tasks[i].n; k++) {
+            const unsigned char c = (unsigned char)g->tasks[i].p[k];
+            const bool plain = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '-' || c == '_';
+            buf_printf(&href, plain ? "%c" : "%%%02X", c);
+        }
+        json_begin_object(w);
+        json_kv_string(w, "task_id", g->tasks[i]);
+        json_kv_string(w, "href", buf_view(&href));
+        json_end_object(w);
+    }
+    json_end_array(w);
+    buf_release(&href);
+}
+
 void error_group_json(struct json_writer *w, const struct error_group *g)
 {
     char print[40];
@@ -37,6 +60,8 @@ void error_group_json(struct json_writer *w, const struct error_group *g)
     json_kv_string(w, "operation", g->operation);
     put_texts(w, "services", g->services, g->n_services);
     put_texts(w, "correlation_ids", g->correlations, g->n_correlations);
+    put_texts(w, "task_ids", g->tasks, g->n_tasks);
+    put_snapshots(w, g);
     json_put_key(w, STR("trace_ids"));
     json_begin_array(w);
     for (size_t i = 0; i < g->n_traces; i++) json_put_hex(w, g->traces[i], 16);

@@ -26,6 +26,7 @@ enum {
     F_EX_MESSAGE,
     F_EX_STACK,
     F_CORRELATION,
+    F_TASK,
     FIELDS
 };
 
@@ -48,7 +49,7 @@ enum {
     [F_SERVICE] = { FIELD_RESOURCE, (enum intrinsic)0, { "service.name", 12 } },                             \
     [F_TYPE] = ATTR("error.type"), [F_EX_TYPE] = ATTR("exception.type"),                                     \
     [F_EX_MESSAGE] = ATTR("exception.message"), [F_EX_STACK] = ATTR("exception.stacktrace"),                 \
-    [F_CORRELATION] = ATTR("correlation_id")
+    [F_CORRELATION] = ATTR("correlation_id"), [F_TASK] = ATTR("task_id")
 
 static const struct field span_error_fields[FIELDS] = {
     SHARED,
@@ -222,6 +223,7 @@ static void count_error(struct grouping *g, struct error_group *group, const str
     add_sample(group->services, &group->n_services, service);
     add_sample(group->correlations, &group->n_correlations,
                texts_keep(&g->texts, text_of(rows, F_CORRELATION, i)));
+    add_sample(group->tasks, &group->n_tasks, texts_keep(&g->texts, text_of(rows, F_TASK, i)));
     add_trace(group, rows->values[F_TRACE][i]);
     count_over_time(g, group, time_ns);
 }

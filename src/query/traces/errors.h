@@ -23,6 +23,8 @@ struct error_group {
     size_t n_traces;
     struct str services[ERROR_SAMPLES_MAX], correlations[ERROR_SAMPLES_MAX];
     size_t n_services, n_correlations;
+    struct str tasks[ERROR_SAMPLES_MAX];
+    size_t n_tasks;
     uint32_t over_time[ERROR_BUCKETS];
 };
 
