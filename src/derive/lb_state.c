@@ -100,7 +100,8 @@ void lb_state_started(struct lb_state *s, const struct event_seen *e)
     struct event_opened o = { e->time_ms,
                               { text(e->v[LBS_BACKEND_ID]), text(e->v[LBS_BACKEND_TYPE]),
                                 text(e->v[LBS_ALGORITHM]), text(e->v[LBS_METHOD]) } };
-    event_open_begin(s->requests, request_hash(e, LBS_REQUEST_ID), &o);
+    if (!event_open_begin(s->requests, request_hash(e, LBS_REQUEST_ID), &o))
+        left(s, &o, e->now_ms); /* begun already: the table counts it once more */
 }
 
 static void fill(struct value *v, struct str said)

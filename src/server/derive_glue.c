@@ -165,7 +165,8 @@ static int open_genai(struct derive_glue *g, struct yaml *file, struct store *st
 static int open_events(struct derive_glue *g, struct yaml *file, struct store *store,
                        struct record_taps *taps, struct err *e)
 {
-    static const struct event_module *const modules[] = { &lb_series_module, &mcp_series_module };
+    static const struct event_module *const modules[] = { &lb_series_module, &mcp_series_module,
+                                                          &agent_series_module };
     struct event_series_conf conf = EVENT_SERIES_DEFAULT;
     bool enabled;
     int rc = read_events(file != NULL ? yaml_get(file, "events") : NULL, &conf, &enabled, e);

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "tell/api_events.h"
 #include "tell/api_tempo.h"
 #include "tell/api_traces.h"
 
@@ -41,6 +42,7 @@ void signals_api_routes(struct signals_api *s, struct http_server *http, struct 
     http_server_routes(http, tempo_routes, tempo_routes_count, s->base);
     http_server_routes(http, tempo_prefixed_routes, tempo_prefixed_routes_count, s->base);
 
+    http_server_routes(http, events_routes, events_n_routes, s->base);
     http_server_routes(http, logs_routes, logs_n_routes, &s->logs);
     http_server_routes(http, loki_routes, loki_n_routes, &s->logs);
     s->below_prefix[0] = below("/loki-api", loki_routes, loki_n_routes, names);
