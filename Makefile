@@ -137,5 +137,9 @@ bench: bench-programs
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all unit unit-programs fault fault-programs run test layers fmt format check san fuzz fuzz-programs bench bench-programs clean
+# Which rows of the feature list have a test that names them.
+features:
+	@tools/features.sh
+
+.PHONY: features all unit unit-programs fault fault-programs run test layers fmt format check san fuzz fuzz-programs bench bench-programs clean
 .SECONDARY:
