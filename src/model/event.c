@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/float.h"
+#include "model/event_kg.h"
 #include "model/event_kinds.h"
 
 static const struct {
@@ -14,6 +15,7 @@ static const struct {
     { event_kinds_lb, &event_kinds_lb_count },
     { event_kinds_mcp, &event_kinds_mcp_count },
     { event_kinds_agents, &event_kinds_agents_count },
+    { event_kinds_kg, &event_kinds_kg_count },
 };
 
 static const char *const type_names[] = { "text", "number", "integer", "boolean", "time", "list", "object" };

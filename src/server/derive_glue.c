@@ -1,6 +1,7 @@
 #include "server/derive_glue.h"
 
 #include "base/check.h"
+#include "derive/kg_series.h"
 #include "server/prices_glue.h"
 
 #define ROWS_MOST 1000000
@@ -166,7 +167,7 @@ static int open_events(struct derive_glue *g, struct yaml *file, struct store *s
                        struct record_taps *taps, struct err *e)
 {
     static const struct event_module *const modules[] = { &lb_series_module, &mcp_series_module,
-                                                          &agent_series_module };
+                                                          &agent_series_module, &kg_series_module };
     struct event_series_conf conf = EVENT_SERIES_DEFAULT;
     bool enabled;
     int rc = read_events(file != NULL ? yaml_get(file, "events") : NULL, &conf, &enabled, e);

@@ -260,6 +260,7 @@ static int open_http(struct server *s, struct err *e)
     const size_t in_flight = budget_at_most(BUDGET_REQUESTS, o->max_inflight_bytes);
     budget_requests_most(in_flight);
     signals_api_open(&s->signals, &s->api, s->pool, &s->taps);
+    kg_glue_open(&s->kg, &s->api, &s->taps, s->derive.events);
     struct limit limit = LIMIT_DEFAULT;
     limit.body_bytes = max_body;
     limit.memory_bytes = budget_at_most(BUDGET_REQUESTS, limit.memory_bytes);
@@ -275,6 +276,7 @@ static int open_http(struct server *s, struct err *e)
     http_server_routes(s->http, push_otlp_routes, push_otlp_n_routes, &s->otlp);
     push_events_ids(&s->doors.events, event_series_ids(s->derive.events));
     doors_routes(&s->doors, s->http);
+    kg_glue_routes(&s->kg, s->http);
     http_server_routes(s->http, pushgateway_routes, pushgateway_n_routes, s->pushgateway);
     http_server_routes(s->http, reports_routes, reports_n_routes, &s->reports.api);
     http_server_routes(s->http, prometheus_routes, prometheus_routes_count, &s->api);
@@ -413,12 +415,13 @@ void server_close(struct server *s)
     if (s->grpc != NULL) grpc_server_stop(s->grpc, STOP_GRACE_MS);
     if (s->http != NULL) http_server_stop(s->http, STOP_GRACE_MS);
     doors_stop(&s->doors);
-    derive_glue_close(&s->derive);
     pushgateway_stop(s->pushgateway);
     report_glue_close(&s->reports);
     judge_glue_close(&s->judge);
     work_stop(s->requests);
     work_stop(s->pool);
+    kg_glue_close(&s->kg);
+    derive_glue_close(&s->derive); /* after those whose own operations it counts */
     dashboards_glue_close(&s->dashboards);
     notify_glue_close(&s->notify); /* after the pool that answers its API */
     turns_free(s->turns);

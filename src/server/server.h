@@ -15,6 +15,7 @@
 #include "server/derive_glue.h"
 #include "server/doors.h"
 #include "server/judge_glue.h"
+#include "server/kg_glue.h"
 #include "server/notify_glue.h"
 #include "server/options.h"
 #include "server/report_glue.h"
@@ -48,6 +49,7 @@ struct server {
     struct prometheus_api api;
     struct signals_api signals;
     struct derive_glue derive;
+    struct kg_glue kg; /* the knowledge graph */
     struct notify_glue notify;
     struct judge_glue judge;
     struct report_glue reports;
