@@ -14,8 +14,8 @@ struct otlp_records {
     char place[112];
 };
 
-void otlp_records_init(struct otlp_records *, struct str body, struct records *out, const struct record_options *,
-                       struct record_report *, struct err *);
+void otlp_records_init(struct otlp_records *, struct str body, struct records *out,
+                       const struct record_options *, struct record_report *, struct err *);
 
 /* "resource_spans[0].scope_spans[1].spans[3]"; in place[]. */
 const char *otlp_place(void *reader);

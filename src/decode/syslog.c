@@ -215,8 +215,7 @@ static bool take_time(struct str *rest, struct record_sink *s)
 {
     struct str stamp = str_make(rest->p, STAMP_BYTES), word;
     int64_t *ns = &s->record.time_ns;
-    if (rest->n <= STAMP_BYTES || rest->p[STAMP_BYTES] != ' ' ||
-        !stamp_near(stamp, s->options->now_ns, ns)) {
+    if (rest->n <= STAMP_BYTES || rest->p[STAMP_BYTES] != ' ' || !stamp_near(stamp, s->options->now_ns, ns)) {
         if (!take_word(rest, &word) || !time_from_rfc3339(word, ns)) return false;
     } else {
         rest->p += STAMP_BYTES + 1, rest->n -= STAMP_BYTES + 1;
@@ -227,7 +226,8 @@ static bool take_time(struct str *rest, struct record_sink *s)
     return true;
 }
 
-/* "app[7]:" or "app:", and what is behind it; "app[7]", too, as rsyslog writes what came in the newer form. */
+/* "app[7]:" or "app:", and what is behind it; "app[7]", too, as rsyslog writes what came in the newer form.
+ */
 static bool take_tag(struct str *rest, struct str *app, struct str *pid)
 {
     size_t i = 0;

@@ -174,7 +174,8 @@ static bool labels_changed(const struct redact *r, struct labels *l, struct aren
         const struct redact_rule *rule = redact_key_rule(&at, label->name, STR(""));
         struct str kept =
             rule ? redact_stand_in(r, rule, label->value, a) : redact_text(&at, label->name, label->value);
-        if (kept.n == 0 && label->value.n > 0) kept = STR(REDACTED); /* without a value it would be left out */
+        if (kept.n == 0 && label->value.n > 0)
+            kept = STR(REDACTED); /* without a value it would be left out */
         changed |= kept.p != label->value.p || kept.n != label->value.n;
         label->value = kept;
         kept = label_name(r, label->name, a);

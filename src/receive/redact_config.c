@@ -46,7 +46,8 @@ static int key_read(struct redact *r, const char *path, struct err *e)
 static bool hashes(const struct redact *r)
 {
     for (size_t i = 0; i < r->n; i++)
-        if (r->rules[i].action == REDACT_HASH || (r->rules[i].fields & REDACT_LABEL_NAMES) == REDACT_LABEL_NAMES)
+        if (r->rules[i].action == REDACT_HASH ||
+            (r->rules[i].fields & REDACT_LABEL_NAMES) == REDACT_LABEL_NAMES)
             return true;
     return false;
 }

@@ -21,9 +21,9 @@ enum redact_field {
     REDACT_NAMES = 1 << 9, /* of attributes; of labels, too, when both are named */
 };
 #define REDACT_LABEL_NAMES (REDACT_LABELS | REDACT_NAMES)
-#define REDACT_EVERYWHERE 0x3ff
-#define REDACT_PRESET     (REDACT_EVERYWHERE & ~(REDACT_LABELS | REDACT_NAMES))
-#define REDACT_BUILTIN    (REDACT_EVERYWHERE & ~REDACT_LABELS)
+#define REDACT_EVERYWHERE  0x3ff
+#define REDACT_PRESET      (REDACT_EVERYWHERE & ~(REDACT_LABELS | REDACT_NAMES))
+#define REDACT_BUILTIN     (REDACT_EVERYWHERE & ~REDACT_LABELS)
 
 /* The next hit in text at or after `from`; false: none. */
 typedef bool redact_finder(struct str text, size_t from, struct str *hit);

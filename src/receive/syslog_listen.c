@@ -1,8 +1,8 @@
 /* syslog_listen.c - one epoll loop: accept, read, frame, write.
  *
  * A round: wait; read what each ready connection has, up to READ_BYTES; its whole messages and the datagrams
- * that wait, up to DATAGRAMS_MAX, go into one batch for all; the batch is written and waited for. So a connection is never read ahead of the disk
- * by more than one round, and many small messages share one sync.
+ * that wait, up to DATAGRAMS_MAX, go into one batch for all; the batch is written and waited for. So a
+ * connection is never read ahead of the disk by more than one round, and many small messages share one sync.
  *
  * Always true:
  *   1. A message is taken off its connection's buffer only when it is in the batch of this round.
@@ -35,9 +35,9 @@
 #define TICK_MS         1000
 #define EVENTS          64
 #define RETRY_MS        500
-#define DATAGRAMS_MAX   4096       /* in one round */
+#define DATAGRAMS_MAX   4096        /* in one round */
 #define DATAGRAM_BYTES  (64u << 10) /* no datagram is larger */
-#define DATAGRAM_ROOM   (8 << 20)  /* asked of the kernel, which may give less (net.core.rmem_max) */
+#define DATAGRAM_ROOM   (8 << 20)   /* asked of the kernel, which may give less (net.core.rmem_max) */
 
 struct connection {
     int fd;

@@ -13,7 +13,8 @@
 
 struct options {
     const char *config, *data, *encryption_key_file;
-    const char *listen, *listen_otlp, *listen_grpc, *listen_syslog, *listen_syslog_udp; /* "HOST:PORT" or "none" */
+    const char *listen, *listen_otlp, *listen_grpc, *listen_syslog,
+        *listen_syslog_udp; /* "HOST:PORT" or "none" */
     bool allow_insecure_listen;
     const char *tls_cert_file, *tls_key_file;
 

@@ -105,8 +105,8 @@ static int take_change(const struct track_event *v, void *ctx)
         if (one != NULL) one->labels = copied(v->labels, j->arena);
     }
     if (one == NULL || one->n_changes == ALERT_CHANGES_MAX) return 0;
-    one->changes[one->n_changes++] = (struct change){ v->at_ms, v->kind, arena_str(j->arena, v->who),
-                                                      arena_str(j->arena, v->text) };
+    one->changes[one->n_changes++] =
+        (struct change){ v->at_ms, v->kind, arena_str(j->arena, v->who), arena_str(j->arena, v->text) };
     return 0;
 }
 

@@ -7,9 +7,9 @@
 #include "base/json.h"
 #include "tell/notify/notify.h"
 
-#define ALERT_JOIN_MAX     200   /* alerts in an answer */
-#define ALERT_CHANGES_MAX  20    /* of each, newest first */
-#define ALERT_HISTORY_MAX  10000 /* changes looked at, newest first */
+#define ALERT_JOIN_MAX    200   /* alerts in an answer */
+#define ALERT_CHANGES_MAX 20    /* of each, newest first */
+#define ALERT_HISTORY_MAX 10000 /* changes looked at, newest first */
 
 struct alert_join {
     const char *const *names; /* NULL: none */

@@ -180,7 +180,7 @@ TEST(records_without_content_are_kept_as_far_as_the_body_goes)
     arena_release(&a);
 }
 
-TESTS(CASE(records_without_content_are_kept_as_far_as_the_body_goes), CASE(every_field_of_a_record), CASE(time_is_its_own_else_observed_else_now),
-      CASE(severity_from_text_when_there_is_no_number),
+TESTS(CASE(records_without_content_are_kept_as_far_as_the_body_goes), CASE(every_field_of_a_record),
+      CASE(time_is_its_own_else_observed_else_now), CASE(severity_from_text_when_there_is_no_number),
       CASE(event_name_from_the_attribute_and_ids_that_are_none), CASE(bodies_that_are_not_text),
       CASE(json_as_the_specification_and_as_others_have_it), CASE(severities_both_ways))

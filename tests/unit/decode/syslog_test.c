@@ -46,12 +46,14 @@ TEST(the_older_form)
     EXPECT_STR(decoded("<13>2023-11-14T23:13:19.5+01:00 box app: x\n"),
                "log 1699999999500000000 sev=10 \"x\" attrs{syslog.facility=\"user\"}"
                " resource{host.name=\"box\",service.name=\"app\"}\n");
-    EXPECT_STR(decoded("<13>Nov 14 22:13:20 cron[12]: no host\n"),
-               "log 1700000000000000000 sev=10 \"no host\" attrs{syslog.procid=\"12\",syslog.facility=\"user\"}"
-               " resource{service.name=\"cron\"}\n");
-    EXPECT_STR(decoded("<14>Nov 14 22:13:20 host app[1] no colon\n"),
-               "log 1700000000000000000 sev=9 \"no colon\" attrs{syslog.procid=\"1\",syslog.facility=\"user\"}"
-               " resource{host.name=\"host\",service.name=\"app\"}\n");
+    EXPECT_STR(
+        decoded("<13>Nov 14 22:13:20 cron[12]: no host\n"),
+        "log 1700000000000000000 sev=10 \"no host\" attrs{syslog.procid=\"12\",syslog.facility=\"user\"}"
+        " resource{service.name=\"cron\"}\n");
+    EXPECT_STR(
+        decoded("<14>Nov 14 22:13:20 host app[1] no colon\n"),
+        "log 1700000000000000000 sev=9 \"no colon\" attrs{syslog.procid=\"1\",syslog.facility=\"user\"}"
+        " resource{host.name=\"host\",service.name=\"app\"}\n");
     EXPECT_STR(decoded("<13>Nov 14 22:13:20 nothing but words\n"),
                "log 1700000000000000000 sev=10 \"nothing but words\" attrs{syslog.facility=\"user\"}\n");
 }
@@ -60,13 +62,15 @@ TEST(a_time_without_a_year_and_a_zone)
 {
     /* the next year's is nearer than this one's; a day that only leap years have; a clock east of us */
     EXPECT_STR(decoded("<13>Jan  2 00:00:00 b a: x\n"),
-               "log 1700000000000000000 sev=10 \"x\" attrs{syslog.timestamp=\"Jan  2 00:00:00\",syslog.facility=\"user\"}"
+               "log 1700000000000000000 sev=10 \"x\" attrs{syslog.timestamp=\"Jan  2 "
+               "00:00:00\",syslog.facility=\"user\"}"
                " resource{host.name=\"b\",service.name=\"a\"}\n");
     EXPECT_STR(decoded("<13>Jun 30 00:00:00 b a: x\n"),
                "log 1688083200000000000 sev=10 \"x\" attrs{syslog.facility=\"user\"}"
                " resource{host.name=\"b\",service.name=\"a\"}\n");
     EXPECT_STR(decoded("<13>Nov 15 00:13:20 b a: x\n"),
-               "log 1700000000000000000 sev=10 \"x\" attrs{syslog.timestamp=\"Nov 15 00:13:20\",syslog.facility=\"user\"}"
+               "log 1700000000000000000 sev=10 \"x\" attrs{syslog.timestamp=\"Nov 15 "
+               "00:13:20\",syslog.facility=\"user\"}"
                " resource{host.name=\"b\",service.name=\"a\"}\n");
     EXPECT_STR(decoded("<13>Nov 31 00:13:20 b a: x\n"),
                "log 1700000000000000000 sev=10 \"Nov 31 00:13:20 b a: x\" attrs{syslog.facility=\"user\"}\n");
@@ -106,5 +110,6 @@ TEST(frames_that_are_not_all_there)
     EXPECT(syslog_frame(STR("99999999 <34>"), false, &m, &used) == SYSLOG_BROKEN);
 }
 
-TESTS(CASE(the_examples_of_the_rfc), CASE(the_older_form), CASE(a_time_without_a_year_and_a_zone), CASE(what_does_not_conform_is_kept), CASE(frames_counted_and_by_line),
+TESTS(CASE(the_examples_of_the_rfc), CASE(the_older_form), CASE(a_time_without_a_year_and_a_zone),
+      CASE(what_does_not_conform_is_kept), CASE(frames_counted_and_by_line),
       CASE(frames_that_are_not_all_there))

@@ -245,7 +245,9 @@ TEST(names_of_labels_are_hashed_wholly)
 {
     struct redact *r = rules("rules: [{keys: ['user_*'], fields: [labels, names], action: drop}]");
     struct arena a = ARENA_INIT(1 << 20);
-    struct label pairs[] = { { STR("__name__"), STR("user_up") }, { STR("job"), STR("j") }, { STR("user_bob"), STR("1") } };
+    struct label pairs[] = { { STR("__name__"), STR("user_up") },
+                             { STR("job"), STR("j") },
+                             { STR("user_bob"), STR("1") } };
     struct labels l = { pairs, 3 };
     struct batch b;
     batch_init(&b, &a, LABELS_PACKED);
@@ -253,7 +255,8 @@ TEST(names_of_labels_are_hashed_wholly)
     batch_sample(&b, 1, 2);
     redact_batch(r, &b);
     struct labels now = labels_unpack(b.series[0].raw, &a);
-    EXPECT(now.n == 3 && str_is(labels_get(now, "__name__"), "user_up") && str_is(labels_get(now, "job"), "j"));
+    EXPECT(now.n == 3 && str_is(labels_get(now, "__name__"), "user_up") &&
+           str_is(labels_get(now, "job"), "j"));
     EXPECT(str_starts(now.at[1].name, "hmac_") && now.at[1].name.n == 5 + 32);
     EXPECT(hash128_eq(b.series[0].key, hash128_seed(b.series[0].raw.p, b.series[0].raw.n, LABELS_PACKED)));
     arena_release(&a);
@@ -428,5 +431,6 @@ TESTS(CASE(keys_are_globs_of_any_case_and_reach_into_json), CASE(the_four_action
       CASE(escapes_do_not_hide_what_json_says), CASE(json_that_holds_nothing_stays_as_it_was_written),
       CASE(cards_are_told_from_other_numbers), CASE(keys_of_services_and_bearer_tokens),
       CASE(a_dry_run_counts_and_changes_nothing), CASE(fields_limit_where_a_rule_looks),
-      CASE(labels_of_series_are_redacted_when_asked_for), CASE(names_of_attributes_are_hit_like_values), CASE(names_of_labels_are_hashed_wholly), CASE(mistakes_name_their_line),
+      CASE(labels_of_series_are_redacted_when_asked_for), CASE(names_of_attributes_are_hit_like_values),
+      CASE(names_of_labels_are_hashed_wholly), CASE(mistakes_name_their_line),
       CASE(of_a_thousand_secrets_none_is_found))
