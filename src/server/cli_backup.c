@@ -17,6 +17,7 @@
 #include "net/http_client.h"
 #include "server/cli.h"
 #include "server/cli_import.h"
+#include "state/state.h"
 #include "store/backup.h"
 #include "store/embedded.h"
 
@@ -142,7 +143,7 @@ static int snapshot_of_files(const char *dir, const char *key, char out[PATH_BYT
 {
     struct embedded_conf conf = { .dir = dir, .key_file = key };
     struct store *store = NULL;
-    char name[64];
+    char name[64], state[PATH_BYTES + 16];
     snprintf(name, sizeof name, "backup-%" PRId64, clock_now_ms());
     int rc = file_exists(dir) ? OK : err_set(e, ERR_FIND, "%s: there is no such directory", dir);
     if (rc == OK) rc = embedded_open(&conf, &store, e);
@@ -153,6 +154,8 @@ static int snapshot_of_files(const char *dir, const char *key, char out[PATH_BYT
     if (rc == OK) rc = snapshot_path(out, dir, str_of(name), e);
     if (rc == OK) rc = store_admin(store, STORE_SNAPSHOT, out, e);
     store_close(store);
+    snprintf(state, sizeof state, "%s/state.db", out);
+    if (rc == OK) rc = state_copy(dir, state, e);
     if (rc == ERR_BUSY) err_where(e, "a server is running on it: use --server URL");
     return rc;
 }

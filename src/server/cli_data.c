@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "net/http_client.h"
 #include "server/cli.h"
+#include "state/state.h"
 #include "store/embedded.h"
 
 #define KEY_FLAG "--encryption-key-file"
@@ -30,6 +31,10 @@ int cli_fsck(int argc, char **argv)
     if (rc == OK) rc = embedded_fsck(dir, print_line, NULL, &report, &e);
     embedded_lock(dir);
     if (rc < 0) return fprintf(stderr, "vedette fsck: %s\n", e.text), 1;
+    if (state_check(dir, &e) < 0) {
+        report.damaged++;
+        puts(e.text);
+    }
     printf("%llu files, %llu bytes, %llu parts, %llu rows checked, %llu damaged\n",
            (unsigned long long)report.files, (unsigned long long)report.bytes,
            (unsigned long long)report.parts, (unsigned long long)report.rows,
@@ -59,9 +64,12 @@ static int snapshot_offline(const char *dir, const char *key, const char *target
     struct embedded_conf conf = { .dir = dir, .key_file = key };
     struct store *store = NULL;
     struct err e = ERR_INIT;
+    char state[4096];
     int rc = embedded_open(&conf, &store, &e);
     if (rc == OK) rc = store_admin(store, STORE_SNAPSHOT, target, &e);
     store_close(store);
+    snprintf(state, sizeof state, "%s/state.db", target);
+    if (rc == OK) rc = state_copy(dir, state, &e);
     if (rc == ERR_BUSY)
         return fprintf(stderr, "vedette snapshot: %s\nA server is running on it: use --server URL.\n",
                        e.text),

@@ -18,6 +18,7 @@
 #include "server/cli.h"
 #include "server/config.h"
 #include "server/options.h"
+#include "state/state.h"
 #include "store/wal.h"
 
 struct findings {
@@ -77,6 +78,15 @@ static void look_at_disk(struct findings *f, const struct options *o)
             "%.0f MiB",
             (double)wal_segment_room((uint64_t)bytes, 0) / 0x1p20,
             (double)wal_segment_room(UINT64_MAX, 0) / 0x1p20, (double)o->min_free_bytes / 0x1p20);
+}
+
+static void look_at_state(struct findings *f, const struct options *o)
+{
+    struct err e = ERR_INIT;
+    if (state_check(o->data, &e) < 0)
+        say(f, '-', "silences, what was told, acknowledgements: %s", e.text);
+    else
+        say(f, '+', "silences, what was told, acknowledgements: state.db is sound");
 }
 
 static void look_at_memory(struct findings *f, const struct options *o)
@@ -166,6 +176,7 @@ int cli_doctor(int argc, char **argv)
     } else {
         look_at_config(&f, &o);
         look_at_disk(&f, &o);
+        look_at_state(&f, &o);
         look_at_memory(&f, &o);
         look_at_limits(&f);
         look_at_clock(&f);

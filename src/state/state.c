@@ -7,6 +7,9 @@
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -95,6 +98,60 @@ void state_close(struct state *s)
     sqlite3_close(s->db);
     pthread_mutex_destroy(&s->mu);
     mem_free(s);
+}
+
+/* ---- the file as a whole ---- */
+
+static int open_beside(const char *dir, int flags, sqlite3 **db, struct err *e)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/state.db", dir);
+    *db = NULL;
+    if (access(path, F_OK) != 0) return OK;
+    int rc = sqlite3_open_v2(path, db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    if (rc == SQLITE_OK) {
+        sqlite3_busy_timeout(*db, BUSY_TIMEOUT_MS);
+        return OK;
+    }
+    sqlite3_close(*db);
+    *db = NULL;
+    return err_set(e, ERR_IO, "%s: %s", path, sqlite3_errstr(rc));
+}
+
+/* The first row's text, or SQLite's reason. */
+static int ask_one(sqlite3 *db, const char *sql, struct str bound, char *out, size_t cap)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
+    if (rc == SQLITE_OK && bound.n > 0) rc = sqlite3_bind_text(stmt, 1, bound.p, (int)bound.n, SQLITE_STATIC);
+    if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
+    const char *text = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(stmt, 0) : sqlite3_errmsg(db);
+    snprintf(out, cap, "%s", text ? text : "");
+    sqlite3_finalize(stmt);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? OK : ERR_IO;
+}
+
+int state_copy(const char *dir, const char *to, struct err *e)
+{
+    sqlite3 *db;
+    char why[256];
+    int rc = open_beside(dir, SQLITE_OPEN_READWRITE, &db, e);
+    if (rc < 0 || db == NULL) return rc;
+    rc = ask_one(db, "VACUUM INTO ?", str_of(to), why, sizeof why);
+    sqlite3_close(db);
+    return rc == OK ? OK : err_set(e, ERR_IO, "state.db cannot be copied to %s: %s", to, why);
+}
+
+int state_check(const char *dir, struct err *e)
+{
+    sqlite3 *db;
+    char said[256];
+    int rc = open_beside(dir, SQLITE_OPEN_READWRITE, &db, e); /* its write-ahead log wants to be read, too */
+    if (rc < 0 || db == NULL) return rc;
+    rc = ask_one(db, "PRAGMA integrity_check(1)", STR(""), said, sizeof said);
+    sqlite3_close(db);
+    if (rc == OK && strcmp(said, "ok") == 0) return OK;
+    return err_set(e, ERR_CORRUPT, "%s/state.db is damaged: %s", dir, said);
 }
 
 /* ---- statements ---- */

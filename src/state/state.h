@@ -27,6 +27,12 @@ void state_close(struct state *);                                   /* NULL is f
  * file was written by a newer program. */
 int state_migrate(struct state *, const char *component, const char *const *steps, size_t n, struct err *);
 
+/* A whole copy of the file in DIR/state.db as it is now, also while a server uses it; none there: nothing to
+ * do. `to` is made. */
+int state_copy(const char *dir, const char *to, struct err *);
+/* Is DIR/state.db sound? OK, also when there is none; ERR_CORRUPT with what SQLite says; read only. */
+int state_check(const char *dir, struct err *);
+
 struct state_value {
     enum { STATE_IS_NULL, STATE_IS_INT, STATE_IS_TEXT, STATE_IS_BYTES } kind;
     int64_t i;

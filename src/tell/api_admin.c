@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "state/state.h"
 #include "tell/api_job.h"
 #include "tell/handlers.h"
 
@@ -38,6 +39,8 @@ static void run_snapshot(struct http_exchange *x, const struct prometheus_api *a
     int rc = file_mkdirs(buf_cstr(&dir), &e);
     buf_printf(&dir, "/%s", name);
     if (rc == OK) rc = store_admin(api->store, STORE_SNAPSHOT, buf_cstr(&dir), &e);
+    buf_cs(&dir, "/state.db");
+    if (rc == OK && api->data_dir != NULL) rc = state_copy(api->data_dir, buf_cstr(&dir), &e);
     if (rc < 0) {
         respond_error(x, API_INTERNAL, "create snapshot: %s", e.text);
     } else {

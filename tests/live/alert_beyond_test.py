@@ -5,11 +5,12 @@ and actions: commands and webhooks that alerts set off.
 """
 import json
 import os
+import subprocess
 import sys
 import time
 
 from am_lab import Sink, get, post, stamp, vedette_with
-from lab import Lab, expect, http, wait_for
+from lab import Lab, expect, free_port, http, wait_for
 
 lab = Lab(sys.argv)
 FAST = "group_wait: 300ms, group_interval: 1s, repeat_interval: 1h"
@@ -178,6 +179,44 @@ actions:
     s.stop()
 
 
+# What people said and did is in snapshots and backups, fsck and doctor look at it.
+def state_is_kept():
+    def vedette(*argv):
+        p = subprocess.run([lab.binary, *argv], capture_output=True, text=True, timeout=120)
+        return p.returncode, p.stdout + p.stderr
+
+    def silences(data):
+        other = lab.vedette("--builtin-rules=no", "--host-metrics=no", "--self-metrics=no", data=data)
+        found = [x["comment"] for x in get(other.base, "/api/v2/silences")]
+        other.stop()
+        return found
+
+    s = vedette_with(lab, "route: {receiver: none}\nreceivers: [{name: none}]\n", "--admin-api")
+    post(s.base, "/api/v2/silences", {"matchers": [{"name": "a", "value": "b", "isRegex": False}], "startsAt": stamp(time.time()),
+                                      "endsAt": stamp(time.time() + 600), "createdBy": "ann", "comment": "kept"})
+    status, said = vedette("snapshot", "--server", s.base)
+    expect(status, 0, said)
+    name = json.loads(said)["data"]["name"]
+    target, restored = lab.path("backup"), lab.path("restored")
+    expect(vedette("backup", "--server", s.base, "--data", s.data, target)[0], 0)
+    data = s.data
+    s.stop()
+    expect(silences(os.path.join(data, "snapshots", name)), ["kept"], "in a snapshot")
+    expect(vedette("restore", target, restored)[0], 0)
+    expect(silences(restored), ["kept"], "in a backup")
+    offline = lab.path("offline")
+    expect(vedette("snapshot", "--data", data, offline)[0], 0)
+    expect(silences(offline), ["kept"], "in a snapshot made without a server")
+    expect(vedette("fsck", "--data", offline)[0], 0)
+    status, said = vedette("doctor", "--data", offline, "--listen", "127.0.0.1:%d" % free_port())
+    expect("state.db is sound" in said, True, said)
+    with open(os.path.join(offline, "state.db"), "r+b") as f:
+        f.write(b"this is no database any more")
+    status, said = vedette("fsck", "--data", offline)
+    expect((status, "state.db is damaged" in said), (1, True), said)
+
+
 lab.case("cascades follow the call graph; roots are told, effects marked or left out", cascade)
 lab.case("actions: commands and webhooks, dry, limited, muted, timed out; audited", actions)
+lab.case("snapshots and backups hold the state; fsck and doctor look at it", state_is_kept)
 lab.done()

@@ -107,5 +107,38 @@ TEST(what_is_no_database_is_refused)
     gone();
 }
 
-TESTS(CASE(rows_are_there_after_opening_again), CASE(a_transaction_is_all_or_nothing),
-      CASE(a_failing_statement_is_an_error_and_no_more), CASE(what_is_no_database_is_refused))
+TEST(a_copy_is_taken_while_it_is_open_and_damage_is_seen)
+{
+    struct state *s, *other;
+    struct err e = ERR_INIT;
+    char copy[128], elsewhere[] = "/tmp/vedette-copy-XXXXXX";
+    fresh();
+    EXPECT(mkdtemp(elsewhere) != NULL);
+    snprintf(copy, sizeof copy, "%s/state.db", elsewhere);
+    EXPECT(state_copy(dir, copy, &e) == OK && access(copy, F_OK) != 0); /* nothing is there yet */
+    EXPECT(state_check(dir, &e) == OK);
+    EXPECT(state_open(path, &s, &e) == OK && state_migrate(s, "t", steps, 2, &e) == OK);
+    EXPECT(state_run(s, "INSERT INTO t (k, v) VALUES ('a', 7)", NULL, 0, &e) == OK);
+    EXPECT(state_copy(dir, copy, &e) == OK);
+    EXPECT(state_run(s, "INSERT INTO t (k, v) VALUES ('b', 8)", NULL, 0, &e) == OK);
+    EXPECT(state_copy(dir, copy, &e) == ERR_IO); /* never over another file */
+    EXPECT(state_check(dir, &e) == OK && state_check(elsewhere, &e) == OK);
+    EXPECT(state_open(copy, &other, &e) == OK);
+    EXPECT_INT(total(other), 7);
+    state_close(other);
+    EXPECT_INT(total(s), 15);
+    state_close(s);
+    FILE *f = fopen(copy, "r+");
+    EXPECT(f != NULL && fseek(f, 0, SEEK_SET) == 0 && fputs("this is no database any more", f) >= 0);
+    fclose(f);
+    EXPECT(state_check(elsewhere, &e) == ERR_CORRUPT);
+    EXPECT(strstr(e.text, copy) != NULL);
+    gone();
+    snprintf(dir, sizeof dir, "%s", elsewhere);
+    snprintf(path, sizeof path, "%s", copy);
+    gone();
+}
+
+TESTS(CASE(a_copy_is_taken_while_it_is_open_and_damage_is_seen), CASE(rows_are_there_after_opening_again),
+      CASE(a_transaction_is_all_or_nothing), CASE(a_failing_statement_is_an_error_and_no_more),
+      CASE(what_is_no_database_is_refused))
