@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "receive/relabel.h"
 #include "tell/channel/template.h"
 
 #define AM_API_VERSION "0.28.1" /* the Alertmanager whose API is matched */
@@ -125,6 +126,40 @@ static int read_calls(void *ctx, int64_t now_ms, struct call_graph **out, struct
     return call_graph_read(ctx, now_ms, out, e);
 }
 
+/* ---- Alertmanagers outside ---- */
+
+static void each_outside(void *ctx, void (*visit)(const char *url, void *), void *visit_ctx)
+{
+    struct notify_glue *g = ctx;
+    pthread_mutex_lock(&g->mu);
+    if (g->forward != NULL) forward_each(g->forward, visit, visit_ctx);
+    pthread_mutex_unlock(&g->mu);
+}
+
+static int relabel_read(struct yaml *list, const char *file, struct arena *a, void **out, struct err *e)
+{
+    struct relabel *r = arena_zero(a, sizeof *r);
+    *out = r;
+    return relabel_parse(list, file, a, r, e);
+}
+
+static bool relabel_alert(const void *relabel, struct alert *a, struct arena *arena)
+{
+    struct label_set set = { .cap = a->labels.n + 1, .arena = arena };
+    set.at = arena_array(arena, set.cap, sizeof *set.at);
+    for (size_t i = 0; i < a->labels.n; i++) set.at[set.n++] = a->labels.at[i];
+    if (!relabel_apply(relabel, &set) || labels_normalise(set.at, &set.n, NULL) < 0) return false;
+    a->labels = (struct labels){ set.at, set.n };
+    return set.n > 0;
+}
+
+static void relabel_end(void *relabel)
+{
+    relabel_release(relabel);
+}
+
+static const struct forward_relabel relabelling = { relabel_read, relabel_alert, relabel_end };
+
 /* ---- life ---- */
 
 static int open_state(struct notify_glue *g, const char *dir, struct err *e)
@@ -147,6 +182,7 @@ int notify_glue_open(struct notify_glue *g, const struct notify_glue_conf *c, st
         .state = g->state,
         .external_url = arena_str(&g->arena, str_of(c->external_url)).p,
         .calls = { read_calls, c->store },
+        .outside = { each_outside, g },
     };
     struct action_conf *does = NULL;
     if (rc == OK) rc = actions_open(g->state, &g->actions, e);
@@ -155,7 +191,7 @@ int notify_glue_open(struct notify_glue *g, const struct notify_glue_conf *c, st
     conf.changed = (struct dispatch_changed){ actions_see, g->actions };
     if (rc == OK) rc = notify_start(&conf, &g->notify, e);
     if (rc == OK) actions_attach(g->actions, g->notify, str_of(conf.external_url));
-    if (rc == OK) rc = forward_start(yaml_get(c->root, "alerting"), g->file, &g->forward, e);
+    if (rc == OK) rc = forward_start(yaml_get(c->root, "alerting"), g->file, &relabelling, &g->forward, e);
     g->api = (struct am_api){ g->notify, c->pool, c->version, AM_API_VERSION, c->started_ms, g->actions };
     return rc;
 }
@@ -180,7 +216,7 @@ int notify_glue_reload(struct notify_glue *g, struct yaml *root, struct str text
     struct action_conf *does = NULL;
     struct notify_glue_source old_source = g->from, source = { 0 };
     int rc = read_outbound(root, g->file, &g->arena, &fresh, e);
-    if (rc == OK) rc = forward_start(yaml_get(root, "alerting"), g->file, &forward, e);
+    if (rc == OK) rc = forward_start(yaml_get(root, "alerting"), g->file, &relabelling, &forward, e);
     if (rc == OK) rc = action_conf_read(yaml_get(root, "actions"), g->file, fresh, &does, e);
     if (rc == OK) {
         g->outbound = fresh;

@@ -5,6 +5,7 @@
 #include "query/promql/parse.h"
 #include "tell/api_job.h"
 #include "tell/handlers.h"
+#include "tell/notify/notify.h"
 #include "tell/prom_json.h"
 
 struct listing {
@@ -204,10 +205,32 @@ void handle_targets_metadata(struct http_exchange *x, void *ctx)
 
 /* ---- alertmanagers, notifications ---- */
 
+static void put_alertmanager(const char *url, void *ctx)
+{
+    struct json_writer *w = ctx;
+    json_begin_object(w);
+    json_kv_cs(w, "url", url);
+    json_end_object(w);
+}
+
+/* Those outside; the one inside is no peer of its own. */
 void handle_alertmanagers(struct http_exchange *x, void *ctx)
 {
-    (void)ctx;
-    respond_json(x, STR("{\"activeAlertmanagers\":[],\"droppedAlertmanagers\":[]}"));
+    const struct prometheus_api *api = ctx;
+    struct buf out = BUF_INIT(ANSWER_MAX_BYTES);
+    struct json_writer w;
+    respond_begin(&out);
+    json_writer_init(&w, &out);
+    json_begin_object(&w);
+    json_put_key(&w, STR("activeAlertmanagers"));
+    json_begin_array(&w);
+    if (api->notify != NULL) notify_each_outside(api->notify, put_alertmanager, &w);
+    json_end_array(&w);
+    json_put_key(&w, STR("droppedAlertmanagers"));
+    json_begin_array(&w);
+    json_end_array(&w);
+    json_end_object(&w);
+    respond_data(x, &out);
 }
 
 void handle_notifications(struct http_exchange *x, void *ctx)

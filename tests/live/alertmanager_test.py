@@ -30,6 +30,7 @@ def told(sink, path="/hook"):
 
 # ---- shapes ----
 
+# S2-089
 def shapes():
     sink = Sink()
     s = vedette_with(lab, plain(sink))
@@ -72,6 +73,7 @@ def api(base, method, path, body=None):
     return status, json.loads(answer)
 
 
+# S1-070, S1-162, S3-020
 def life():
     sink = Sink()
     s = vedette_with(lab, plain(sink, "- name: boss\n  webhook_configs: [{url: '%s'}]\n" % sink.url("boss"), ", escalations: [{delay: 3s, receiver: boss}]"))
@@ -126,6 +128,7 @@ def reload():
 
 # ---- receivers that fail, and a kill ----
 
+# S4-070: retries; S1-164
 def unwilling():
     late = free_port()
 
@@ -218,17 +221,21 @@ def from_vmalert():
     s.stop()
 
 
+# S0-102
 def forward():
     if not lab.have("prometheus-alertmanager"):
         return
     outside, inside = Sink(), Sink()
     am = Alertmanager(lab, plain(outside))
-    rules = lab.write("fr.yml", "groups: [{name: g, interval: 1s, rules: [{alert: Up, expr: vector(1)}]}]\n")
+    rules = lab.write("fr.yml", "groups: [{name: g, interval: 1s, rules: [{alert: Up, expr: vector(1), labels: {secret: x}}]}]\n")
     main = ("global: {evaluation_interval: 1s, external_labels: {site: here}}\nrule_files: ['%s']\n"
-            "alerting: {alertmanagers: [{static_configs: [{targets: ['127.0.0.1:%d']}]}]}\n" % (rules, am.port))
+            "alerting: {alertmanagers: [{static_configs: [{targets: ['127.0.0.1:%d']}],\n"
+            "  alert_relabel_configs: [{target_label: via, replacement: us}, {regex: secret, action: labeldrop}]}]}\n" % (rules, am.port))
     s = vedette_with(lab, plain(inside), main=main)
     wait_for(lambda: told(outside) == [["Up+"]] and told(inside) == [["Up+"]], 60, what="our rule's alert inside and outside")
-    expect(outside.taken()[0][2]["commonLabels"], {"alertname": "Up", "site": "here"})
+    expect(outside.taken()[0][2]["commonLabels"], {"alertname": "Up", "site": "here", "via": "us"}, "relabelled for those outside")
+    expect(inside.taken()[0][2]["commonLabels"], {"alertname": "Up", "site": "here", "secret": "x"}, "and only for them")
+    expect(get(s.base, "/api/v1/alertmanagers")["data"], {"activeAlertmanagers": [{"url": "http://127.0.0.1:%d/api/v2/alerts" % am.port}], "droppedAlertmanagers": []})
     s.stop()
     am.stop()
 

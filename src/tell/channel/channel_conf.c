@@ -49,6 +49,13 @@ void channel_read_http(struct reader *r, struct yaml *map, const struct channel_
     out->outbound = d->outbound ? d->outbound : outbound_public_only();
 }
 
+void channel_read_timeout(struct reader *r, struct yaml *map, struct channel_http *http)
+{
+    struct yaml *y = yaml_get(map, "timeout");
+    if (y != NULL && !str_is(y->text, "0") && !str_is(y->text, "0s"))
+        read_duration(r, map, "timeout", &http->timeout_ms);
+}
+
 void channel_read_template(struct reader *r, struct yaml *map, const char *key, const char **out)
 {
     struct err why = ERR_INIT;

@@ -32,6 +32,7 @@ struct secret { /* one of the two; both NULL: not given */
 struct channel_http {
     struct http_client_conf conf;
     const struct outbound *outbound;
+    int64_t timeout_ms; /* of one attempt, when less than the notification's; 0: not said */
 };
 
 void channel_reader(struct reader *, const struct channel_defaults *, struct arena *, struct err *);
@@ -44,6 +45,8 @@ void channel_read_url(struct reader *, struct yaml *map, const char *key, const 
 /* http_config of the map, or else of `global`. Redirects are never followed. */
 void channel_read_http(struct reader *, struct yaml *map, const struct channel_defaults *,
                        struct channel_http *out);
+/* `timeout`; 0 is none, as Alertmanager has it. */
+void channel_read_timeout(struct reader *, struct yaml *map, struct channel_http *);
 /* A text that is a template: it is read once, to be sure that it can be. *out keeps its default when absent.
  */
 void channel_read_template(struct reader *, struct yaml *map, const char *key, const char **out);

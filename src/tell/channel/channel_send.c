@@ -187,7 +187,9 @@ void channel_request(struct channel_send *s, const struct channel_http *http, co
 void channel_post(struct channel_send *s, const struct channel_http *http, const char *url,
                   const char *const *headers, size_t n_headers)
 {
-    channel_request(s, http, "POST", url, headers, n_headers, s->n->timeout_ms);
+    int64_t most_ms = s->n->timeout_ms;
+    if (http->timeout_ms > 0) most_ms = MIN(most_ms, http->timeout_ms);
+    channel_request(s, http, "POST", url, headers, n_headers, most_ms);
 }
 
 /* ---- texts ---- */

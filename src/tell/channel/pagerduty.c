@@ -111,7 +111,7 @@ static int read_conf(struct yaml *map, const struct channel_defaults *d, struct 
     read_details(&r, map, p);
     read_things(&r, map, "images", &p->images, &p->n_images);
     read_things(&r, map, "links", &p->links, &p->n_links);
-    read_accept(map, "timeout");
+    channel_read_timeout(&r, map, &p->http);
     *conf = p;
     return r.rc;
 }

@@ -1,7 +1,9 @@
 /* slack.c - Slack: an incoming webhook, or chat.postMessage with a bot's token. Both answer 200 to a message
  * they did not take: the first says anything but "ok", the second {"ok": false, "error": ...}.
  *
- * Known and without effect: edit_messages, update_message (every notification is a message of its own). */
+ * Known and without effect: edit_messages, update_message (every notification is a message of its own), which
+ * is warned of. */
+#include "base/log.h"
 #include "tell/channel/attachment.h"
 
 #define TITLE_MAX 1024 /* characters; what Slack shows of a title */
@@ -81,6 +83,19 @@ static void read_where(struct reader *r, struct yaml *map, const struct channel_
     if (!http_url_is_web(s->url.text)) read_fail(r, map->line, "app_url: expected an http or https URL");
 }
 
+/* To edit a message one must know what Slack called it, over restarts: not kept. */
+static void warn_of_edits(struct reader *r, struct yaml *map)
+{
+    static const char *const keys[] = { "edit_messages", "update_message" };
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        bool wanted = false;
+        read_flag(r, map, keys[i], &wanted);
+        if (wanted)
+            log_warn("notify", "messages are not edited: each notification is a message of its own", "key",
+                     keys[i], NULL);
+    }
+}
+
 static int read_conf(struct yaml *map, const struct channel_defaults *d, struct arena *a, void **conf,
                      struct err *e)
 {
@@ -112,8 +127,8 @@ static int read_conf(struct yaml *map, const struct channel_defaults *d, struct 
     read_flag(&r, map, "link_names", &s->link_names);
     read_texts(&r, read_list(&r, map, "mrkdwn_in"), &s->mrkdwn_in, &s->n_mrkdwn_in);
     read_actions(&r, map, s);
-    static const char *const accepted[] = { "edit_messages", "update_message", "timeout" };
-    for (size_t i = 0; i < COUNT(accepted); i++) read_accept(map, accepted[i]);
+    channel_read_timeout(&r, map, &s->http);
+    warn_of_edits(&r, map);
     *conf = s;
     return r.rc;
 }

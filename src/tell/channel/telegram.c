@@ -53,7 +53,7 @@ static int read_conf(struct yaml *map, const struct channel_defaults *d, struct 
     channel_read_template(&r, map, "message", &t->message);
     read_flag(&r, map, "disable_notifications", &t->silent);
     read_parse_mode(&r, map, t);
-    read_accept(map, "timeout");
+    channel_read_timeout(&r, map, &t->http);
     *conf = t;
     return r.rc;
 }

@@ -9,7 +9,6 @@ struct webhook {
     struct channel_http http;
     struct secret url, hmac;
     uint64_t max_alerts; /* 0: all */
-    int64_t timeout_ms;  /* 0: the notification's */
 };
 
 static int read_conf(struct yaml *map, const struct channel_defaults *d, struct arena *a, void **conf,
@@ -22,9 +21,7 @@ static int read_conf(struct yaml *map, const struct channel_defaults *d, struct 
     channel_read_url(&r, map, "url", d, NULL, &w->url);
     channel_read_secret(&r, map, "hmac_secret", d, NULL, &w->hmac);
     read_count(&r, map, "max_alerts", &w->max_alerts);
-    struct yaml *timeout = yaml_get(map, "timeout");
-    if (timeout != NULL && !str_is(timeout->text, "0") && !str_is(timeout->text, "0s"))
-        read_duration(&r, map, "timeout", &w->timeout_ms);
+    channel_read_timeout(&r, map, &w->http);
     *conf = w;
     return r.rc;
 }
@@ -99,8 +96,7 @@ static void send(const void *conf, const struct notification *n, struct channel_
     const char *url = channel_url(&s, &w->url);
     put_body(&s, w->max_alerts);
     if (secret_is_given(&w->hmac)) headers[n_headers++] = signature(&s, w);
-    int64_t timeout_ms = w->timeout_ms > 0 ? MIN(w->timeout_ms, n->timeout_ms) : n->timeout_ms;
-    channel_request(&s, &w->http, "POST", url, headers, n_headers, timeout_ms);
+    channel_post(&s, &w->http, url, headers, n_headers);
     channel_end(&s);
 }
 

@@ -20,6 +20,7 @@ struct set { /* one entry of alertmanagers */
     struct http_client_conf http;
     const char *scheme, *prefix;
     int64_t timeout_ms;
+    void *relabel; /* of the host; NULL: none */
 };
 
 struct target {
@@ -36,6 +37,9 @@ struct target {
 
 struct forward {
     struct arena arena;
+    const struct forward_relabel *relabel;
+    void *rules[FORWARD_TARGETS_MAX]; /* of all sets */
+    size_t n_rules;
     struct target *targets[FORWARD_TARGETS_MAX];
     size_t n;
 };
@@ -77,18 +81,28 @@ static void read_static(struct forward *f, struct reader *r, struct yaml *map, c
     }
 }
 
-/* Discovery other than by static_configs, and relabelling of what it finds, are not served: said once. */
+/* Discovery other than by static_configs, and relabelling of targets, are not served: said once. */
 static void accept_rest(struct reader *r, struct yaml *map)
 {
     for (size_t i = 0; i < map->n; i++) {
         struct str key = map->keys[i];
-        if (!str_ends(key, "_sd_configs") && !str_is(key, "relabel_configs") &&
-            !str_is(key, "alert_relabel_configs"))
-            continue;
+        if (!str_ends(key, "_sd_configs") && !str_is(key, "relabel_configs")) continue;
         log_warn("notify", "this key of alertmanagers is not served: only static_configs are", "file",
                  r->file, "key", arena_str(r->arena, key).p, NULL);
         read_accept_all(yaml_only(map, i));
     }
+}
+
+static void read_relabel(struct forward *f, struct reader *r, struct yaml *map, struct set *s)
+{
+    struct yaml *list = read_list(r, map, "alert_relabel_configs");
+    if (list == NULL || r->rc < 0) return;
+    if (f->n_rules == FORWARD_TARGETS_MAX) {
+        read_fail(r, list->line, "more than %d lists of alert_relabel_configs", FORWARD_TARGETS_MAX);
+        return;
+    }
+    r->rc = f->relabel->read(list, r->file, r->arena, &s->relabel, r->e);
+    if (r->rc == OK) f->rules[f->n_rules++] = s->relabel;
 }
 
 static void read_set(struct forward *f, struct reader *r, struct yaml *map)
@@ -107,6 +121,7 @@ static void read_set(struct forward *f, struct reader *r, struct yaml *map)
         read_fail(r, map->line, "api_version v2 is the only one left");
     http_conf_read(r, map, &s->http);
     accept_rest(r, map);
+    read_relabel(f, r, map, s);
     read_static(f, r, map, s);
 }
 
@@ -255,13 +270,16 @@ static void free_target(struct target *t, bool was_started)
 static void forward_free(struct forward *f, bool was_started)
 {
     for (size_t i = 0; i < f->n; i++) free_target(f->targets[i], was_started);
+    for (size_t i = 0; i < f->n_rules; i++) f->relabel->release(f->rules[i]);
     arena_release(&f->arena);
     mem_free(f);
 }
 
-int forward_start(struct yaml *alerting, const char *file, struct forward **out, struct err *e)
+int forward_start(struct yaml *alerting, const char *file, const struct forward_relabel *relabel,
+                  struct forward **out, struct err *e)
 {
     struct forward *f = mem_alloc_zero(sizeof *f);
+    f->relabel = relabel;
     *out = NULL;
     f->arena = (struct arena)ARENA_INIT(8u << 20);
     int rc = alerting != NULL ? read_sets(f, alerting, file, e) : OK;
@@ -294,19 +312,41 @@ static void push(struct target *t, struct held *h)
     t->queue[(t->first + t->n++) % FORWARD_QUEUE] = held_ref(h);
 }
 
+/* As the set would have it. */
+static struct held *relabelled(const struct forward *f, const struct set *s, struct held *h)
+{
+    struct arena arena = ARENA_INIT(4u << 20);
+    struct alert a = h->a;
+    if (s->relabel == NULL) return held_ref(h);
+    struct held *other = f->relabel->apply(s->relabel, &a, &arena) ? held_new(&a, false) : NULL;
+    arena_release(&arena);
+    return other;
+}
+
+static void give(const struct forward *f, struct target *t, struct held *h)
+{
+    struct held *own = relabelled(f, t->set, h);
+    if (own == NULL) return;
+    pthread_mutex_lock(&t->mu);
+    push(t, own);
+    pthread_cond_signal(&t->wake);
+    pthread_mutex_unlock(&t->mu);
+    held_unref(own);
+}
+
 static void sink_send(void *ctx, const struct alert *a, size_t n)
 {
     struct forward *f = ctx;
     for (size_t i = 0; i < n; i++) {
         struct held *h = held_new(&a[i], false);
-        for (size_t k = 0; k < f->n; k++) {
-            pthread_mutex_lock(&f->targets[k]->mu);
-            push(f->targets[k], h);
-            pthread_cond_signal(&f->targets[k]->wake);
-            pthread_mutex_unlock(&f->targets[k]->mu);
-        }
+        for (size_t k = 0; k < f->n; k++) give(f, f->targets[k], h);
         held_unref(h);
     }
+}
+
+void forward_each(const struct forward *f, void (*visit)(const char *url, void *), void *ctx)
+{
+    for (size_t i = 0; i < f->n; i++) visit(f->targets[i]->url, ctx);
 }
 
 struct alert_sink forward_sink(struct forward *f)

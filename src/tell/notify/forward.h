@@ -19,9 +19,19 @@
 
 struct forward;
 
-/* alerting: the section, or NULL. *out NULL: no Alertmanagers are named. What it reads stays in memory of its
- * own. */
-int forward_start(struct yaml *alerting, const char *file, struct forward **out, struct err *);
+/* What the host lends, for alert_relabel_configs of a set: relabelling lies where this part cannot reach. */
+struct forward_relabel {
+    /* The list is a key's value. What is made lives until release. */
+    int (*read)(struct yaml *list, const char *file, struct arena *, void **out, struct err *);
+    bool (*apply)(const void *, struct alert *, struct arena *); /* false: the alert is dropped */
+    void (*release)(void *);
+};
+
+/* alerting: the section, or NULL. The relabelling is borrowed. *out NULL: no Alertmanagers are named. What it
+ * reads stays in memory of its own. */
+int forward_start(struct yaml *alerting, const char *file, const struct forward_relabel *,
+                  struct forward **out, struct err *);
 void forward_stop(struct forward *); /* NULL is fine. What is queued is tried once more */
 
 struct alert_sink forward_sink(struct forward *);
+void forward_each(const struct forward *, void (*visit)(const char *url, void *), void *ctx);

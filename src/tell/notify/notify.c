@@ -391,6 +391,11 @@ struct track *notify_track(struct notify *n)
     return n->track;
 }
 
+void notify_each_outside(const struct notify *n, void (*visit)(const char *url, void *), void *ctx)
+{
+    if (n->conf.outside.each != NULL) n->conf.outside.each(n->conf.outside.ctx, visit, ctx);
+}
+
 struct str notify_external_url(const struct notify *n)
 {
     return str_of(n->conf.external_url ? n->conf.external_url : "");

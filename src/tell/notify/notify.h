@@ -26,6 +26,12 @@ struct notify_calls {
     void *ctx;
 };
 
+/* The Alertmanagers outside that alerts go to as well, for the API. */
+struct notify_outside {
+    void (*each)(void *ctx, void (*visit)(const char *url, void *), void *visit_ctx); /* NULL: none */
+    void *ctx;
+};
+
 struct notify_conf {
     struct notify_source source;
     struct state *state; /* NULL: all in memory */
@@ -33,6 +39,7 @@ struct notify_conf {
     size_t threads; /* that send; 0 = 24 */
     struct notify_calls calls;
     struct dispatch_changed changed; /* see may be NULL */
+    struct notify_outside outside;
 };
 
 int notify_start(const struct notify_conf *, struct notify **out, struct err *);
@@ -48,4 +55,5 @@ struct dispatch *notify_lock(struct notify *);
 void notify_unlock(struct notify *);
 struct silences *notify_silences(struct notify *);
 struct track *notify_track(struct notify *);
+void notify_each_outside(const struct notify *, void (*visit)(const char *url, void *), void *ctx);
 struct str notify_external_url(const struct notify *);
