@@ -42,7 +42,7 @@ def shapes():
            ([], ["branch", "buildDate", "buildUser", "goVersion", "revision", "version"]))
     expect("<secret>" in status["config"]["original"], True, "the path of a webhook is hidden")
     expect(get(s.base, "/api/v2/receivers"), [{"name": "hook"}])
-    for path, want in (("/alertmanager/api/v2/status", 404), ("/alertmanager/", 404), ("/api/v1/status", 410), ("/api/v2/silence/nothing", 404),
+    for path, want in (("/alertmanager/api/v2/status", 404), ("/alertmanager/", 404), ("/api/v2/silence/nothing", 404),
                        ("/api/v2/alerts?filter=%7Bbad", 400), ("/api/v2/alerts?active=perhaps", 400), ("/api/v2/alerts?receiver=(", 400)):
         got, _, body = http("GET", s.base + path)
         expect(got, want, path)
