@@ -314,7 +314,7 @@ static int cancel_at_once(void *ctx, const struct record_rows *r)
 
 static void a_scan_of_records_is_cancelled_midway(struct waist *w)
 {
-    enum { N = 40000 };
+    enum { N = 20000 };
     static const enum record_order orders[] = { ORDER_ANY, ORDER_TIME, ORDER_TIME_DESC };
     atomic_bool cancelled;
     struct call call = { .cancelled = &cancelled, .arena = &w->arena };
