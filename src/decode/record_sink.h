@@ -31,7 +31,7 @@
 #define RECORD_VALUE_MAX   (2u << 20)
 #define RECORD_JSON_MAX    (8u << 20) /* events of one span, or its links, or one nested value */
 #define RECORD_FAULTS_MAX  8
-#define RECORD_BODY_MIN    16  /* of a log line with its time there are more in every protocol */
+#define RECORD_BODY_MIN    16 /* of a log line with its time there are more in every protocol */
 #define RECORDS_FREE       (32u << 10)
 #define RECORD_ORIGINS_MAX (256u << 20) /* bytes of resources in one body, counted again for each scope */
 #define RECORD_TIME_MAX    INT64_MAX

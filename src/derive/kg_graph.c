@@ -11,8 +11,8 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
-struct item { /* first of node and edge */
-    struct item *chain;       /* of its hash */
+struct item {           /* first of node and edge */
+    struct item *chain; /* of its hash */
     struct item *older, *newer;
     uint64_t hash;
 };

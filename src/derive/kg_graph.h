@@ -62,7 +62,7 @@ int kg_graph_neighbors(const struct kg_graph *, struct str id, struct str edge_t
                        size_t limit, struct arena *, struct kg_neighbors *, struct err *);
 
 struct kg_path {
-    struct kg_entity *at; /* from source to target: hops + 1; NULL: there is none within max_hops */
+    struct kg_entity *at;   /* from source to target: hops + 1; NULL: there is none within max_hops */
     struct str *edge_types; /* hops of them */
     size_t hops;
 };

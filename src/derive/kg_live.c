@@ -1,4 +1,5 @@
-/* kg_live.c - see kg_live.h. A record is read into a struct kgot_graph without the lock, then added with it. */
+/* kg_live.c - see kg_live.h. A record is read into a struct kgot_graph without the lock, then added with it.
+ */
 #include "derive/kg_live.h"
 
 #include <math.h>
@@ -43,7 +44,8 @@ struct given {
 static struct str id_in(struct str graph_id, struct str id, bool is_number, struct arena *a)
 {
     if (!is_number || graph_id.n == 0) return id;
-    return arena_printf(a, "%.*s/%.*s", (int)graph_id.n, graph_id.p, (int)MIN(id.n, (size_t)KG_TEXT_MAX), id.p);
+    return arena_printf(a, "%.*s/%.*s", (int)graph_id.n, graph_id.p, (int)MIN(id.n, (size_t)KG_TEXT_MAX),
+                        id.p);
 }
 
 static void add_graph(struct kg_live *k, const struct kgot_graph *g, struct str graph_id, struct str system,
@@ -72,8 +74,8 @@ static void add_graph(struct kg_live *k, const struct kgot_graph *g, struct str 
     }
 }
 
-static void put_gauges(struct kg_live *k, const struct kgot_snapshot *s, const struct kgot_graph *g, bool has_graph,
-                       int64_t now_ms, struct arena *a)
+static void put_gauges(struct kg_live *k, const struct kgot_snapshot *s, const struct kgot_graph *g,
+                       bool has_graph, int64_t now_ms, struct arena *a)
 {
     struct kgot_score *scores;
     size_t n = kgot_scores(s, a, &scores);
@@ -144,8 +146,8 @@ static bool is_graph_event(const struct record *r, const struct attrs *attrs)
     return name.type == VALUE_STR && str_is(name.text, KG_KIND_GRAPH);
 }
 
-static void take(struct kg_live *k, const struct record *r, const struct attrs *attrs, int64_t now_ms, bool is_live,
-                 struct arena *a, struct given *given)
+static void take(struct kg_live *k, const struct record *r, const struct attrs *attrs, int64_t now_ms,
+                 bool is_live, struct arena *a, struct given *given)
 {
     struct kgot_snapshot s;
     struct err e = ERR_INIT;
@@ -168,8 +170,8 @@ static struct value count_of(size_t n)
     return value_int((int64_t)n);
 }
 
-static void extracted(struct self_op *op, const struct self_op *above, const char *name, const char *operation,
-                      const struct given *g, size_t n)
+static void extracted(struct self_op *op, const struct self_op *above, const char *name,
+                      const char *operation, const struct given *g, size_t n)
 {
     self_op_begin(op, above->to, name, above);
     self_op_attr(op, "kg.system_id", value_str(g->system));
@@ -212,7 +214,8 @@ static bool is_wanted(struct str name)
     return kgot_is_name(name) || str_is(name, "entities") || str_is(name, "edges");
 }
 
-static void take_chunk(struct kg_live *k, const struct record_chunk *chunk, int64_t now_ms, struct given *given)
+static void take_chunk(struct kg_live *k, const struct record_chunk *chunk, int64_t now_ms,
+                       struct given *given)
 {
     struct arena a = ARENA_INIT(SIZE_MAX / 2), scratch = ARENA_INIT(RECORD_MEMORY);
     struct record_walk walk;
@@ -332,8 +335,8 @@ bool kg_live_is_restoring(struct kg_live *k)
 
 /* ---- questions ---- */
 
-int kg_live_neighbors(struct kg_live *k, struct str id, struct str edge_type, enum kg_direction d, size_t limit,
-                      struct arena *a, struct kg_neighbors *out, struct err *e)
+int kg_live_neighbors(struct kg_live *k, struct str id, struct str edge_type, enum kg_direction d,
+                      size_t limit, struct arena *a, struct kg_neighbors *out, struct err *e)
 {
     pthread_mutex_lock(&k->mu);
     int rc = kg_graph_neighbors(k->graph, id, edge_type, d, limit, a, out, e);
@@ -341,8 +344,8 @@ int kg_live_neighbors(struct kg_live *k, struct str id, struct str edge_type, en
     return rc;
 }
 
-int kg_live_path(struct kg_live *k, struct str source, struct str target, enum kg_direction d, size_t max_hops,
-                 struct arena *a, struct kg_path *out, struct err *e)
+int kg_live_path(struct kg_live *k, struct str source, struct str target, enum kg_direction d,
+                 size_t max_hops, struct arena *a, struct kg_path *out, struct err *e)
 {
     pthread_mutex_lock(&k->mu);
     int rc = kg_graph_path(k->graph, source, target, d, max_hops, a, out, e);
@@ -398,13 +401,15 @@ static void add_gauges(struct kg_live *k)
 {
     static const char dropped[] = "vedette_kg_dropped_total";
     static const char help[] = "Entities and edges that left the knowledge graph for want of room.";
-    k->asked[0] = stat_ask(STAT_GAUGE, "vedette_kg_bytes", "Memory of the knowledge graph.", NULL, ask_bytes, k);
+    k->asked[0] =
+        stat_ask(STAT_GAUGE, "vedette_kg_bytes", "Memory of the knowledge graph.", NULL, ask_bytes, k);
     k->asked[1] = stat_ask(STAT_COUNTER, dropped, help, "of=\"entities\"", ask_dropped_nodes, k);
     k->asked[2] = stat_ask(STAT_COUNTER, dropped, help, "of=\"edges\"", ask_dropped_edges, k);
-    k->asked[3] = stat_ask(STAT_COUNTER, "vedette_kg_refused_total",
-                           "Snapshots, graphs, entities and edges that were not right: kept as records, not in the "
-                           "knowledge graph.",
-                           NULL, ask_refused, k);
+    k->asked[3] =
+        stat_ask(STAT_COUNTER, "vedette_kg_refused_total",
+                 "Snapshots, graphs, entities and edges that were not right: kept as records, not in the "
+                 "knowledge graph.",
+                 NULL, ask_refused, k);
 }
 
 /* ---- life ---- */

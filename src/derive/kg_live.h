@@ -6,8 +6,8 @@
  *     kg_live_restore(k);                         a thread reads what the store has
  *     kg_live_close(k);                           after the doors, before the event series and the store
  *
- * What a snapshot (model/kgot.h) gives: its graph as node-link data. Ids that are texts mean the same thing in
- * every graph; ids that are numbers mean nothing elsewhere and become GRAPH_ID/NUMBER. Its counts and
+ * What a snapshot (model/kgot.h) gives: its graph as node-link data. Ids that are texts mean the same thing
+ * in every graph; ids that are numbers mean nothing elsewhere and become GRAPH_ID/NUMBER. Its counts and
  * confidence scores become gauges, unless it is older than late_ms.
  *
  * What came in is seen by questions before its sender has its answer. Operations are traced (self_trace.h):

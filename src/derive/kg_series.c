@@ -1,5 +1,5 @@
-/* kg_series.c - the 38 analytics_*, kg_*, embedding_* and circuit_* families, and those of snapshots: the table,
- * and the fields that it needs and nobody sends.
+/* kg_series.c - the 38 analytics_*, kg_*, embedding_* and circuit_* families, and those of snapshots: the
+ * table, and the fields that it needs and nobody sends.
  *
  * kg_entities_total, kg_edges_total and analytics_anomaly_rate are histograms, and under the bare name gauges
  * of the last value, too; counters of circuits are there with and without _total. docs/analytics.md. */
@@ -13,23 +13,28 @@
 static const double share_bounds[] = { 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1 };
 static const double count_bounds[] = { 0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 10000, 50000 };
 static const double hop_bounds[] = { 0, 1, 2, 3, 4, 5, 6, 8, 10, 15, 20 };
-static const double value_bounds[] = { 0, 0.01, 0.1, 0.5, 1, 5, 10, 50, 100, 500, 1000, 10000, 100000, 1000000 };
+static const double value_bounds[] = {
+    0, 0.01, 0.1, 0.5, 1, 5, 10, 50, 100, 500, 1000, 10000, 100000, 1000000
+};
 static const double length_bounds[] = { 16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 65536 };
 static const double batch_bounds[] = { 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024 };
-static const double seconds_bounds[] = { 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10 };
+static const double seconds_bounds[] = { 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                         0.25,  0.5,    1,     2.5,  5,     10 };
 
-#define HIST(b) .bounds = (b), .n_bounds = COUNT(b)
+#define HIST(b)   .bounds = (b), .n_bounds = COUNT(b)
 #define FROM(...) .from = { { __VA_ARGS__ } }
-#define ANA KG_KIND_ANALYTICS
-#define OPER KG_KIND_OPERATION
-#define EMB KG_KIND_EMBEDDING
-#define CIR KG_KIND_CIRCUIT
+#define ANA       KG_KIND_ANALYTICS
+#define OPER      KG_KIND_OPERATION
+#define EMB       KG_KIND_EMBEDDING
+#define CIR       KG_KIND_CIRCUIT
 #define CIR_LABEL "service_name<protected_service" /* of a log entry, service_name is its sender */
 
 /* Counted under both names; the second help is said once. */
 #define CALLS(name, text, which)                                                                             \
-    { name, EV_COUNT, CIR_LABEL, text, FROM(CIR, NULL, which) },                                        \
-    { name "_total", EV_COUNT, CIR_LABEL, text " Also without _total.", FROM(CIR, NULL, which) }
+    { name, EV_COUNT, CIR_LABEL, text, FROM(CIR, NULL, which) },                                             \
+    {                                                                                                        \
+        name "_total", EV_COUNT, CIR_LABEL, text " Also without _total.", FROM(CIR, NULL, which)             \
+    }
 
 static const struct event_family families[] = {
     /* analytics: S2-007 to S2-016 */
@@ -37,9 +42,10 @@ static const struct event_family families[] = {
       FROM(ANA, NULL, "operation=add_metric") },
     { "analytics_metric_value", EV_HISTOGRAM, "metric_name", "Values added to analyses.", HIST(value_bounds),
       FROM(ANA, "@added") },
-    { "analytics_metric_last", EV_LAST, "metric_name,system_id", "The value added last.", FROM(ANA, "@added") },
-    { "analytics_trend_strength", EV_HISTOGRAM, "direction", "Strength of trends, 0 to 1.", HIST(share_bounds),
-      FROM(ANA, "strength", "@trend=completed") },
+    { "analytics_metric_last", EV_LAST, "metric_name,system_id", "The value added last.",
+      FROM(ANA, "@added") },
+    { "analytics_trend_strength", EV_HISTOGRAM, "direction", "Strength of trends, 0 to 1.",
+      HIST(share_bounds), FROM(ANA, "strength", "@trend=completed") },
     { "analytics_trend_confidence", EV_HISTOGRAM, "", "Confidence in trends, 0 to 1.", HIST(share_bounds),
       FROM(ANA, "confidence", "@trend=completed") },
     { "analytics_trend_completed_total", EV_COUNT, "direction", "Trends found.",
@@ -47,8 +53,8 @@ static const struct event_family families[] = {
     { "analytics_trend_failed_total", EV_COUNT, "reason", "Trends that could not be found.",
       FROM(ANA, NULL, "@trend=failed") },
     { "analytics_anomaly_rate", EV_HISTOGRAM, "metric_name",
-      "Anomalies of all points looked at, 0 to 1; under the bare name a gauge of the last.", HIST(share_bounds),
-      FROM(ANA, "rate", "operation=detect_anomalies") },
+      "Anomalies of all points looked at, 0 to 1; under the bare name a gauge of the last.",
+      HIST(share_bounds), FROM(ANA, "rate", "operation=detect_anomalies") },
     { "analytics_anomaly_rate", EV_LAST, "metric_name", FROM(ANA, "rate", "operation=detect_anomalies") },
     { "analytics_anomaly_detected_total", EV_SUM, "metric_name", "Anomalies found.", FROM(ANA, "@found") },
     { "analytics_correlation_count", EV_HISTOGRAM, "", "Pairs of systems that go together, by correlation.",
@@ -89,8 +95,8 @@ static const struct event_family families[] = {
 
     /* embeddings: S2-075, S2-076 */
     { "embedding_generated_total", EV_SUM, "mode", "Texts embedded.", FROM(EMB, "@generated") },
-    { "embedding_text_length", EV_HISTOGRAM, "mode", "Characters of a text.", "characters", HIST(length_bounds),
-      FROM(EMB, "text_length", "!batch_size") },
+    { "embedding_text_length", EV_HISTOGRAM, "mode", "Characters of a text.", "characters",
+      HIST(length_bounds), FROM(EMB, "text_length", "!batch_size") },
     { "embedding_batch_generated_total", EV_COUNT, "mode", "Batches embedded.", FROM(EMB, NULL, "@batches") },
     { "embedding_batch_size", EV_HISTOGRAM, "mode", "Texts of a batch.", HIST(batch_bounds),
       FROM(EMB, "batch_size", "@batches") },
@@ -107,8 +113,7 @@ static const struct event_family families[] = {
     CALLS("circuit_failed_calls", "Calls that failed.", "result=failure"),
     CALLS("circuit_rejected_calls", "Calls that were not let through.", "result=rejected"),
     { "circuit_consecutive_failures", EV_LAST, CIR_LABEL, "Failures in a row.", FROM(CIR, "@failures") },
-    { "circuit_consecutive_successes", EV_LAST, CIR_LABEL, "Successes in a row.",
-      FROM(CIR, "@successes") },
+    { "circuit_consecutive_successes", EV_LAST, CIR_LABEL, "Successes in a row.", FROM(CIR, "@successes") },
     { "circuit_success_rate", EV_LAST, CIR_LABEL,
       "Successes of the last 100 calls that were let through, 0 to 1.", FROM(CIR, "@rate") },
 

@@ -16,7 +16,8 @@ static void make_id(uint8_t *id, size_t n)
     id[0] |= 1; /* zeros are no id */
 }
 
-void self_op_begin(struct self_op *op, const struct self_trace *to, const char *name, const struct self_op *parent)
+void self_op_begin(struct self_op *op, const struct self_trace *to, const char *name,
+                   const struct self_op *parent)
 {
     *op = (struct self_op){ .to = to, .name = name };
     op->start_ns = clock_now_ms() * 1000000;

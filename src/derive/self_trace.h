@@ -1,5 +1,5 @@
-/* self_trace.h - what the server itself does, as spans and typed events of service "vedette" in its own store,
- * so that its operations are traced, counted and graphed as those of anybody.
+/* self_trace.h - what the server itself does, as spans and typed events of service "vedette" in its own
+ * store, so that its operations are traced, counted and graphed as those of anybody.
  *
  *     struct self_op op;
  *     self_op_begin(&op, trace, "kg.get_neighbors", NULL);
@@ -36,8 +36,10 @@ struct self_op {
 };
 
 /* parent NULL: a trace of its own. */
-void self_op_begin(struct self_op *, const struct self_trace *to, const char *name, const struct self_op *parent);
-void self_op_attr(struct self_op *, const char *name, struct value); /* VALUE_NONE and empty texts are left out */
+void self_op_begin(struct self_op *, const struct self_trace *to, const char *name,
+                   const struct self_op *parent);
+void self_op_attr(struct self_op *, const char *name,
+                  struct value); /* VALUE_NONE and empty texts are left out */
 void self_op_field(struct self_op *, const char *name, struct value);
 /* event NULL: a span only. */
 void self_op_end(struct self_op *, const char *event, const struct err *failed);

@@ -7,7 +7,10 @@
 #include "model/kgot.h"
 
 #define FIELDS(table) .fields = (table), .n_fields = COUNT(table)
-#define DERIVED(name) { name, EVENT_NUMBER, EVENT_DERIVED }
+#define DERIVED(name)                                                                                        \
+    {                                                                                                        \
+        name, EVENT_NUMBER, EVENT_DERIVED                                                                    \
+    }
 
 static const struct event_field snapshot[KGS_FIELDS] = {
     [KGS_TASK_ID] = { "task_id", EVENT_TEXT, .help = "the task that is thought about" },
@@ -19,7 +22,8 @@ static const struct event_field snapshot[KGS_FIELDS] = {
 static const struct event_field graph[KGG_FIELDS] = {
     [KGG_SYSTEM_ID] = { "system_id", EVENT_TEXT, .help = "whose knowledge it is" },
     [KGG_ENTITIES] = { "entities", EVENT_LIST, .help = "objects with id, and perhaps type and name" },
-    [KGG_EDGES] = { "edges", EVENT_LIST, .help = "objects with source and target, and perhaps type and weight" },
+    [KGG_EDGES] = { "edges", EVENT_LIST,
+                    .help = "objects with source and target, and perhaps type and weight" },
 };
 
 static const struct event_field operation[KGO_FIELDS] = {
@@ -69,7 +73,8 @@ static const struct event_field analytics[ANA_FIELDS] = {
 };
 
 static const struct event_field embedding[EMB_FIELDS] = {
-    [EMB_MODE] = { "mode", EVENT_TEXT, EVENT_REQUIRED, .help = "real, fallback, or another way of making it" },
+    [EMB_MODE] = { "mode", EVENT_TEXT, EVENT_REQUIRED,
+                   .help = "real, fallback, or another way of making it" },
     [EMB_TEXT_LENGTH] = { "text_length", EVENT_INT, EVENT_OPTIONAL, EVENT_NOT_NEGATIVE, .unit = "characters",
                           .help = "of the text; in a batch, of all texts together" },
     [EMB_BATCH_SIZE] = { "batch_size", EVENT_INT, EVENT_OPTIONAL, .min = 1, .max = INFINITY,
@@ -127,12 +132,14 @@ static bool check_graph(const struct value *v, struct event_fault *f)
     struct err e = ERR_INIT;
     size_t field = KGG_ENTITIES;
     int rc = OK;
-    if (v[KGG_ENTITIES].type != VALUE_NONE) rc = kgot_nodes_read(v[KGG_ENTITIES].text, "entities", &a, &g, &e);
+    if (v[KGG_ENTITIES].type != VALUE_NONE)
+        rc = kgot_nodes_read(v[KGG_ENTITIES].text, "entities", &a, &g, &e);
     if (rc == OK && v[KGG_EDGES].type != VALUE_NONE) {
         field = KGG_EDGES;
         rc = kgot_edges_read(v[KGG_EDGES].text, "edges", &a, &g, &e);
     }
-    if (rc == OK && g.n_nodes + g.n_edges == 0) rc = err_set(&e, ERR_RANGE, "entities: neither these nor edges");
+    if (rc == OK && g.n_nodes + g.n_edges == 0)
+        rc = err_set(&e, ERR_RANGE, "entities: neither these nor edges");
     arena_release(&a);
     return rc == OK || wrong(f, field, &e);
 }

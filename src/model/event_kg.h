@@ -47,10 +47,10 @@ enum analytics_field {
     ANA_RATE,
     ANA_COUNT,
     ANA_REASON,
-    ANA_TREND,  /* derived: status of analyze_trend */
-    ANA_PAIRS,  /* derived: count of correlate_systems that was completed */
-    ANA_FOUND,  /* derived: count of detect_anomalies */
-    ANA_ADDED,  /* derived: value of add_metric */
+    ANA_TREND, /* derived: status of analyze_trend */
+    ANA_PAIRS, /* derived: count of correlate_systems that was completed */
+    ANA_FOUND, /* derived: count of detect_anomalies */
+    ANA_ADDED, /* derived: value of add_metric */
     ANA_FIELDS
 };
 

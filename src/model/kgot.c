@@ -29,8 +29,7 @@ static struct value next_value(struct json_reader *r)
         return json_double(r, &d) ? value_double(d) : none();
     }
     case JSON_ARRAY:
-    case JSON_OBJECT:
-        return json_raw(r, &text) ? (struct value){ .type = VALUE_JSON, .text = text } : none();
+    case JSON_OBJECT: return json_raw(r, &text) ? (struct value){ .type = VALUE_JSON, .text = text } : none();
     default: json_skip(r); return none();
     }
 }
@@ -59,7 +58,8 @@ static int take_id(struct kgot_snapshot *s, struct value v, struct arena *a, str
 static int take_count(struct value v, const char *field, int64_t *out, struct err *e)
 {
     double d = number_of(v);
-    if (!(d >= 0 && d <= 9007199254740992.0) || d != floor(d)) return wrong(field, "a whole number, 0 or more", e);
+    if (!(d >= 0 && d <= 9007199254740992.0) || d != floor(d))
+        return wrong(field, "a whole number, 0 or more", e);
     *out = (int64_t)d;
     return OK;
 }
@@ -344,7 +344,8 @@ static int read_edges(struct json_reader *r, const char *what, struct arena *a, 
     return OK;
 }
 
-typedef int list_reader(struct json_reader *, const char *, struct arena *, struct kgot_graph *, struct err *);
+typedef int list_reader(struct json_reader *, const char *, struct arena *, struct kgot_graph *,
+                        struct err *);
 
 static int read_list(struct str json, const char *what, struct arena *a, struct kgot_graph *g,
                      list_reader *read, struct err *e)

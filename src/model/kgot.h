@@ -12,18 +12,18 @@
 #pragma once
 #include "model/record.h"
 
-#define KGOT_ATTR       "kgot_snapshot"
-#define KGOT_NAME_MAX   256         /* bytes of a graph_id */
-#define KGOT_LIST_MAX   1000        /* thoughts, steps, scores */
-#define KGOT_GRAPH_MAX  (1u << 20)  /* bytes of serialized_graph */
-#define KGOT_NODES_MAX  20000       /* read of one serialized graph, and as many edges */
+#define KGOT_ATTR      "kgot_snapshot"
+#define KGOT_NAME_MAX  256        /* bytes of a graph_id */
+#define KGOT_LIST_MAX  1000       /* thoughts, steps, scores */
+#define KGOT_GRAPH_MAX (1u << 20) /* bytes of serialized_graph */
+#define KGOT_NODES_MAX 20000      /* read of one serialized graph, and as many edges */
 
 struct kgot_snapshot {
     struct str graph_id;
-    int64_t node_count, edge_count;       /* -1: not said */
-    struct str thoughts, path, scores;    /* JSON; empty: none */
-    struct value time;                    /* VALUE_NONE: the log entry's */
-    struct str graph;                     /* empty: none */
+    int64_t node_count, edge_count;    /* -1: not said */
+    struct str thoughts, path, scores; /* JSON; empty: none */
+    struct value time;                 /* VALUE_NONE: the log entry's */
+    struct str graph;                  /* empty: none */
 };
 
 /* "graph_id: missing" and the like: ERR_PARSE, ERR_RANGE. Names it does not know are left alone. */

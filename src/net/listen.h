@@ -1,4 +1,5 @@
-/* listen.h - a listening TCP socket, or a UDP one, from "host:port", "[v6]:port"; port 0 lets the kernel pick one. */
+/* listen.h - a listening TCP socket, or a UDP one, from "host:port", "[v6]:port"; port 0 lets the kernel pick
+ * one. */
 #pragma once
 #include "base/err.h"
 

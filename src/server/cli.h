@@ -10,7 +10,7 @@ int cli_snapshot(int argc, char **argv);       /* cli_data.c */
 int cli_rotate_key(int argc, char **argv);     /* cli_data.c */
 int cli_backup(int argc, char **argv);         /* cli_backup.c */
 int cli_restore(int argc, char **argv);        /* cli_backup.c */
-int cli_export(int argc, char **argv);     /* cli_export.c */
+int cli_export(int argc, char **argv);         /* cli_export.c */
 int cli_prices(int argc, char **argv);         /* cli_prices.c */
 int cli_doctor(int argc, char **argv);         /* cli_doctor.c */
 int cli_rules(int argc, char **argv);          /* cli_rules.c */

@@ -5,11 +5,9 @@
 void kg_glue_open(struct kg_glue *g, const struct prometheus_api *api, struct record_taps *taps,
                   struct event_series *series)
 {
-    const struct kg_live_conf conf = { .graph = KG_DEFAULT,
-                                       .late_ms = KG_LATE_MS,
-                                       .store = api->store,
-                                       .series = series,
-                                       .trace = &g->trace };
+    const struct kg_live_conf conf = {
+        .graph = KG_DEFAULT, .late_ms = KG_LATE_MS, .store = api->store, .series = series, .trace = &g->trace
+    };
     check(taps->n < RECORD_TAPS_MAX);
     g->trace = (struct self_trace){ api->store, taps };
     g->live = kg_live_open(&conf);

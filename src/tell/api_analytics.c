@@ -12,20 +12,20 @@
 #include "tell/api_kg_impl.h"
 #include "tell/api_traces_impl.h"
 
-#define HOURS_DEFAULT    24
-#define HOURS_MAX        8784 /* a year */
-#define STEPS            240
-#define STEPS_MAX        11000
-#define STEP_LEAST_MS    15000
-#define SERIES_MAX       200 /* looked at; of pairs there are n * (n - 1) / 2 */
-#define THRESHOLD        3.0
-#define LAG_MAX          100
-#define ANOMALIES_SHOWN  500
-#define PAIRS_SHOWN      100
-#define SURE             0.95 /* confidence below which a trend is called stable */
-#define NOISE            0.01 /* and the change of the mean that is none */
-#define GOES_TOGETHER    0.7  /* |r| from which a pair counts as correlated */
-#define MIN_PAIR_POINTS  5
+#define HOURS_DEFAULT   24
+#define HOURS_MAX       8784 /* a year */
+#define STEPS           240
+#define STEPS_MAX       11000
+#define STEP_LEAST_MS   15000
+#define SERIES_MAX      200 /* looked at; of pairs there are n * (n - 1) / 2 */
+#define THRESHOLD       3.0
+#define LAG_MAX         100
+#define ANOMALIES_SHOWN 500
+#define PAIRS_SHOWN     100
+#define SURE            0.95 /* confidence below which a trend is called stable */
+#define NOISE           0.01 /* and the change of the mean that is none */
+#define GOES_TOGETHER   0.7  /* |r| from which a pair counts as correlated */
+#define MIN_PAIR_POINTS 5
 
 /* ---- what is asked ---- */
 
@@ -75,9 +75,8 @@ static struct str query_of(const struct ask *q, int64_t step_ms)
     if (is_counter(q->metric))
         return arena_printf(q->a, "rate({__name__=%.*s%.*s}[%lldms])", STR_ARG(name), STR_ARG(system),
                             (long long)MAX(4 * step_ms, (int64_t)300000));
-    struct str added = q->system.n > 0
-                           ? arena_printf(q->a, ",system_id=%.*s", STR_ARG(quoted(q->a, q->system)))
-                           : STR("");
+    struct str added =
+        q->system.n > 0 ? arena_printf(q->a, ",system_id=%.*s", STR_ARG(quoted(q->a, q->system))) : STR("");
     return arena_printf(q->a, "{__name__=%.*s%.*s} or analytics_metric_last{metric_name=%.*s%.*s}",
                         STR_ARG(name), STR_ARG(system), STR_ARG(name), STR_ARG(added));
 }
@@ -86,7 +85,8 @@ static bool is_label(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         const char c = s.p[i];
-        if (!(c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (i > 0 && c >= '0' && c <= '9')))
+        if (!(c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+              (i > 0 && c >= '0' && c <= '9')))
             return false;
     }
     return s.n > 0 && s.n <= 128;
@@ -155,7 +155,8 @@ static void make_columns(const struct query_result *r, const struct ask *q, stru
         for (size_t k = 0; k < c->steps; k++) c->value[i][k] = (double)NAN;
         for (size_t k = 0; k < s->n; k++) {
             int64_t at = (s->points[k].time_ms - q->query.start_ms) / q->query.step_ms;
-            if (s->points[k].hist == NULL && at >= 0 && at < (int64_t)c->steps) c->value[i][at] = s->points[k].value;
+            if (s->points[k].hist == NULL && at >= 0 && at < (int64_t)c->steps)
+                c->value[i][at] = s->points[k].value;
         }
     }
 }
@@ -201,8 +202,9 @@ static void ask_json(struct json_writer *w, const struct ask *q, const struct co
 /* Lower is better of what hurts: told by words of the name. */
 static bool is_lower_better(struct str name)
 {
-    static const char *const words[] = { "latency", "duration", "error", "fail", "cost", "wait", "queue", "reject",
-                                         "memory",  "cpu",      "drop",  "miss", "age",  "lag",  "usd" };
+    static const char *const words[] = { "latency", "duration", "error",  "fail",   "cost",
+                                         "wait",    "queue",    "reject", "memory", "cpu",
+                                         "drop",    "miss",     "age",    "lag",    "usd" };
     char text[256];
     snprintf(text, sizeof text, "%.*s", (int)MIN(name.n, sizeof text - 1), name.p);
     for (size_t i = 0; i < COUNT(words); i++)
@@ -247,7 +249,8 @@ static int trend(struct http_exchange *x, const struct ask *q, const struct colu
     bool lower = says.n > 0 ? str_is(says, "true") : is_lower_better(q->metric);
     struct trend all;
     if (!trend_of(c->time_ms, mean_column(c, q->a), c->steps, &all))
-        return err_set(e, ERR_EXEC, "not enough data: a trend needs 3 values at different times, there are %zu", all.n);
+        return err_set(e, ERR_EXEC,
+                       "not enough data: a trend needs 3 values at different times, there are %zu", all.n);
     self_op_field(q->op, "status", value_str(STR("completed")));
     self_op_field(q->op, "direction", value_str(str_of(direction_of(&all, lower))));
     self_op_field(q->op, "strength", value_double(all.strength));
@@ -300,8 +303,8 @@ static void anomalies_json(struct json_writer *w, const struct columns *c, const
     json_end_array(w);
 }
 
-static int anomalies(struct http_exchange *x, const struct ask *q, const struct columns *c, struct json_writer *w,
-                     struct err *e)
+static int anomalies(struct http_exchange *x, const struct ask *q, const struct columns *c,
+                     struct json_writer *w, struct err *e)
 {
     struct spread *s = arena_array(q->a, c->n + 1, sizeof *s);
     struct anomaly *at = NULL;
@@ -320,7 +323,8 @@ static int anomalies(struct http_exchange *x, const struct ask *q, const struct 
             at[n++] = (struct anomaly){ i, k, score };
         }
     }
-    if (points < 3) return err_set(e, ERR_EXEC, "not enough data: 3 values are needed, there are %zu", points);
+    if (points < 3)
+        return err_set(e, ERR_EXEC, "not enough data: 3 values are needed, there are %zu", points);
     if (n > 0) qsort(at, n, sizeof *at, by_score);
     const double rate = (double)n / (double)points;
     self_op_field(q->op, "status", value_str(STR("completed")));
@@ -357,13 +361,15 @@ static struct couple best_lag(const struct columns *c, size_t a, size_t b, long 
         size_t points;
         const long lag = k % 2 ? (k + 1) / 2 : -k / 2; /* 0, 1, -1, 2, -2, ... */
         double r = correlation(c->value[a], c->value[b], c->steps, lag, &points);
-        if (isnan(r) || points < MIN_PAIR_POINTS || (!isnan(best.r) && fabs(r) <= fabs(best.r) + 1e-12)) continue;
+        if (isnan(r) || points < MIN_PAIR_POINTS || (!isnan(best.r) && fabs(r) <= fabs(best.r) + 1e-12))
+            continue;
         best = (struct couple){ a, b, points, lag, r };
     }
     return best;
 }
 
-static void couple_json(struct json_writer *w, const struct columns *c, const struct ask *q, const struct couple *p)
+static void couple_json(struct json_writer *w, const struct columns *c, const struct ask *q,
+                        const struct couple *p)
 {
     json_begin_object(w);
     json_put_key(w, STR("a"));
@@ -381,8 +387,8 @@ static void couple_json(struct json_writer *w, const struct columns *c, const st
     json_end_object(w);
 }
 
-static int correlate(struct http_exchange *x, const struct ask *q, const struct columns *c, struct json_writer *w,
-                     struct err *e)
+static int correlate(struct http_exchange *x, const struct ask *q, const struct columns *c,
+                     struct json_writer *w, struct err *e)
 {
     struct couple *at = NULL;
     size_t n = 0, cap = 0, together = 0, lag = 0;
@@ -436,8 +442,8 @@ static const char *reason_of(int code)
     }
 }
 
-static int analyse(struct http_exchange *x, const struct kg_api *api, const struct analysis *what, struct ask *q,
-                   struct query_result *r, struct buf *out, struct err *e)
+static int analyse(struct http_exchange *x, const struct kg_api *api, const struct analysis *what,
+                   struct ask *q, struct query_result *r, struct buf *out, struct err *e)
 {
     struct columns c;
     struct json_writer w;
@@ -481,7 +487,8 @@ static void run(struct http_exchange *x, const struct kg_api *api, const struct 
 
 static void run_trend(struct http_exchange *x, const struct prometheus_api *api)
 {
-    run(x, (const struct kg_api *)api, &(struct analysis){ "analytics.analyze_trend", "analyze_trend", trend });
+    run(x, (const struct kg_api *)api,
+        &(struct analysis){ "analytics.analyze_trend", "analyze_trend", trend });
 }
 
 static void run_anomalies(struct http_exchange *x, const struct prometheus_api *api)

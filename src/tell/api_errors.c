@@ -27,7 +27,8 @@ static void put_snapshots(struct json_writer *w, const struct error_group *g)
         buf_cs(&href, "/api/v1/kgot/snapshots?task_id=");
         for (size_t k = 0; k < g->tasks[i].n; k++) {
             const unsigned char c = (unsigned char)g->tasks[i].p[k];
-            const bool plain = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '-' || c == '_';
+            const bool plain =
+                (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '-' || c == '_';
             buf_printf(&href, plain ? "%c" : "%%%02X", c);
         }
         json_begin_object(w);

@@ -52,7 +52,8 @@ static const char *reason_of(const struct err *e)
     return e->code == ERR_FIND ? "no_such_entity" : e->code == ERR_PARSE ? "bad_request" : "error";
 }
 
-/* The operation is over: said before the client is answered, as its parameters live as long as the request. */
+/* The operation is over: said before the client is answered, as its parameters live as long as the request.
+ */
 static void tell(struct self_op *op, const struct err *failed)
 {
     if (failed != NULL) {
@@ -172,7 +173,8 @@ static int path(struct http_exchange *x, const struct kg_api *api, struct self_o
     struct str source, target;
     enum kg_direction direction;
     int rc;
-    if ((rc = take_needed(x, "source_id", &source, e)) < 0 || (rc = take_needed(x, "target_id", &target, e)) < 0 ||
+    if ((rc = take_needed(x, "source_id", &source, e)) < 0 ||
+        (rc = take_needed(x, "target_id", &target, e)) < 0 ||
         (rc = take_count(x, "max_hops", HOPS_DEFAULT, KG_HOPS_MAX, max_hops, e)) < 0 ||
         (rc = take_direction(x, &direction, e)) < 0)
         return rc;

@@ -4,8 +4,8 @@
  *     GET /api/v1/kg/neighbors    /api/v1/kg/path              /api/v1/kg/stats
  *     GET /api/v1/analytics/trend /api/v1/analytics/anomalies  /api/v1/analytics/correlate
  *
- * Register kg_routes with a struct kg_api as their context. Questions to the graph and analyses are traced and
- * counted by ourselves (derive/self_trace.h). */
+ * Register kg_routes with a struct kg_api as their context. Questions to the graph and analyses are traced
+ * and counted by ourselves (derive/self_trace.h). */
 #pragma once
 #include "derive/kg_live.h"
 #include "tell/api_prometheus.h"
@@ -18,4 +18,3 @@ struct kg_api {
 
 extern const struct http_route kg_routes[];
 extern const size_t kg_routes_count;
-

@@ -36,7 +36,8 @@ static double beta_regularised(double x, double a, double b)
     int sign;
     if (x <= 0) return 0;
     if (x >= 1) return 1;
-    double front = exp(lgamma_r(a + b, &sign) - lgamma_r(a, &sign) - lgamma_r(b, &sign) + a * log(x) + b * log1p(-x));
+    double front =
+        exp(lgamma_r(a + b, &sign) - lgamma_r(a, &sign) - lgamma_r(b, &sign) + a * log(x) + b * log1p(-x));
     return x < (a + 1) / (a + b + 2) ? front * beta_fraction(x, a, b) / a
                                      : 1 - front * beta_fraction(1 - x, b, a) / b;
 }

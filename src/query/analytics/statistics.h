@@ -26,8 +26,8 @@ struct spread {
 void spread_of(const double *value, size_t n, struct arena *, struct spread *);
 double spread_score(const struct spread *, double value); /* signed */
 
-/* Pearson's r over the places where both have a value, b shifted: a[i] with b[i + lag]. NAN: fewer than 3 such
- * places, or one of both does not vary. *n_pairs: places. */
+/* Pearson's r over the places where both have a value, b shifted: a[i] with b[i + lag]. NAN: fewer than 3
+ * such places, or one of both does not vary. *n_pairs: places. */
 double correlation(const double *a, const double *b, size_t n, long lag, size_t *n_pairs);
 
 /* P(|T| > t) of Student's t with df degrees of freedom. */

@@ -97,9 +97,9 @@ static void score(void *ctx, const void *before, const void *after)
         return;
     }
     w->d->scores = arena_grow(w->a, w->d->scores, w->d->n_scores, &w->cap_scores, sizeof *w->d->scores);
-    w->d->scores[w->d->n_scores++] = (struct kg_changed_score){ a != NULL ? a->name : b->name,
-                                                                 a != NULL ? a->value : (double)NAN,
-                                                                 b != NULL ? b->value : (double)NAN };
+    w->d->scores[w->d->n_scores++] =
+        (struct kg_changed_score){ a != NULL ? a->name : b->name, a != NULL ? a->value : (double)NAN,
+                                   b != NULL ? b->value : (double)NAN };
 }
 
 static int by_text(const void *a, const void *b)
@@ -126,7 +126,8 @@ static void thought(void *ctx, const void *before, const void *after)
 
 /* ---- all of it ---- */
 
-static void compare_graphs(struct work *w, const struct kgot_snapshot *before, const struct kgot_snapshot *after)
+static void compare_graphs(struct work *w, const struct kgot_snapshot *before,
+                           const struct kgot_snapshot *after)
 {
     struct kgot_graph a, b;
     w->d->has_graphs = kgot_graph(before, w->a, &a) && kgot_graph(after, w->a, &b);
@@ -135,7 +136,8 @@ static void compare_graphs(struct work *w, const struct kgot_snapshot *before, c
     walk(a.edges, a.n_edges, b.edges, b.n_edges, sizeof *a.edges, by_ends, edge, w);
 }
 
-static void compare_paths(struct work *w, const struct kgot_snapshot *before, const struct kgot_snapshot *after)
+static void compare_paths(struct work *w, const struct kgot_snapshot *before,
+                          const struct kgot_snapshot *after)
 {
     struct kg_difference *d = w->d;
     d->path_before.n = kgot_texts(before->path, w->a, &d->path_before.at);

@@ -32,10 +32,12 @@ static const struct predicate *where(struct arena *a, const struct kg_snapshot_a
 {
     const struct predicate *p = where_graph(a, ask->graph_id);
     if (ask->task.n > 0) p = predicate_and(a, p, where_named(a, task_names, 3, ask->task));
-    if (ask->correlation.n > 0) p = predicate_and(a, p, where_named(a, correlation_names, 3, ask->correlation));
+    if (ask->correlation.n > 0)
+        p = predicate_and(a, p, where_named(a, correlation_names, 3, ask->correlation));
     if (ask->service.n > 0)
-        p = predicate_and(a, p, predicate_cmp(a, PRED_EQ, field_attr(FIELD_RESOURCE, STR("service.name")),
-                                              value_str(ask->service)));
+        p = predicate_and(a, p,
+                          predicate_cmp(a, PRED_EQ, field_attr(FIELD_RESOURCE, STR("service.name")),
+                                        value_str(ask->service)));
     return p;
 }
 
@@ -66,7 +68,8 @@ static struct str service_of(const struct record *r)
 
 static void make_id(struct kg_snapshot *s)
 {
-    const struct str parts[] = { s->of.graph_id, s->task, s->of.thoughts, s->of.path, s->of.scores, s->of.graph };
+    const struct str parts[] = { s->of.graph_id, s->task,      s->of.thoughts,
+                                 s->of.path,     s->of.scores, s->of.graph };
     uint64_t hash = (uint64_t)s->of.node_count * 31 + (uint64_t)s->of.edge_count;
     for (size_t i = 0; i < COUNT(parts); i++) {
         const uint64_t both[2] = { hash, parts[i].n > 0 ? hash64(parts[i].p, parts[i].n) : 0 };
@@ -124,21 +127,23 @@ static int read_all(struct store_view *v, struct call *c, struct reading *r, str
     return r->enough ? OK : rc;
 }
 
-int kg_snapshots(struct store_view *v, struct call *c, const struct kg_snapshot_ask *ask, struct kg_snapshots *out,
-                 struct err *e)
+int kg_snapshots(struct store_view *v, struct call *c, const struct kg_snapshot_ask *ask,
+                 struct kg_snapshots *out, struct err *e)
 {
     struct reading r = { .call = c, .ask = ask, .out = out };
     return read_all(v, c, &r, e);
 }
 
-int kg_snapshot_by_id(struct store_view *v, struct call *c, struct str id, struct kg_snapshot *out, struct err *e)
+int kg_snapshot_by_id(struct store_view *v, struct call *c, struct str id, struct kg_snapshot *out,
+                      struct err *e)
 {
     struct str rest, time = str_cut(id, '-', &rest);
     struct kg_snapshot_ask ask = { .limit = 1 };
     struct kg_snapshots found;
     char text[KG_ID_MAX];
     if (id.n >= sizeof text || rest.n != 16 || !str_to_i64(time, &ask.from_ns))
-        return err_set(e, ERR_PARSE, "\"%.*s\" is no id of a snapshot", (int)MIN(id.n, (size_t)KG_ID_MAX), id.p);
+        return err_set(e, ERR_PARSE, "\"%.*s\" is no id of a snapshot", (int)MIN(id.n, (size_t)KG_ID_MAX),
+                       id.p);
     ask.to_ns = ask.from_ns;
     snprintf(text, sizeof text, "%.*s", (int)id.n, id.p);
     struct reading r = { .call = c, .ask = &ask, .out = &found, .id = text };

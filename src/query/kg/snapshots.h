@@ -1,7 +1,8 @@
 /* snapshots.h - snapshots of knowledge graphs out of the logs, newest first.
  *
- * A snapshot's id is the time of its record and a hash of what it says: "1790000000000000000-0123456789abcdef".
- * Records that are no right snapshots are left out; model/kgot.h says what is right.
+ * A snapshot's id is the time of its record and a hash of what it says:
+ * "1790000000000000000-0123456789abcdef". Records that are no right snapshots are left out; model/kgot.h says
+ * what is right.
  *
  * Threads: as the store's views. Memory: the call's arena. */
 #pragma once

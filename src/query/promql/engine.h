@@ -43,7 +43,7 @@ struct query_conf {
     bool stats_per_step; /* samples of each step, too */
     bool nocache;        /* compute every step, and keep nothing */
     enum rollup_use rollup;
-    bool explain;        /* what was done, node by node: query_result.explain */
+    bool explain; /* what was done, node by node: query_result.explain */
 };
 
 struct result_point {

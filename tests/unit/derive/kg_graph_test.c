@@ -1,4 +1,5 @@
-/* The graph in memory: neighbours and shortest paths against a plain search, and what goes when it is full. */
+/* The graph in memory: neighbours and shortest paths against a plain search, and what goes when it is full.
+ */
 #include "derive/kg_graph.h"
 
 #include "base/check.h"

@@ -16,10 +16,11 @@ TEST(all_fields_of_a_snapshot_are_read)
     struct kgot_snapshot s;
     struct str *texts;
     struct kgot_score *scores;
-    EXPECT(read_text("{\"graph_id\":\"g\",\"node_count\":3,\"edge_count\":2.0,\"active_thoughts\":[\"a\",\"b\"],"
-                     "\"reasoning_path\":[\"x\"],\"confidence_scores\":{\"p\":0.5,\"q\":1},\"timestamp\":12,"
-                     "\"serialized_graph\":\"dot\",\"other\":null}",
-                     &s, &a, NULL) == OK);
+    EXPECT(
+        read_text("{\"graph_id\":\"g\",\"node_count\":3,\"edge_count\":2.0,\"active_thoughts\":[\"a\",\"b\"],"
+                  "\"reasoning_path\":[\"x\"],\"confidence_scores\":{\"p\":0.5,\"q\":1},\"timestamp\":12,"
+                  "\"serialized_graph\":\"dot\",\"other\":null}",
+                  &s, &a, NULL) == OK);
     EXPECT(str_is(s.graph_id, "g") && s.node_count == 3 && s.edge_count == 2 && s.time.i == 12);
     EXPECT(kgot_texts(s.thoughts, &a, &texts) == 2 && str_is(texts[1], "b"));
     EXPECT(kgot_texts(s.path, &a, &texts) == 1);
@@ -80,9 +81,10 @@ TEST(a_snapshot_in_many_attributes_is_the_same)
 TEST(graphs_are_read_by_the_names_that_are_in_use)
 {
     struct arena a = ARENA_INIT(1 << 20);
-    struct kgot_snapshot s = { .graph = STR("{\"vertices\":[{\"id\":\"a\",\"label\":\"A\"},{\"x\":1}],"
-                                            "\"edges\":[{\"from\":\"a\",\"to\":\"b\",\"relation\":\"r\",\"weight\":2},"
-                                            "{\"from\":\"a\"}]}") };
+    struct kgot_snapshot s = { .graph = STR(
+                                   "{\"vertices\":[{\"id\":\"a\",\"label\":\"A\"},{\"x\":1}],"
+                                   "\"edges\":[{\"from\":\"a\",\"to\":\"b\",\"relation\":\"r\",\"weight\":2},"
+                                   "{\"from\":\"a\"}]}") };
     struct kgot_graph g;
     EXPECT(kgot_graph(&s, &a, &g) && g.n_nodes == 1 && g.n_edges == 1);
     EXPECT(str_is(g.nodes[0].name, "A") && str_is(g.edges[0].type, "r") && g.edges[0].weight == 2);

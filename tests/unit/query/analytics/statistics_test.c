@@ -36,7 +36,8 @@ TEST(holes_are_left_out_and_too_little_is_no_trend)
     EXPECT(trend_of(t, flat, 4, &r) && r.slope == 0 && r.strength == 0 && r.confidence == 1);
 }
 
-/* Two-sided 0.05: t of 12.706 with 1 degree of freedom, 2.228 with 10, 1.984 with 100; 0.001: 4.587 with 10. */
+/* Two-sided 0.05: t of 12.706 with 1 degree of freedom, 2.228 with 10, 1.984 with 100; 0.001: 4.587 with 10.
+ */
 TEST(tails_of_students_t_are_those_of_the_tables)
 {
     EXPECT(near(student_two_sided(12.706, 1), 0.05, 1e-5));
