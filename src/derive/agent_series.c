@@ -59,7 +59,7 @@ static const struct event_family families[] = {
                 { TASK_END, "@worked_s", .weight = "@shared_s" },
                 { COORD, "@worked_s", .weight = "@seconds" } } },
     { "@shared_ok", EV_MEAN, "agent_id", .window = EV_LONG,
-      .from = { { TASK, "@shared_ok" }, { TASK_END, "@shared_ok" }, { COORD, "@ended_ok", "@worked_s" } } },
+      .from = { { TASK, "@shared_ok" }, { TASK_END, "@shared_ok" }, { COORD, "@ended_ok" } } },
     { "agent_collaboration_efficiency", EV_LAST, "agent_id",
       "Share of shared time not spent waiting for others, times the share of it that succeeded." },
     { "@pair", EV_RATIO, "agent_id,peer_id", .window = EV_LONG,
@@ -228,10 +228,12 @@ static void prepare_coordination(struct agent_state *s, struct event_seen *e)
     if (ends) agent_state_session_ended(s, e);
     const bool ok = v[COO_SUCCESS].type == VALUE_NONE || v[COO_SUCCESS].i != 0;
     if (!ok) v[COO_FAILED] = flag(true);
-    v[COO_ENDED_OK] = flag(ok);
     v[COO_SECONDS] = seconds_of(v[COO_DURATION_MS]);
     double seconds = event_number(v[COO_SECONDS]), waiting = event_number(v[COO_WAITING_MS]) / 1000;
-    if (!isnan(seconds)) v[COO_WORKED_S] = value_double(MAX(seconds - (isnan(waiting) ? 0 : waiting), 0.0));
+    if (isnan(seconds)) return;
+    v[COO_WORKED_S] = value_double(MAX(seconds - (isnan(waiting) ? 0 : waiting), 0.0));
+    v[COO_ENDED_OK] =
+        flag(ok); /* of sessions whose time is known: both parts of a score tell of the same ones */
 }
 
 static void prepare_inference(struct value *v)
