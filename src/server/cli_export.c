@@ -183,6 +183,7 @@ static bool take_times(struct pull *p, const char *start, const char *end)
 
 int cli_export(int argc, char **argv)
 {
+    if (argc > 0 && strcmp(argv[0], "grafana") == 0) return cli_export_grafana(argc - 1, argv + 1);
     if (cli_switch(&argc, argv, "--help")) return printf("usage: %s\n", usage), 0;
     const char *server = cli_flag(&argc, argv, "--server"), *format = cli_flag(&argc, argv, "--format");
     const char *start = cli_flag(&argc, argv, "--start"), *end = cli_flag(&argc, argv, "--end");

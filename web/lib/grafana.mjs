@@ -139,7 +139,7 @@ const rangeOf = (time) => (time?.to === 'now' ? (/^now-(\d+[smhdw])$/.exec(text(
 
 export function dashboardOf(json) {
     const variables = list(json.templating?.list)
-        .filter((v) => v && /^\w+$/.test(text(v.name)))
+        .filter((v) => v && /^\w+$/.test(text(v.name)) && v.name !== '__proto__')
         .map(variableOf);
     return {
         title: text(json.title),

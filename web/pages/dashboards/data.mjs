@@ -13,7 +13,7 @@ const AT_ONCE = 6;
 
 /* The address keeps them in one word: "service=a&service=b". */
 export const readVars = (text) => {
-    const out = {};
+    const out = Object.create(null); /* a name may be __proto__ */
     for (const [name, value] of new URLSearchParams(text)) (out[name] ??= []).push(value);
     return out;
 };
@@ -91,9 +91,11 @@ async function resolve(variables, wanted, span) {
     return { variables: out, chosen };
 }
 
-/* Asked again when the dashboard, what is chosen or the range changes, not with every refresh. */
+/* Asked again when the dashboard, what is chosen or the range changes; with every refresh only while there is nothing to
+ * choose from yet. */
 export function useVariables(dashboard, state, span) {
     const [found, setFound] = useState(null);
+    const isEarly = found?.variables.some((v) => v.kind === 'query' && v.options.length === 0);
     useEffect(() => {
         if (!dashboard) return undefined;
         let current = true;
@@ -101,7 +103,7 @@ export function useVariables(dashboard, state, span) {
         return () => {
             current = false;
         };
-    }, [dashboard, state.vars, state.range, state.from, state.to]);
+    }, [dashboard, state.vars, state.range, state.from, state.to, isEarly ? span.end : 0]);
     return found?.of === dashboard ? found : null;
 }
 
