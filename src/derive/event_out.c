@@ -110,6 +110,7 @@ static void sample(struct writing *w, size_t i, double v, bool counts)
     batch_sample(w->batch, w->now_ms, v);
     if (counts) batch_start(w->batch, w->row->born_ms);
     o->last = v;
+    o->is_first = o->time_ms == 0;
     o->time_ms = w->now_ms;
     o->is_alive = true;
 }
@@ -244,6 +245,25 @@ void event_out_rows(struct event_tables *t, struct batch *b, int64_t now_ms, boo
 {
     struct writing w = { .t = t, .batch = b, .now_ms = now_ms, .step_ms = MAX(t->conf.interval_ms, 1000) };
     for (size_t i = 0; i < t->n_groups; i++) put_group(&w, &t->groups[i], all, gone);
+}
+
+/* Series that have no sample after all begin again with their zero. */
+static void take_back(const struct event_group *g, struct event_row *row, int64_t now_ms)
+{
+    for (size_t i = 0; i < g->n_outs; i++) {
+        struct event_out *o = &row->out[i];
+        if (o->is_first && o->time_ms == now_ms) o->time_ms = 0, o->is_alive = false;
+    }
+    if (row->written_ms == now_ms) row->beat_ms = 0;
+}
+
+void event_out_failed(struct event_tables *t, int64_t now_ms)
+{
+    for (size_t i = 0; i < t->n_groups; i++) {
+        const struct event_group *g = &t->groups[i];
+        for (size_t k = 0; k < g->n; k++) take_back(g, g->rows[k], now_ms);
+        if (g->overflow != NULL) take_back(g, g->overflow, now_ms);
+    }
 }
 
 static const char *type_of(enum event_op op)

@@ -18,6 +18,7 @@ struct event_out {
     const char *raw; /* NULL: not spelled yet */
     uint32_t n;
     bool is_alive; /* has a sample that is no stale marker */
+    bool is_first; /* has no other sample yet */
     double last;
     int64_t time_ms; /* of the last sample */
 };

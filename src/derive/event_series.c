@@ -370,6 +370,11 @@ int event_series_write(struct event_series *s, int64_t now_ms, bool all, struct 
     event_out_rows(&s->tables, &batch, now_ms, all, &gone);
     pthread_mutex_unlock(&s->tables_mu);
     int rc = write_batch(s, &batch, e);
+    if (rc < 0) {
+        pthread_mutex_lock(&s->tables_mu);
+        event_out_failed(&s->tables, now_ms);
+        pthread_mutex_unlock(&s->tables_mu);
+    }
     forget(s, &gone);
     arena_release(&arena);
     return rc;

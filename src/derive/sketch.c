@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -43,6 +44,19 @@ static bool coin(struct sketch *s)
     return s->coin & 1;
 }
 
+/* A level was the top once, and held more then than it ever will again. */
+static void give_back(struct sketch *s, uint32_t level)
+{
+    struct sketch_level *l = &s->level[level];
+    const size_t cap = MAX(2 * capacity(s, level), l->n);
+    if (l->cap <= cap) return;
+    float *at = mem_array(cap, sizeof *at);
+    if (l->n > 0) memcpy(at, l->at, l->n * sizeof *at);
+    mem_free(l->at);
+    l->at = at;
+    l->cap = (uint32_t)cap;
+}
+
 /* An odd one out stays. */
 static void compact(struct sketch *s, uint32_t level)
 {
@@ -56,6 +70,7 @@ static void compact(struct sketch *s, uint32_t level)
     for (uint32_t i = 0; i < pairs; i++) put(s, level + 1, l->at[2 * i + second]);
     if (l->n & 1) l->at[0] = l->at[l->n - 1];
     l->n &= 1;
+    give_back(s, level);
 }
 
 static uint32_t held(const struct sketch *s)
