@@ -3,6 +3,7 @@ import { html, render, useCallback, useEffect, useRef, useState } from './vendor
 import * as address from './address.mjs';
 import { useKeys } from './keys.mjs';
 import { PAGES, pageOf } from './pages.mjs';
+import { Palette } from './palette.mjs';
 import { Help, Guide, Said, Side, Top } from './shell.mjs';
 
 /* The address as state. go(patch) makes an entry in the history, go(patch, true) corrects the present one. */
@@ -76,7 +77,7 @@ function App() {
     const [state, go] = useAddress();
     const [now, renew] = useNow(state.refresh);
     const [busy, setBusy] = useState(false);
-    const [open, setOpen] = useState(''); /* 'help', 'guide' or nothing */
+    const [open, setOpen] = useState(''); /* 'help', 'guide', 'palette' or nothing */
     const [said, say] = useState('');
     const focusQuery = useRef(false);
     const loaded = usePage(state.page);
@@ -86,6 +87,22 @@ function App() {
     useEffect(() => {
         document.title = `${state.q?.slice(0, 60) || pageOf(state.page).title} · Vedette`;
     }, [state.page, state.q]);
+
+    const copyLink = () =>
+        navigator.clipboard.writeText(location.href).then(
+            () => say('Link copied'),
+            () => say('The browser does not let us copy'),
+        );
+    useEffect(() => {
+        /* Even while somebody writes: Ctrl-K means nothing in a text. */
+        const press = (e) => {
+            if (e.key.toLowerCase() !== 'k' || !(e.ctrlKey || e.metaKey) || e.shiftKey || e.altKey) return;
+            e.preventDefault();
+            setOpen((was) => (was === 'palette' ? '' : 'palette'));
+        };
+        addEventListener('keydown', press);
+        return () => removeEventListener('keydown', press);
+    }, []);
 
     useKeys({
         t: () => document.querySelector('.times [role="radio"][tabindex="0"]')?.focus(),
@@ -100,11 +117,7 @@ function App() {
             PAGES.filter((p) => p.key).map((p) => ['g ' + p.key, () => go({ page: p.id })]),
         ),
         r: renew,
-        '.': () =>
-            navigator.clipboard.writeText(location.href).then(
-                () => say('Link copied'),
-                () => say('The browser does not let us copy'),
-            ),
+        '.': copyLink,
     });
     useEffect(() => {
         if (!said) return undefined;
@@ -122,6 +135,7 @@ function App() {
         </main>
         <${Help} open=${open === 'help'} close=${() => setOpen('')} />
         <${Guide} open=${open === 'guide'} close=${() => setOpen('')} say=${say} />
+        <${Palette} open=${open === 'palette'} close=${() => setOpen('')} go=${go} copy=${copyLink} />
         <${Said} text=${said} />`;
 }
 

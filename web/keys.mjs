@@ -33,6 +33,7 @@ export function useKeys(actions) {
 }
 
 export const KEYS = [
+    ['Ctrl K', 'go to anything by its name'],
     ['t', 'time range'],
     ['/', 'write a query'],
     ['r', 'refresh now'],

@@ -135,6 +135,16 @@ export const PAGES = [
         load: () => import('./pages/dashboards/dashboard.mjs'),
     },
     {
+        id: 'kg',
+        path: '/kg',
+        title: 'Knowledge',
+        key: 'k',
+        range: '24h',
+        refresh: 'off',
+        params: { tab: 'snapshots', snapshot: '', compare: '', entity: '', target: '', order: '-when' },
+        load: () => import('./pages/kg/kg.mjs'),
+    },
+    {
         id: 'explore',
         path: '/explore',
         title: 'Explore',
@@ -143,6 +153,16 @@ export const PAGES = [
         refresh: 'off',
         params: { q: '', tab: 'graph', step: '' },
         load: () => import('./pages/explore/explore.mjs'),
+    },
+    {
+        id: 'system',
+        path: '/system',
+        title: 'System',
+        key: 's',
+        range: '1h',
+        refresh: '10s',
+        params: { tab: 'state' },
+        load: () => import('./pages/system/system.mjs'),
     },
 ];
 

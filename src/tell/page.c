@@ -80,6 +80,8 @@ const struct http_route page_routes[] = {
     { "GET", "/explore", page },
     { "GET", "/agents", page },
     { "GET", "/mcp", page },
+    { "GET", "/kg", page },
+    { "GET", "/system", page },
     { "GET", "/cost", page },
     { "GET", "/lb", page },
     { "GET", "/alerts", page },

@@ -13,11 +13,6 @@ if (!browser) await lab.done();
 const config = path.join(lab.dir, 'soon.yml');
 writeFileSync(config, 'genai:\n  interval: 1s\n  wait: 2s\n'); /* series without waiting for what may come late */
 const url = await lab.vedette('--config', config);
-/* Reports and budgets are optional parts of the page: without them it says less, and the browser notes a 404. */
-const calm = (page) => {
-    page.trouble = page.trouble.filter((t) => !/status of 404/.test(t));
-    return quiet(page);
-};
 const shot = (page, name) => page.screenshot({ path: path.join(lab.shots, name + '.png'), fullPage: true });
 const now = Date.now() / 1000;
 
@@ -60,7 +55,7 @@ await lab.case('cost by model is what tokens and prices come to, and what has no
     expect([unknown.Cost, unknown.Unpriced], ['not known', '3']);
     expect(await tile(page, 'Requests unpriced').textContent(), String(3 + HOSTILE.length));
     await shot(page, 'cost');
-    await calm(page);
+    await quiet(page);
     await page.context().close();
 });
 
@@ -76,7 +71,7 @@ await lab.case('cost by agent, in the address; an agent leads to its page; the d
     await until(() => page.url().includes('/agents?agent=writer'), 'the agent');
     await page.goBack();
     await rowOf(page, 'Cost by agent', 'writer').waitFor();
-    await calm(page);
+    await quiet(page);
     await page.context().close();
 });
 
@@ -107,7 +102,7 @@ await lab.case('backends side by side, and the states of a breaker over time', a
     expect(await changes.locator('tbody tr td:nth-child(3)').allTextContents(), ['open', 'half open', 'closed'], 'newest first');
     await page.getByRole('table', { name: 'Pools' }).getByRole('row').filter({ hasText: 'main' }).waitFor();
     await shot(page, 'lb');
-    await calm(page);
+    await quiet(page);
     await page.context().close();
 });
 
@@ -120,7 +115,7 @@ await lab.case('hostile names are shown, never run', async () => {
             expect(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false, `${at} scrolls sideways at ${width}`);
             expect(await page.evaluate(() => window.hit), undefined);
             expect(await page.locator('main img, main script').count(), 0, 'foreign elements');
-            await calm(page);
+            await quiet(page);
             await page.context().close();
         }
 });
@@ -130,7 +125,7 @@ await lab.case('nothing spent, and no load balancer, are said', async () => {
     await page.getByText('Nothing was spent in this time range').waitFor();
     await page.goto(url + '/lb?from=1000&to=2000');
     await page.getByText('No load balancer reports in this time range.').waitFor();
-    await calm(page);
+    await quiet(page);
     await page.context().close();
 });
 

@@ -7,11 +7,13 @@ import { newest } from '../../lib/matrix.mjs';
 import { Panel } from '../../parts/panel.mjs';
 import { fill, tileValues, usePanels } from '../../parts/panels.mjs';
 import { Tile } from '../../parts/tiles.mjs';
+import { Now } from './now.mjs';
 import { HOST, MODEL_CALLS, SECTIONS } from './panels.mjs';
 
 const LOOK_AROUND_S = 30; /* how often we look for new metrics, hosts and jobs while the range stays */
 const OWN_JOBS = ['vedette', 'node', 'demo'];
-const NEEDED = SECTIONS.flatMap((s) => s.panels.map((p) => p.needs).filter(Boolean));
+const OF_SPANS = 'traces_spanmetrics_calls_total'; /* somebody sends spans: not of our jobs, and real */
+const NEEDED = [...SECTIONS.flatMap((s) => s.panels.map((p) => p.needs).filter(Boolean)), OF_SPANS];
 
 /* ---- what is there ---- */
 
@@ -80,7 +82,7 @@ async function lookAround({ start, end }, wantedHost) {
         hosts,
         host,
         isDemo,
-        hasReal: jobs.some((j) => !OWN_JOBS.includes(j)),
+        hasReal: needed.includes(OF_SPANS) || jobs.some((j) => !OWN_JOBS.includes(j)),
         isEmpty: any.length === 0,
     };
 }
@@ -199,6 +201,7 @@ export function Page({ state, go, now, openGuide, setBusy, say }) {
         ${!around.isDemo && !around.hasReal && around.sections.length > 0 && html`<div class="note info">
             <p>Only this server and its host so far.</p><button
                 onClick=${openGuide}>Send your own data</button></div>`}
+        <${Now} state=${state} go=${go} now=${now} />
         <${Tiles} sections=${around.sections} panels=${panels} series=${series} />
         ${around.sections.map((s) => html`<${Section} key=${s.id} section=${s} panels=${panels} span=${span}
             around=${around} go=${go} />`)}`;
