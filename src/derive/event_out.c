@@ -187,7 +187,7 @@ static void put_row(struct writing *w)
     if (row->is_new) row->born_ms = w->now_ms - step;
     if (w->beat) row->is_dirty = true, row->beat_ms = w->now_ms;
     for (size_t i = 0; i < w->group->n_families; i++) cell(w, &w->t->cells[w->group->families[i]]);
-    row->is_new = row->is_dirty = false;
+    row->is_new = row->is_dirty = row->is_stirred = false;
     row->written_ms = w->now_ms;
 }
 
@@ -206,7 +206,8 @@ static void end_row(struct writing *w)
 
 static bool is_due(const struct event_tables *t, const struct event_row *row, int64_t now_ms, bool all)
 {
-    bool changes = row->is_dirty || row->live_ms >= now_ms || now_ms - row->beat_ms >= EVENT_BEAT_MS;
+    bool changes =
+        row->is_dirty || row->is_stirred || row->live_ms >= now_ms || now_ms - row->beat_ms >= EVENT_BEAT_MS;
     return changes && (all || row->is_new || now_ms - row->written_ms >= t->conf.interval_ms) &&
            now_ms > row->written_ms;
 }

@@ -26,7 +26,7 @@ struct event_out {
 struct event_row {
     char *key;
     uint32_t key_bytes;
-    bool is_dirty, is_new;
+    bool is_dirty, is_stirred, is_new; /* an event came; only a score of a module changed */
     uint64_t hash;
     struct str label[EVENT_LABELS_MAX];
     int64_t born_ms, used_ms, written_ms, beat_ms;

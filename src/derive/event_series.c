@@ -324,7 +324,9 @@ void event_row_put(struct event_series *s, struct event_row *row, size_t family,
     const bool was_dirty = row->is_dirty, is_last = c->family->op == EV_LAST;
     const double before = row->words[c->word].d;
     event_cell_put(&s->tables, c, row, value, 1, now_ms, now_ms);
-    if (is_last) row->is_dirty = was_dirty || double_bits(before) != double_bits(row->words[c->word].d);
+    if (!is_last) return;
+    row->is_dirty = was_dirty;
+    if (double_bits(before) != double_bits(row->words[c->word].d)) row->is_stirred = true;
 }
 
 struct event_sums event_row_sums(struct event_series *s, const struct event_row *row, size_t family,
