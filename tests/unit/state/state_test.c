@@ -5,7 +5,7 @@
 
 #include "state/state.h"
 
-static char dir[64], path[96];
+static char dir[64], path[160];
 
 static void fresh(void)
 {
