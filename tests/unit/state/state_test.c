@@ -5,7 +5,7 @@
 
 #include "state/state.h"
 
-static char dir[64], path[160];
+static char dir[64], path[96];
 
 static void fresh(void)
 {
@@ -111,7 +111,7 @@ TEST(a_copy_is_taken_while_it_is_open_and_damage_is_seen)
 {
     struct state *s, *other;
     struct err e = ERR_INIT;
-    char copy[128], elsewhere[] = "/tmp/vedette-copy-XXXXXX";
+    char copy[96], elsewhere[] = "/tmp/vedette-copy-XXXXXX";
     fresh();
     EXPECT(mkdtemp(elsewhere) != NULL);
     snprintf(copy, sizeof copy, "%s/state.db", elsewhere);
