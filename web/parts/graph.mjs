@@ -13,8 +13,44 @@ const BOX = { w: 148, h: 38 },
 const EDGE = 18; /* around all of it, px */
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const KINDS = ['agent', 'model', 'tool', 'service'];
-const COLOURS = { agent: '--accent', model: '--c4', tool: '--c2', service: '--c0', added: '--good', removed: '--bad', changed: '--accent' };
+const KINDS = ['agent', 'model', 'tool', 'service', 'added', 'removed', 'changed']; /* that the legend tells */
+const COLOURS = { agent: '--accent', model: '--c4', tool: '--c2', service: '--c0', entity: '--c0', added: '--good', removed: '--bad', changed: '--accent' };
+
+/* Boxes that cover each other are moved apart, the shorter way; the same ones always the same way. */
+function apart(at, size) {
+    const all = [...at.values()],
+        wide = size.w + 12,
+        high = size.h + 12;
+    for (let round = 0, moved = true; moved && round < 80; round++) {
+        moved = false;
+        for (let i = 0; i < all.length; i++)
+            for (let k = i + 1; k < all.length; k++) {
+                const dx = all[k].x - all[i].x,
+                    dy = all[k].y - all[i].y,
+                    inX = wide - Math.abs(dx),
+                    inY = high - Math.abs(dy);
+                if (inX <= 0.5 || inY <= 0.5) continue;
+                moved = true;
+                const [x, y] = inX < inY ? [(dx < 0 ? -inX : inX) / 2, 0] : [0, (dy < 0 ? -inY : inY) / 2];
+                all[i].x -= x;
+                all[k].x += x;
+                all[i].y -= y;
+                all[k].y += y;
+            }
+    }
+}
+
+/* All of it to the right and below of the edge; how far it reaches. */
+function reach(at, size) {
+    const all = [...at.values()],
+        left = Math.min(...all.map((p) => p.x)) - size.w / 2 - EDGE,
+        top = Math.min(...all.map((p) => p.y)) - size.h / 2 - EDGE;
+    for (const p of all) {
+        p.x -= Math.min(left, 0);
+        p.y -= Math.min(top, 0);
+    }
+    return { w: Math.max(...all.map((p) => p.x)) + size.w / 2 + EDGE, h: Math.max(...all.map((p) => p.y)) + size.h / 2 + EDGE };
+}
 
 /* Pixels: how wide and high the picture is, and the middle of each node. */
 function arrange(layout, width, size) {
@@ -26,11 +62,25 @@ function arrange(layout, width, size) {
             x: EDGE + size.w / 2 + p.x * (w - 2 * EDGE - size.w),
             y: size === BOX ? EDGE + p.y * (h - 2 * EDGE) : EDGE + size.h / 2 + p.y * (h - 2 * EDGE - size.h),
         });
-    return { w, h, at, size };
+    if (size === BOX || at.size === 0) return { w, h, at, size };
+    apart(at, size);
+    const needs = reach(at, size);
+    return { w: Math.max(w, needs.w), h: Math.max(h, needs.h), at, size };
+}
+
+/* From middle to middle, as far as the border of the second. */
+function straight(a, b, size) {
+    const dx = b.x - a.x,
+        dy = b.y - a.y,
+        most = Math.max(Math.abs(dx) / (size.w / 2 + 5), Math.abs(dy) / (size.h / 2 + 5), 1),
+        x = b.x - dx / most,
+        y = b.y - dy / most;
+    return [a.x, a.y, a.x + (x - a.x) / 3, a.y + (y - a.y) / 3, a.x + ((x - a.x) * 2) / 3, a.y + ((y - a.y) * 2) / 3, x, y];
 }
 
 /* From the side of one box to the side of the other, bent so that there and back do not cover each other. */
 function curve(a, b, size) {
+    if (size === DOT) return straight(a, b, size);
     const ahead = b.x - a.x > size.w * 0.6,
         back = a.x - b.x > size.w * 0.6;
     if (ahead || back) {
@@ -63,7 +113,7 @@ function drawEdge(c, edge, place, most, dim) {
     const a = place.at.get(edge.from),
         b = place.at.get(edge.to);
     if (!a || !b || edge.from === edge.to) return;
-    const width = 1 + 3.5 * Math.sqrt(Math.max(edge.weight ?? 0, 0) / (most || 1)),
+    const width = 1 + (place.size === DOT ? 0.8 : 3.5) * Math.sqrt(Math.max(edge.weight ?? 0, 0) / (most || 1)),
         colour = css(edge.bad > 0.05 ? '--bad' : edge.kind ? COLOURS[edge.kind] : edge.bad >= 0.01 ? '--c6' : '--faint');
     const p = curve(a, b, place.size);
     c.globalAlpha = dim ? 0.12 : 0.8;

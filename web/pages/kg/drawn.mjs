@@ -18,7 +18,7 @@ export function drawn(nodes, links) {
     return {
         all,
         more: all.length - kept.length,
-        nodes: kept.map((n) => ({ id: n.id, name: n.name ?? n.id, kind: n.kind ?? 'service', note: [n.type, n.kind].filter(Boolean).join(', ') })),
+        nodes: kept.map((n) => ({ id: n.id, name: n.name ?? n.id, kind: n.kind ?? 'entity', note: [n.type, n.kind].filter(Boolean).join(', ') })),
         edges: links.filter((l) => ids.has(l.source) && ids.has(l.target)).map((l) => ({ from: l.source, to: l.target, weight: l.weight, kind: l.kind, note: l.type ?? '' })),
     };
 }

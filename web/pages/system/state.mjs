@@ -75,8 +75,8 @@ function tilesOf({ own, info, build, health }, now) {
     const started = Date.parse(info.startTime) / 1000;
     return [
         { title: 'State', text: health.status, tone: health.status === 'ok' ? 'good' : 'bad' },
-        { title: 'Version', text: build.version, about: info.hostname },
-        { title: 'Up for', unit: 'seconds', v: Math.max(0, now - started), about: 'since ' + format.moment(started) },
+        { title: 'Version', text: health.version, about: `on ${info.hostname}; API of Prometheus ${build.version}` },
+        { title: 'Up for', unit: 'seconds', v: Math.max(0, now - started), about: format.moment(started) },
         { title: 'Memory', unit: 'bytes', v: own.memory, about: own.limit > 0 ? 'of ' + format.value('bytes', own.limit) : '' },
         { title: 'On disk', unit: 'bytes', v: own.disk, about: `kept ${info.storageRetention}` },
         { title: 'Active series', v: own.series },
