@@ -398,8 +398,10 @@ scrape_configs:
     lab.case("failed_scrapes_store_nothing", all_or_nothing)
 
     def too_many():
-        errors = {x["lastError"] for x in ours.api("/api/v1/targets")["activeTargets"] if x["labels"]["job"] == "many"}
-        expect(errors, {"target_limit exceeded (number of targets: 2, limit: 1)"}, "errors")
+        want = {"target_limit exceeded (number of targets: 2, limit: 1)"}
+        errors = lambda: {x["lastError"] for x in ours.api("/api/v1/targets")["activeTargets"] if x["labels"]["job"] == "many"}
+        wait_for(lambda: "" not in errors(), what="both targets had their turn")
+        expect(errors(), want, "errors")
     lab.case("target_limit_fails_the_pool", too_many)
 
     def headers():
