@@ -235,6 +235,22 @@ def files_for_grafana():
     expect(http("GET", demo.base + "/api/v1/grafana/dashboards/system-health")[0], 404)
 
 
+def export_writes_what_grafana_wants():
+    """S0-032, S2-083: vedette export grafana DIR"""
+    to = os.path.join(lab.dir, "grafana")
+    done = subprocess.run([lab.binary, "export", "grafana", to, "--url", "http://vedette:1"], capture_output=True, text=True)
+    expect(done.returncode, 0, done.stderr)
+    for name in PROMISED:
+        with open("%s/dashboards/%s.json" % (to, name), "rb") as mine, open("deploy/grafana/dashboards/%s.json" % name, "rb") as source:
+            expect(mine.read(), source.read(), name)
+    with open(to + "/provisioning/datasources/vedette.yml") as f:
+        urls = re.findall(r"url: (http\S+)", f.read())
+    expect(urls, ["http://vedette:1/" + s for s in ("prometheus", "loki-api", "tempo", "jaeger", "am")])
+    with open(to + "/provisioning/dashboards/vedette.yml") as f:
+        assert "path: " + os.path.realpath(to) + "/dashboards" in f.read()
+    expect(subprocess.run([lab.binary, "export", "grafana"], capture_output=True).returncode, 2)
+
+
 MINE = {"uid": "mine", "title": "Mine", "tags": ["a", "b"], "panels": [
     {"id": 1, "type": "timeseries", "title": "Up", "targets": [{"refId": "A", "expr": "up"}]},
     {"id": 2, "type": "row", "title": "More", "collapsed": True, "panels": [{"id": 3, "type": "geomap", "title": "World"}]}]}
@@ -331,6 +347,7 @@ for board_name in PROMISED:
     lab.case("every panel of %s returns data on the demo load" % board_name, every_panel_of(board_name))
 lab.case("demo records are marked as such", demo_records_are_marked)
 lab.case("files for Grafana", files_for_grafana)
+lab.case("export writes what Grafana wants", export_writes_what_grafana_wants)
 lab.case("what is no dashboard is refused, and says why", what_is_no_dashboard_is_refused)
 lab.case("imported ones are kept, after a crash too", imported_ones_are_kept)
 lab.case("a folder is read at start and on reload", a_folder_is_read_and_read_again)
