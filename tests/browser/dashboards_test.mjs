@@ -1,6 +1,7 @@
 /* dashboards_test.mjs - dashboards in a real browser: the built-in ones without an empty panel, variables, import, hostile JSON.
  *
  *     node tests/browser/dashboards_test.mjs BUILD */
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { HOSTILE, Lab, claim, expect, open, quiet, until } from './lab.mjs';
 import { dashboardOf, place } from '../../web/lib/grafana.mjs';
@@ -55,6 +56,22 @@ await lab.case('panels repeat and push the ones below them down', () => {
 
 const url = await lab.vedette('--demo', '--self-interval', '1s');
 const names = (await (await fetch(url + '/api/v1/dashboards')).json()).dashboards.map((d) => d.name);
+
+const axe = (() => {
+    try {
+        return createRequire(import.meta.url)('axe-core').source;
+    } catch {
+        return null; /* a11y_test.mjs says so, loudly */
+    }
+})();
+
+/* What axe-core finds serious or critical. */
+async function faults(page) {
+    if (!axe) return [];
+    await page.evaluate(axe);
+    const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }));
+    return violations.filter((v) => ['serious', 'critical'].includes(v.impact)).map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.target.join(' ') + ' ' + (n.any[0]?.message ?? '')).join(' | ')}`);
+}
 
 /* Every panel has drawn something, and none says that it has no data. */
 async function drawn(page) {
@@ -172,6 +189,16 @@ await lab.case('one is imported by its file, drawn, harmless, and deleted', asyn
     await until(async () => (await page.locator('.board').count()) === 12, 'gone');
     await quiet(page);
     await page.context().close();
+});
+
+await lab.case('nothing that axe-core finds serious, dark and light', async () => {
+    for (const name of ['circuit-breaker-status', 'load-balancer', 'security-monitoring', 'mcp-performance'])
+        for (const [colorScheme, width] of [['dark', 1440], ['light', 1440], ['light', 360]]) {
+            const page = await open(browser, `${url}/dashboards/${name}`, { colorScheme, viewport: { width, height: 900 } });
+            await drawn(page);
+            expect(await faults(page), [], `${name}, ${colorScheme}, ${width} px`);
+            await page.context().close();
+        }
 });
 
 await lab.case('narrow and light, nothing scrolls sideways', async () => {

@@ -27,7 +27,7 @@ function Marks({ s }) {
 
 export function Gauge({ panel, frames }) {
     const all = readings(panel, frames);
-    return html`<div class="gauges">${all.slice(0, MOST).map(
+    return html`<div class="gauges" tabindex=${all.length > 4 ? 0 : null}>${all.slice(0, MOST).map(
         (s) => html`<figure key=${s.label} class="gauge">
             <svg viewBox="0 0 100 80" aria-hidden="true" fill="none">
                 <path class="track" d=${arc(37, 0, 1)} />

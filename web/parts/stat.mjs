@@ -19,7 +19,7 @@ export function Stat({ panel, frames }) {
     const all = readings(panel, frames),
         mode = panel.options.textMode ?? 'auto',
         named = mode === 'value' || mode === 'none' ? false : all.length > 1 || mode.includes('name');
-    return html`<div class=${'stats-grid ' + (panel.options.orientation === 'horizontal' ? 'down' : '')}>${all.slice(0, MOST).map((s) => {
+    return html`<div tabindex=${all.length > 4 ? 0 : null} class=${'stats-grid ' + (panel.options.orientation === 'horizontal' ? 'down' : '')}>${all.slice(0, MOST).map((s) => {
         const course = panel.options.graphMode === 'none' ? null : spark(s.values);
         return html`<div key=${s.label} class=${'statbox ' + s.tone}>
             ${named && html`<span class="name" title=${s.label}>${s.label}</span>`}

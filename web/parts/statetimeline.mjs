@@ -4,7 +4,8 @@ import * as format from '../lib/format.mjs';
 import { mappingOf, textOf, toneFor } from '../lib/grafana_look.mjs';
 import { MOST, More } from './values.mjs';
 
-const TICKS = 5;
+const TICKS = 5,
+    MAY_SCROLL = 8; /* rows; then keys must reach them */
 
 /* Neighbours of equal value become one stretch: [{from, to, v}]; holes are left out. */
 function stretches(values) {
@@ -28,7 +29,7 @@ function classOf(s, v) {
 export function StateTimeline({ frames, span }) {
     const n = frames.times.length,
         ticks = Array.from({ length: TICKS }, (_, i) => span.start + ((span.end - span.start) * (i + 0.5)) / TICKS);
-    return html`<div class="timeline">${frames.series.slice(0, MOST).map(
+    return html`<div class="timeline" tabindex=${frames.series.length > MAY_SCROLL ? 0 : null}>${frames.series.slice(0, MOST).map(
         (s) => html`<div key=${s.label} class="state-row"><span class="name" title=${s.label}>${s.label}</span><span class="states">${stretches(s.values).map(
             (x) => html`<i key=${x.from} class=${classOf(s, x.v)} style=${{ left: (x.from / n) * 100 + '%', width: ((x.to - x.from) / n) * 100 + '%' }}
                 title=${`${textOf(s.look, x.v)}, ${format.clock(frames.times[x.from])} to ${format.clock(frames.times[Math.min(x.to, n - 1)])}`}><span>${textOf(s.look, x.v)}</span></i>`,

@@ -19,7 +19,7 @@ import { sum } from '../../lib/matrix.mjs';
 export const LINE = 26,
     GAP = 12; /* of the grid, pixels: dashboards.css */
 const AROUND = 62, /* header and padding of a panel */
-    LEGEND_LINE = 20,
+    LEGEND_LINE = 24,
     LEGEND_MAX = 8,
     LEAST = 90,
     SERIES_MAX = 100; /* drawn in one chart */
@@ -88,7 +88,7 @@ function Table({ panel, frames, title }) {
 }
 
 function Lines({ lines }) {
-    return html`<ol class="loglines panel-lines">${lines.map(
+    return html`<ol class="loglines panel-lines" tabindex="0">${lines.map(
         (l, i) => html`<li key=${i}><time>${format.day(l.t)} ${format.clock(l.t)}</time> <b>${l.labels.detected_level ?? l.labels.level ?? ''}</b> ${l.line || l.labels.event_name || ''}</li>`,
     )}</ol>`;
 }
