@@ -34,6 +34,7 @@ const open = (url, options) => openIn(browser, url, options);
 async function settledBox(locator) {
     let last = '';
     for (let i = 0; i < 100; i++) {
+        await locator.scrollIntoViewIfNeeded(); /* what is wrong now stands above the charts */
         const box = await locator.boundingBox();
         if (box && JSON.stringify(box) === last) return box;
         last = JSON.stringify(box);
@@ -182,7 +183,7 @@ await lab.case('time range and refresh live in the address', async () => {
 await lab.case('hovering tells the values, on one chart; all have the crosshair', async () => {
     const page = await open(url + '/');
     await page.locator('[data-panel=requests] canvas').waitFor();
-    const chart = await page.locator('[data-panel=requests] .u-over').boundingBox();
+    const chart = await settledBox(page.locator('[data-panel=requests] .u-over'));
     await page.mouse.move(chart.x + chart.width * 0.7, chart.y + chart.height / 2, { steps: 3 });
     const tips = page.locator('.tip:visible');
     await until(async () => (await tips.count()) === 1, 'one tooltip');

@@ -1,6 +1,6 @@
 /* now.mjs - what is wrong now, and where: a verdict with its reasons, then whoever fails or is slow, then what failed last. A part that has
  * nothing to say is not there. */
-import { html, useRef } from '../../vendor/preact.mjs';
+import { html, useEffect, useRef } from '../../vendor/preact.mjs';
 import * as address from '../../address.mjs';
 import * as alerts from '../../lib/alerts.mjs';
 import * as api from '../../lib/api.mjs';
@@ -140,12 +140,19 @@ function Errors({ errors, go }) {
     return html`<${Box} title="Errors" about="grouped by what they say"><${Table} caption="Error groups" columns=${ERRORS} rows=${errors} order="-last" rowKey=${(e) => e.fingerprint} href=${href} open=${(e) => go(target(e))} limit=${SHOWN} /><//>`;
 }
 
-export function Now({ state, go, now }) {
+/* settled: told once the first answer is there or cannot be had, so that what stands below does not jump. */
+export function Now({ state, go, now, settled }) {
     const asked = useRef(now); /* at once, then not with every refresh of the charts */
     if (now - asked.current >= GRAIN_S) asked.current = now;
     const at = state.from !== null ? state.to : asked.current;
     const span = { ...address.span({ ...state, step: '' }, at), end: at };
-    const { answer } = useAsk((signal) => load(span, signal), [state.from, state.to, state.range, at]);
+    const { answer: fresh, error } = useAsk((signal) => load(span, signal), [state.from, state.to, state.range, at]);
+    const kept = useRef(null); /* what is shown stays when the server is out of reach; the page says that it is */
+    if (fresh) kept.current = fresh;
+    useEffect(() => {
+        if (fresh || error) settled();
+    }, [fresh, error]);
+    const answer = kept.current;
     if (!answer) return null;
     const length = span.end - span.start;
     const kinds = KINDS.map((kind, i) => [kind, answer.kinds[i]]).filter(([, rows]) => rows.length > 0);

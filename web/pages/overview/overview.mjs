@@ -182,6 +182,7 @@ export function Page({ state, go, now, openGuide, setBusy, say }) {
     );
     const [panels, lost] = usePanels(around?.sections, span, setBusy);
     const series = useSeries(now);
+    const [settled, setSettled] = useState(false);
 
     if (trouble && !around)
         return html`<h1>Overview</h1><div class="note bad" role="alert"><p>${trouble}</p></div>`;
@@ -201,8 +202,8 @@ export function Page({ state, go, now, openGuide, setBusy, say }) {
         ${!around.isDemo && !around.hasReal && around.sections.length > 0 && html`<div class="note info">
             <p>Only this server and its host so far.</p><button
                 onClick=${openGuide}>Send your own data</button></div>`}
-        <${Now} state=${state} go=${go} now=${now} />
-        <${Tiles} sections=${around.sections} panels=${panels} series=${series} />
-        ${around.sections.map((s) => html`<${Section} key=${s.id} section=${s} panels=${panels} span=${span}
+        <${Now} state=${state} go=${go} now=${now} settled=${() => setSettled(true)} />
+        ${settled && html`<${Tiles} sections=${around.sections} panels=${panels} series=${series} />`}
+        ${settled && around.sections.map((s) => html`<${Section} key=${s.id} section=${s} panels=${panels} span=${span}
             around=${around} go=${go} />`)}`;
 }
